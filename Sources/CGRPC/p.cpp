@@ -1,0 +1,1 @@
+void cgrpc_placeholder();
