@@ -1,0 +1,137 @@
+/// One request for text, as a client means it: no provider, no wire format.
+///
+/// `Generate` and `StreamGenerate` both become this; routing chooses a model for it and a ``Provider`` carries it out.
+public struct InferenceRequest: Sendable, Hashable {
+    /// The client's name for the request, or one that we made: it goes into logs, records and upstream headers so that
+    /// one request can be followed through every attempt.
+    public var id: String
+    /// Which model is meant.
+    public var target: Target
+    /// The conversation, oldest first; never empty.
+    public var messages: [Message]
+    public var sampling: SamplingParameters
+    /// The client's own labels, kept with the request's record and not interpreted.
+    public var metadata: [String: String]
+
+    public init(
+        id: String,
+        target: Target = .automatic,
+        messages: [Message],
+        sampling: SamplingParameters = SamplingParameters(),
+        metadata: [String: String] = [:]
+    ) {
+        self.id = id
+        self.target = target
+        self.messages = messages
+        self.sampling = sampling
+        self.metadata = metadata
+    }
+
+    /// Which model a client asks for.
+    public enum Target: Sendable, Hashable, CustomStringConvertible {
+        /// `auto` or nothing: the router chooses.
+        case automatic
+        /// A bare name that the registry resolves, such as `default`.
+        case alias(String)
+        /// Exactly this model.
+        case model(ModelID)
+
+        /// Reads the `model` field of a request.
+        ///
+        /// - Returns: `nil` when the text has a slash but is not a valid ``ModelID``, or is not a valid alias.
+        public init?(_ text: String) {
+            if text.isEmpty || text == "auto" {
+                self = .automatic
+            } else if text.utf8.contains(UInt8(ascii: "/")) {
+                guard let id = ModelID(text) else { return nil }
+                self = .model(id)
+            } else {
+                guard ProviderID.isValid(text) else { return nil }
+                self = .alias(text)
+            }
+        }
+
+        public var description: String {
+            switch self {
+            case .automatic: "auto"
+            case .alias(let name): name
+            case .model(let id): id.description
+            }
+        }
+    }
+}
+
+/// One turn of a conversation.
+public struct Message: Sendable, Hashable {
+    public var role: Role
+    /// In order; never empty.
+    public var parts: [Part]
+
+    public init(role: Role, parts: [Part]) {
+        self.role = role
+        self.parts = parts
+    }
+
+    public init(_ role: Role, _ text: String) {
+        self.init(role: role, parts: [.text(text)])
+    }
+
+    public enum Role: String, Sendable, Hashable, CaseIterable {
+        case system
+        case user
+        case assistant
+        case tool
+    }
+
+    /// A piece of a message.
+    public enum Part: Sendable, Hashable {
+        case text(String)
+    }
+
+    /// The message's text parts, joined.
+    public var text: String {
+        var joined = ""
+        for part in self.parts {
+            switch part {
+            case .text(let text): joined += text
+            }
+        }
+        return joined
+    }
+}
+
+/// The knobs of generation. `nil` means "not said": the upstream's own default holds, and nothing is sent.
+public struct SamplingParameters: Sendable, Hashable {
+    /// 0...2; 0 is as repeatable as the engine can be.
+    public var temperature: Double?
+    /// 0...1, nucleus sampling.
+    public var topP: Double?
+    /// At least 1, in tokens.
+    public var maxOutputTokens: Int?
+    /// Up to 16 sequences, none empty, that end the answer and are not part of it.
+    public var stop: [String]
+    /// For repeatable sampling, where the upstream honours it.
+    public var seed: Int64?
+    /// -2...2
+    public var presencePenalty: Double?
+    /// -2...2
+    public var frequencyPenalty: Double?
+
+    public init(
+        temperature: Double? = nil,
+        topP: Double? = nil,
+        maxOutputTokens: Int? = nil,
+        stop: [String] = [],
+        seed: Int64? = nil,
+        presencePenalty: Double? = nil,
+        frequencyPenalty: Double? = nil
+    ) {
+        self.temperature = temperature
+        self.topP = topP
+        self.maxOutputTokens = maxOutputTokens
+        self.stop = stop
+        self.seed = seed
+        self.presencePenalty = presencePenalty
+        self.frequencyPenalty = frequencyPenalty
+    }
+}

@@ -1,0 +1,71 @@
+/// One upstream that can answer: an adapter for a wire format, bound to an address and its credentials.
+///
+/// A provider makes exactly one attempt per call. Which provider, in what order and how often is routing's business.
+public protocol Provider: Sendable {
+    var id: ProviderID { get }
+
+    /// Sends the request and returns once the upstream accepted it, which for HTTP means a 2xx header.
+    ///
+    /// Cancelling the task closes the connection.
+    ///
+    /// - Throws: ``UpstreamFault`` when it did not.
+    func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream
+
+    /// How many tokens `request` would take as input to its model.
+    ///
+    /// - Returns: `nil` when the upstream cannot tell; the caller then estimates and says so.
+    /// - Throws: ``UpstreamFault`` when the upstream can tell but failed to.
+    func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int?
+
+    /// Whether a request for `model` sent now has a chance: not while a local engine is missing or has failed.
+    ///
+    /// Called for every candidate of every request: answers at once, from memory.
+    func availability(of model: String) -> ProviderAvailability
+}
+
+extension Provider {
+    public func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int? { nil }
+    public func availability(of model: String) -> ProviderAvailability { .available }
+}
+
+/// Whether a provider, or one model of it, can be asked.
+public enum ProviderAvailability: Sendable, Hashable {
+    case available
+    /// Not now; the sentence says why and what to do.
+    case unavailable(reason: String)
+}
+
+/// A request addressed to one model of one provider.
+public struct UpstreamRequest: Sendable, Hashable {
+    public var inference: InferenceRequest
+    /// The upstream's name of the model: ``ModelID/name``.
+    public var model: String
+    /// Whether the answer is wanted token by token or whole.
+    public var delivery: Delivery
+
+    public init(inference: InferenceRequest, model: String, delivery: Delivery) {
+        self.inference = inference
+        self.model = model
+        self.delivery = delivery
+    }
+
+    public enum Delivery: Sendable, Hashable {
+        case streamed
+        /// One body: cheaper for both sides when nobody watches the tokens arrive.
+        case whole
+    }
+}
+
+/// An answer under way. One consumer; letting go of it closes the connection.
+public protocol UpstreamStream: AnyObject, Sendable {
+    /// The next events, at least one; those that arrived together come together, so that a fast upstream costs one
+    /// wake-up for many tokens. `nil` only after ``InferenceEvent/finished(_:)`` was returned.
+    ///
+    /// Cancelling the task closes the connection and throws ``UpstreamFault/Kind/cancelled``.
+    ///
+    /// - Throws: ``UpstreamFault``, ``UpstreamFault/Kind/truncated`` when the upstream ended without saying so.
+    func next() async throws(UpstreamFault) -> [InferenceEvent]?
+
+    /// Closes the connection at once, from any thread. Does nothing after the end.
+    func cancel()
+}

@@ -1,0 +1,75 @@
+/// What is kept of a finished or failed request: names and figures, never the text.
+public struct RequestRecord: Sendable, Hashable {
+    public var id: String
+    /// What the client asked for: an id, an alias, or `auto`.
+    public var requestedModel: String
+    /// Who answered, or who was tried last. `nil` when nobody could be asked.
+    public var model: ModelID?
+    /// Microseconds since 1970-01-01 UTC at which the request arrived.
+    public var startedAtMicroseconds: Int64
+    /// From arrival to the end.
+    public var latency: Duration
+    /// From arrival to the first output event.
+    public var firstTokenLatency: Duration?
+    public var usage: Usage?
+    public var finishReason: FinishReason?
+    /// Every upstream that was tried, in order.
+    public var attempts: [Attempt]
+    /// The gRPC status name: `OK`, `UNAVAILABLE`, `CANCELLED`.
+    public var status: String
+    /// A sentence when the status is not OK.
+    public var errorMessage: String?
+    /// True for `StreamGenerate`.
+    public var isStreamed: Bool
+    /// The client's own labels.
+    public var metadata: [String: String]
+
+    public init(
+        id: String,
+        requestedModel: String,
+        model: ModelID? = nil,
+        startedAtMicroseconds: Int64,
+        latency: Duration,
+        firstTokenLatency: Duration? = nil,
+        usage: Usage? = nil,
+        finishReason: FinishReason? = nil,
+        attempts: [Attempt] = [],
+        status: String,
+        errorMessage: String? = nil,
+        isStreamed: Bool,
+        metadata: [String: String] = [:]
+    ) {
+        self.id = id
+        self.requestedModel = requestedModel
+        self.model = model
+        self.startedAtMicroseconds = startedAtMicroseconds
+        self.latency = latency
+        self.firstTokenLatency = firstTokenLatency
+        self.usage = usage
+        self.finishReason = finishReason
+        self.attempts = attempts
+        self.status = status
+        self.errorMessage = errorMessage
+        self.isStreamed = isStreamed
+        self.metadata = metadata
+    }
+}
+
+/// One upstream that was asked, and how it went.
+public struct Attempt: Sendable, Hashable {
+    public var model: ModelID
+    public var duration: Duration
+    /// `nil` for the one that answered.
+    public var fault: UpstreamFault?
+
+    public init(model: ModelID, duration: Duration, fault: UpstreamFault? = nil) {
+        self.model = model
+        self.duration = duration
+        self.fault = fault
+    }
+}
+
+/// Where records go. Called on the hot path: takes the record into memory and returns.
+public protocol RequestRecorder: Sendable {
+    func record(_ record: RequestRecord)
+}
