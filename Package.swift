@@ -62,10 +62,12 @@ let package = Package(
         .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
         // The safe Swift face of CGRPC: ServerTransport and ClientTransport of grpc-swift-2.
         .target(name: "GRPCTransport", dependencies: ["CGRPC", grpcCore]),
+        // The generated descriptor set as bytes in the binary (C, for #embed). RoundhouseAPI alone imports it.
+        .target(name: "CDescriptors", exclude: ["roundhouse.binpb"]),
         // Generated messages, grpc-swift stubs and the descriptor set. No logic.
         .target(
             name: "RoundhouseAPI",
-            dependencies: [swiftProtobuf, grpcCore, grpcProtobuf]
+            dependencies: ["CDescriptors", swiftProtobuf, grpcCore, grpcProtobuf]
         ),
         // The vocabulary: requests, events, usage, faults, `protocol Provider`. Imports the standard library only.
         .target(name: "Inference"),
