@@ -28,9 +28,14 @@ extension Provider {
     public func availability(of model: String) -> ProviderAvailability { .available }
 }
 
-/// Whether a provider, or one model of it, can be asked.
+/// Whether a model of a provider can be asked.
 public enum ProviderAvailability: Sendable, Hashable {
+    /// Requests are sent to it.
     case available
+    /// Its engine is starting; a request waits for it within its own deadline.
+    case loading
+    /// It does not run and starts with its first request.
+    case unloaded
     /// Not now; the sentence says why and what to do.
     case unavailable(reason: String)
 }

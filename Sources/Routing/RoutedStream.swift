@@ -1,0 +1,31 @@
+public import Inference
+
+/// An upstream that answers: its first events and the rest to come.
+public struct RoutedStream: Sendable {
+    public let model: ModelID
+    /// Who was asked before, and why they did not answer.
+    public let failedAttempts: [Attempt]
+    /// Held back until the first of them was output or the end: give these first.
+    public let firstEvents: [InferenceEvent]
+    /// What follows ``firstEvents``.
+    public let stream: any UpstreamStream
+    /// When this upstream was asked.
+    public let beganAt: ContinuousClock.Instant
+}
+
+/// Why nobody answered.
+public enum RoutingFailure: Error, Sendable, Hashable {
+    /// The id or alias that was asked for does not exist.
+    case modelNotFound(requested: String)
+    /// Nothing can answer now; nobody was asked.
+    case nobodyReady([Candidates.Unavailable])
+    /// Everyone who was asked failed, or one failed in a way that no other can mend (its attempt is the last).
+    case allFailed([Attempt])
+
+    init(_ error: SelectionError) {
+        switch error {
+        case .modelNotFound(let requested): self = .modelNotFound(requested: requested)
+        case .nobodyReady(let unavailable): self = .nobodyReady(unavailable)
+        }
+    }
+}
