@@ -64,8 +64,9 @@ public struct ModelID: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// What a valid id looks like, for error messages.
     public static let expectation = "provider/name, for example openai/gpt-4o"
 
+    /// By the written id, so that a page token, which is one, finds its place in a sorted list.
     public static func < (left: ModelID, right: ModelID) -> Bool {
-        (left.provider, left.name) < (right.provider, right.name)
+        left.description < right.description
     }
 
     private static func isValidName(_ text: String) -> Bool {

@@ -1,0 +1,63 @@
+internal import GRPCCore
+internal import GRPCProtobuf
+internal import Inference
+internal import Routing
+
+/// Why a request got no answer, or no whole one.
+enum RequestError: Error, Sendable, Hashable {
+    /// Every field at fault.
+    case invalidRequest([FieldViolation])
+    case modelNotFound(requested: String)
+    /// Nothing can answer now; nobody was asked.
+    case nobodyReady([Candidates.Unavailable])
+    /// Everyone who was asked failed. Never empty.
+    case allFailed([Attempt])
+    /// The answer was cut after output had been sent.
+    case interrupted(Attempt, sent: SentOutput)
+    /// The client left or its deadline passed.
+    case cancelled
+
+    init(_ failure: RoutingFailure) {
+        switch failure {
+        case .modelNotFound(let requested):
+            self = .modelNotFound(requested: requested)
+        case .nobodyReady(let unavailable):
+            self = .nobodyReady(unavailable)
+        case .allFailed(let attempts):
+            self = attempts.last?.fault?.kind == .cancelled ? .cancelled : .allFailed(attempts)
+        }
+    }
+}
+
+/// How much of an answer a client had been sent when it was cut.
+struct SentOutput: Sendable, Hashable {
+    var textBytes = 0
+    var reasoningBytes = 0
+}
+
+/// The gRPC status of one fault, when it is what the client is told.
+struct FaultStatus: Sendable, Hashable {
+    var code: RPCError.Code
+    /// UPPER_SNAKE, for `ErrorInfo.reason`.
+    var reason: String
+
+    /// The one place where a kind of fault becomes a status.
+    init(_ fault: UpstreamFault) {
+        switch fault.kind {
+        case .rateLimited: (self.code, self.reason) = (.resourceExhausted, "UPSTREAM_RATE_LIMITED")
+        case .overloaded: (self.code, self.reason) = (.unavailable, "UPSTREAM_OVERLOADED")
+        case .serverError: (self.code, self.reason) = (.unavailable, "UPSTREAM_ERROR")
+        case .unreachable: (self.code, self.reason) = (.unavailable, "UPSTREAM_UNREACHABLE")
+        case .timedOut: (self.code, self.reason) = (.unavailable, "UPSTREAM_TIMED_OUT")
+        case .truncated: (self.code, self.reason) = (.unavailable, "UPSTREAM_TRUNCATED")
+        case .malformed: (self.code, self.reason) = (.unavailable, "UPSTREAM_MALFORMED")
+        case .contextLengthExceeded: (self.code, self.reason) = (.invalidArgument, "CONTEXT_LENGTH_EXCEEDED")
+        case .contentFiltered: (self.code, self.reason) = (.invalidArgument, "CONTENT_FILTERED")
+        case .authenticationFailed:
+            (self.code, self.reason) = (.failedPrecondition, "UPSTREAM_AUTHENTICATION_FAILED")
+        case .modelNotFound: (self.code, self.reason) = (.notFound, "UPSTREAM_MODEL_NOT_FOUND")
+        case .invalidRequest: (self.code, self.reason) = (.invalidArgument, "UPSTREAM_REJECTED_REQUEST")
+        case .cancelled: (self.code, self.reason) = (.cancelled, "CANCELLED")
+        }
+    }
+}

@@ -1,0 +1,168 @@
+internal import GRPCCore
+internal import GRPCProtobuf
+internal import Inference
+internal import Routing
+
+/// A ``RequestError`` on its way to the client: becomes a gRPC status with `google.rpc` details.
+///
+/// Details share the client's metadata limit (8 KiB by default), so attempts and messages are shortened to fit.
+struct RequestFailure: Error, Sendable, Hashable {
+    var cause: RequestError
+    /// Empty when the request had none yet.
+    var requestID: String
+
+    static let domain = "roundhouse"
+    private static let mostAttemptsShown = 6
+    private static let longestMessageShown = 200
+
+    var code: RPCError.Code {
+        switch self.cause {
+        case .invalidRequest: .invalidArgument
+        case .modelNotFound: .notFound
+        case .nobodyReady: .unavailable
+        case .allFailed(let attempts): Self.verdict(over: attempts).code
+        case .interrupted(let attempt, _): attempt.fault.map(FaultStatus.init)?.code ?? .unavailable
+        case .cancelled: .cancelled
+        }
+    }
+
+    /// One sentence that says what happened and names everyone who was asked.
+    var message: String {
+        switch self.cause {
+        case .invalidRequest(let violations):
+            violations.map { "\($0.field) \($0.description)" }.joined(separator: "; ")
+        case .modelNotFound(let requested):
+            "model '\(requested)' does not exist; ListModels lists those that do"
+        case .nobodyReady(let unavailable) where unavailable.isEmpty:
+            "no model is configured: add a provider to the configuration or install a local engine with "
+                + "'roundhouse engines install llama.cpp'"
+        case .nobodyReady(let unavailable):
+            "no model is ready: " + Self.listing(unavailable.map { "\($0.model): \($0.reason)" })
+        case .allFailed(let attempts):
+            (attempts.count == 1 ? "" : "every model failed: ") + Self.listing(attempts.map(Self.sentence))
+        case .interrupted(let attempt, let sent):
+            "the answer was cut after \(sent.textBytes) bytes of text: \(Self.sentence(attempt))"
+        case .cancelled:
+            "the client cancelled the request or its deadline passed"
+        }
+    }
+
+    /// UPPER_SNAKE, from a fixed list.
+    var reason: String {
+        switch self.cause {
+        case .invalidRequest: "INVALID_REQUEST"
+        case .modelNotFound: "MODEL_NOT_FOUND"
+        case .nobodyReady: "NO_READY_MODEL"
+        case .allFailed(let attempts): Self.verdict(over: attempts).reason
+        case .interrupted(let attempt, _): attempt.fault.map { FaultStatus($0).reason } ?? "UPSTREAM_ERROR"
+        case .cancelled: "CANCELLED"
+        }
+    }
+
+    /// How long a client should stay away, where "later" helps.
+    var retryDelay: Duration? {
+        switch self.cause {
+        case .nobodyReady(let unavailable):
+            return unavailable.isEmpty ? nil : .seconds(1)
+        case .allFailed(let attempts):
+            guard self.code == .unavailable || self.code == .resourceExhausted else { return nil }
+            return attempts.compactMap { $0.fault?.retryAfter }.min() ?? .seconds(1)
+        case .invalidRequest, .modelNotFound, .interrupted, .cancelled:
+            return nil
+        }
+    }
+
+    var status: GoogleRPCStatus {
+        var details: [ErrorDetails] = [
+            .errorInfo(ErrorDetails.ErrorInfo(reason: self.reason, domain: Self.domain, metadata: self.metadata))
+        ]
+        switch self.cause {
+        case .invalidRequest(let violations):
+            details.append(
+                .badRequest(
+                    violations: violations.prefix(20).map {
+                        ErrorDetails.BadRequest.FieldViolation(field: $0.field, description: $0.description)
+                    }
+                )
+            )
+        case .modelNotFound(let requested):
+            details.append(
+                .resourceInfo(
+                    type: "roundhouse.v1.Model",
+                    name: requested,
+                    errorDescription: "is neither a model id nor an alias"
+                )
+            )
+        case .nobodyReady, .allFailed, .interrupted, .cancelled:
+            break
+        }
+        if let delay = self.retryDelay { details.append(.retryInfo(delay: delay)) }
+        if !self.requestID.isEmpty { details.append(.requestInfo(requestID: self.requestID, servingData: "")) }
+        return GoogleRPCStatus(code: self.code, message: self.message, details: details)
+    }
+
+    /// Every changing value of the message, for programs.
+    private var metadata: [String: String] {
+        switch self.cause {
+        case .invalidRequest, .cancelled:
+            return [:]
+        case .modelNotFound(let requested):
+            return ["model": String(requested.prefix(Self.longestMessageShown))]
+        case .nobodyReady(let unavailable):
+            return Self.numbered(unavailable.map { "\($0.model): \($0.reason)" })
+        case .allFailed(let attempts):
+            return Self.numbered(attempts.map(Self.sentence))
+        case .interrupted(let attempt, let sent):
+            return [
+                "model": attempt.model.description,
+                "fault": attempt.fault?.reason ?? "",
+                "text_bytes_sent": "\(sent.textBytes)",
+                "reasoning_bytes_sent": "\(sent.reasoningBytes)",
+            ]
+        }
+    }
+
+    /// What the client is told when several were asked: their common status, else UNAVAILABLE if waiting may help with
+    /// one of them, else the last one's.
+    private static func verdict(over attempts: [Attempt]) -> FaultStatus {
+        let statuses = attempts.compactMap { $0.fault.map(FaultStatus.init) }
+        guard let last = statuses.last else { return FaultStatus(UpstreamFault(.serverError, "")) }
+        // A fault of the request itself ended the search: it is the answer, whatever came before.
+        if attempts.last?.fault?.disposition == .fail || Set(statuses.map(\.code)).count == 1 { return last }
+        return statuses.last { $0.code == .unavailable } ?? last
+    }
+
+    private static func sentence(_ attempt: Attempt) -> String {
+        guard let fault = attempt.fault else { return "\(attempt.model): answered" }
+        return "\(attempt.model): \(fault.reason): \(fault.message)"
+    }
+
+    private static func listing(_ sentences: [String]) -> String {
+        let shown = sentences.prefix(Self.mostAttemptsShown).map { String($0.prefix(Self.longestMessageShown)) }
+        let rest = sentences.count - shown.count
+        return shown.joined(separator: "; ") + (rest > 0 ? "; and \(rest) more" : "")
+    }
+
+    private static func numbered(_ sentences: [String]) -> [String: String] {
+        var metadata: [String: String] = [:]
+        for (index, sentence) in sentences.prefix(Self.mostAttemptsShown).enumerated() {
+            metadata["attempt_\(index + 1)"] = String(sentence.prefix(Self.longestMessageShown))
+        }
+        return metadata
+    }
+}
+
+extension RequestFailure: RPCErrorConvertible {
+    var rpcErrorCode: RPCError.Code { self.code }
+    var rpcErrorMessage: String { self.message }
+
+    var rpcErrorMetadata: Metadata {
+        var metadata = self.status.rpcErrorMetadata
+        if let delay = self.retryDelay {
+            // gRFC A6: what a client's own retry policy obeys.
+            let milliseconds = delay.components.seconds * 1000 + delay.components.attoseconds / 1_000_000_000_000_000
+            metadata.addString("\(milliseconds)", forKey: "grpc-retry-pushback-ms")
+        }
+        return metadata
+    }
+}

@@ -1,0 +1,204 @@
+internal import Inference
+internal import RoundhouseAPI
+
+/// Reads requests from their messages and collects every violation, so that a client learns of all of them at once.
+struct RequestReader {
+    private(set) var violations: [FieldViolation] = []
+
+    /// - Throws: ``RequestError/invalidRequest(_:)`` with every violation.
+    static func inferenceRequest(
+        from message: some GenerationRequestMessage,
+        makeID: () -> String
+    ) throws(RequestError) -> InferenceRequest {
+        var reader = RequestReader()
+        let request = InferenceRequest(
+            id: reader.requestID(message.requestID, makeID: makeID),
+            target: reader.target(message.model),
+            messages: reader.messages(message.messages),
+            sampling: reader.sampling(message),
+            metadata: reader.metadata(message.metadata)
+        )
+        guard reader.violations.isEmpty else { throw .invalidRequest(reader.violations) }
+        return request
+    }
+
+    /// - Throws: ``RequestError/invalidRequest(_:)`` with every violation.
+    static func inferenceRequest(
+        from message: Roundhouse_V1_CountTokensRequest
+    ) throws(RequestError) -> InferenceRequest {
+        var reader = RequestReader()
+        let request = InferenceRequest(
+            id: "",
+            target: reader.target(message.model),
+            messages: reader.messages(message.messages)
+        )
+        guard reader.violations.isEmpty else { throw .invalidRequest(reader.violations) }
+        return request
+    }
+
+    // MARK: - Fields
+
+    mutating func target(_ text: String, field: String = "model") -> InferenceRequest.Target {
+        if let target = InferenceRequest.Target(text) { return target }
+        self.violations.append(
+            FieldViolation(
+                field,
+                found: text,
+                expected: "a model id (\(ModelID.expectation)), an alias (\(ProviderID.expectation)), 'auto' or nothing"
+            )
+        )
+        return .automatic
+    }
+
+    private mutating func requestID(_ text: String, makeID: () -> String) -> String {
+        guard !text.isEmpty else { return makeID() }
+        let isPrintable = text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+        if text.utf8.count > 128 || !isPrintable {
+            self.violations.append(
+                FieldViolation("request_id", found: text, expected: "1-128 printable ASCII characters without spaces")
+            )
+        }
+        return text
+    }
+
+    private mutating func messages(_ messages: [Roundhouse_V1_Message]) -> [Message] {
+        if messages.isEmpty {
+            self.violations.append(FieldViolation("messages", "is empty: at least one message is expected"))
+        }
+        return messages.enumerated().map { index, message in
+            Message(
+                role: self.role(message.role, field: "messages[\(index)].role"),
+                parts: self.parts(message.parts, field: "messages[\(index)].parts")
+            )
+        }
+    }
+
+    private mutating func role(_ role: Roundhouse_V1_Role, field: String) -> Message.Role {
+        switch role {
+        case .system: return .system
+        case .user: return .user
+        case .assistant: return .assistant
+        case .unspecified, .UNRECOGNIZED:
+            self.violations.append(
+                FieldViolation(
+                    field,
+                    found: "\(role.rawValue)",
+                    expected: "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
+                )
+            )
+            return .user
+        }
+    }
+
+    private mutating func parts(_ parts: [Roundhouse_V1_Part], field: String) -> [Message.Part] {
+        if parts.isEmpty {
+            self.violations.append(FieldViolation(field, "is empty: at least one part is expected"))
+        }
+        return parts.enumerated().compactMap { index, part in
+            switch part.content {
+            case .text(let text):
+                return .text(text)
+            case nil:
+                self.violations.append(FieldViolation("\(field)[\(index)]", "has no content: 'text' is expected"))
+                return nil
+            }
+        }
+    }
+
+    private mutating func sampling(_ message: some GenerationRequestMessage) -> SamplingParameters {
+        var sampling = SamplingParameters()
+        if message.hasTemperature {
+            sampling.temperature = self.number(message.temperature, in: 0...2, field: "temperature")
+        }
+        if message.hasTopP {
+            sampling.topP = message.topP
+            if !(message.topP > 0 && message.topP <= 1) {
+                self.violations.append(
+                    FieldViolation("top_p", found: "\(message.topP)", expected: "a number above 0 and up to 1")
+                )
+            }
+        }
+        if message.hasMaxOutputTokens {
+            sampling.maxOutputTokens = Int(message.maxOutputTokens)
+            if message.maxOutputTokens < 1 {
+                self.violations.append(
+                    FieldViolation("max_output_tokens", found: "\(message.maxOutputTokens)", expected: "at least 1")
+                )
+            }
+        }
+        sampling.stop = self.stop(message.stop)
+        sampling.seed = message.hasSeed ? message.seed : nil
+        if message.hasPresencePenalty {
+            sampling.presencePenalty = self.number(message.presencePenalty, in: -2...2, field: "presence_penalty")
+        }
+        if message.hasFrequencyPenalty {
+            sampling.frequencyPenalty = self.number(message.frequencyPenalty, in: -2...2, field: "frequency_penalty")
+        }
+        return sampling
+    }
+
+    private mutating func number(_ value: Double, in range: ClosedRange<Double>, field: String) -> Double {
+        // NaN is in no range, so it ends up here too.
+        if !range.contains(value) {
+            let bounds = "\(Int(range.lowerBound)) to \(Int(range.upperBound))"
+            self.violations.append(FieldViolation(field, found: "\(value)", expected: "a number from \(bounds)"))
+        }
+        return value
+    }
+
+    private mutating func stop(_ sequences: [String]) -> [String] {
+        if sequences.count > 16 {
+            self.violations.append(
+                FieldViolation("stop", found: "\(sequences.count) sequences", expected: "at most 16")
+            )
+        }
+        for (index, sequence) in sequences.enumerated() where sequence.isEmpty {
+            self.violations.append(FieldViolation("stop[\(index)]", "is empty: a sequence of characters is expected"))
+        }
+        return sequences
+    }
+
+    private mutating func metadata(_ metadata: [String: String]) -> [String: String] {
+        if metadata.count > 16 {
+            self.violations.append(
+                FieldViolation("metadata", found: "\(metadata.count) entries", expected: "at most 16")
+            )
+        }
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            if key.isEmpty || key.utf8.count > 64 {
+                self.violations.append(
+                    FieldViolation("metadata", found: "a key of \(key.utf8.count) bytes", expected: "1-64 bytes")
+                )
+            }
+            if value.utf8.count > 512 {
+                self.violations.append(
+                    FieldViolation(
+                        "metadata['\(key.prefix(64))']",
+                        found: "\(value.utf8.count) bytes",
+                        expected: "at most 512 bytes"
+                    )
+                )
+            }
+        }
+        return metadata
+    }
+}
+
+/// One field of a request that is not as it should be.
+struct FieldViolation: Error, Sendable, Hashable {
+    /// Its path from the request: `messages[0].role`.
+    var field: String
+    /// What is wrong and what was expected.
+    var description: String
+
+    init(_ field: String, _ description: String) {
+        self.field = field
+        self.description = description
+    }
+
+    /// - Parameter found: quoted in the description, shortened to 100 characters.
+    init(_ field: String, found: String, expected: String) {
+        let shown = found.count > 100 ? "\(found.prefix(100))…" : found
+        self.init(field, "is '\(shown)'; expected \(expected)")
+    }
+}

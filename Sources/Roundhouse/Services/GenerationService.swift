@@ -1,0 +1,69 @@
+internal import FoundationEssentials
+internal import GRPCCore
+internal import Inference
+internal import Routing
+internal import RoundhouseAPI
+internal import SwiftProtobuf
+
+/// `roundhouse.v1.GenerationService`: reads requests, runs the pipeline, writes what it delivers.
+struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol {
+    let pipeline: Pipeline
+    let router: Router
+
+    func generate(
+        request: Roundhouse_V1_GenerateRequest,
+        context: ServerContext
+    ) async throws -> Roundhouse_V1_GenerateResponse {
+        let inference = try Self.read { () throws(RequestError) in
+            try RequestReader.inferenceRequest(from: request, makeID: Self.makeRequestID)
+        }
+        var collector = ResponseCollector(requestID: inference.id)
+        try await self.pipeline.run(inference, delivery: .whole) { collector.take($0) }
+        return collector.response
+    }
+
+    func streamGenerate(
+        request: Roundhouse_V1_StreamGenerateRequest,
+        response: RPCWriter<Roundhouse_V1_StreamGenerateResponse>,
+        context: ServerContext
+    ) async throws {
+        let inference = try Self.read { () throws(RequestError) in
+            try RequestReader.inferenceRequest(from: request, makeID: Self.makeRequestID)
+        }
+        var writer = ResponseWriter(requestID: inference.id)
+        try await self.pipeline.run(inference, delivery: .streamed) { outputs in
+            try await response.write(contentsOf: writer.messages(from: outputs))
+        }
+    }
+
+    func countTokens(
+        request: Roundhouse_V1_CountTokensRequest,
+        context: ServerContext
+    ) async throws -> Roundhouse_V1_CountTokensResponse {
+        let inference = try Self.read { () throws(RequestError) in
+            try RequestReader.inferenceRequest(from: request)
+        }
+        do {
+            let (model, tokens) = try await self.router.countTokens(inference)
+            return .with {
+                $0.model = model.description
+                $0.inputTokens = Int64(tokens ?? TokenEstimate.input(of: inference.messages))
+                $0.estimated = tokens == nil
+            }
+        } catch {
+            throw RequestFailure(cause: RequestError(error), requestID: "")
+        }
+    }
+
+    private static func read(
+        _ body: () throws(RequestError) -> InferenceRequest
+    ) throws(RequestFailure) -> InferenceRequest {
+        do {
+            return try body()
+        } catch {
+            throw RequestFailure(cause: error, requestID: "")
+        }
+    }
+
+    private static func makeRequestID() -> String { UUID().uuidString.lowercased() }
+}

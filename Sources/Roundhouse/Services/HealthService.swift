@@ -1,0 +1,149 @@
+internal import GRPCCore
+internal import Inference
+internal import ModelRegistry
+internal import Routing
+internal import RoundhouseAPI
+internal import SwiftProtobuf
+
+/// What `GetSystemStatus` tells of things that other rooms own. Each closure answers at once, from memory.
+struct SystemReport: Sendable {
+    var version: String
+    var startedAt: WallTime
+    var grpcAddresses: @Sendable () -> [String]
+    var engines: @Sendable () -> [EngineReport]
+    var storage: @Sendable () -> StorageReport
+    /// Sentences on what is wrong and what to do, beyond what the other figures tell.
+    var issues: @Sendable () -> [String]
+
+    struct EngineReport: Sendable, Hashable {
+        var model: ModelID
+        var engine: String
+        var availability: ProviderAvailability
+        var processID: Int?
+        var restarts: Int
+    }
+
+    struct StorageReport: Sendable, Hashable {
+        var path: String
+        var sizeBytes: Int64
+        var pendingRecords: Int
+        var droppedRecords: Int
+    }
+}
+
+/// `roundhouse.v1.HealthService`: the state of the server in one look.
+struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
+    let report: SystemReport
+    let registry: Registry
+    let router: Router
+    let counters: RequestCounters
+    private let clock = ContinuousClock()
+    private let started: ContinuousClock.Instant
+
+    init(report: SystemReport, registry: Registry, router: Router, counters: RequestCounters) {
+        self.report = report
+        self.registry = registry
+        self.router = router
+        self.counters = counters
+        self.started = self.clock.now
+    }
+
+    func getSystemStatus(
+        request: Roundhouse_V1_GetSystemStatusRequest,
+        context: ServerContext
+    ) async throws -> Roundhouse_V1_GetSystemStatusResponse {
+        let snapshot = self.registry.snapshot
+        let availabilities = snapshot.models.map { ($0.id, self.router.availability(of: $0.id)) }
+        let ready = availabilities.count { $0.1.canAnswer }
+        let issues = self.issues(snapshot, availabilities)
+        return .with {
+            $0.state = Self.verdict(models: snapshot, ready: ready, issues: issues)
+            $0.version = self.report.version
+            $0.startTime = .init(self.report.startedAt)
+            $0.uptime = .init(self.started.duration(to: self.clock.now))
+            $0.grpcAddresses = self.report.grpcAddresses()
+            $0.engines = self.report.engines().map(Roundhouse_V1_EngineStatus.init)
+            $0.modelCount = Int32(clamping: availabilities.count)
+            $0.readyModelCount = Int32(clamping: ready)
+            $0.providerCount = Int32(clamping: snapshot.providers.count)
+            $0.storage = .init(self.report.storage())
+            $0.requests = .init(self.counters.counts)
+            $0.issues = issues
+        }
+    }
+
+    private func issues(
+        _ snapshot: RegistrySnapshot,
+        _ availabilities: [(ModelID, ProviderAvailability)]
+    ) -> [String] {
+        var issues = self.report.issues()
+        if snapshot.models.isEmpty && !snapshot.providers.contains(where: \.acceptsAnyModel) {
+            issues.append(
+                "no model is configured: add a provider to the configuration or install a local engine with "
+                    + "'roundhouse engines install llama.cpp'"
+            )
+        }
+        for case (let model, .unavailable(let reason)) in availabilities {
+            issues.append("model '\(model)' cannot answer: \(reason)")
+        }
+        return issues
+    }
+
+    private static func verdict(
+        models snapshot: RegistrySnapshot,
+        ready: Int,
+        issues: [String]
+    ) -> Roundhouse_V1_SystemState {
+        let canAnswer = ready > 0 || snapshot.providers.contains(where: \.acceptsAnyModel)
+        if !canAnswer { return .unhealthy }
+        return issues.isEmpty ? .healthy : .degraded
+    }
+}
+
+extension ProviderAvailability {
+    /// Whether a request has a chance, at once or after a start.
+    var canAnswer: Bool {
+        switch self {
+        case .available, .loading, .unloaded: true
+        case .unavailable: false
+        }
+    }
+}
+
+extension Roundhouse_V1_EngineStatus {
+    init(_ report: SystemReport.EngineReport) {
+        self.init()
+        self.model = report.model.description
+        self.engine = report.engine
+        (self.state, self.stateReason) = Roundhouse_V1_ModelState.of(report.availability)
+        self.processID = Int64(report.processID ?? 0)
+        self.restartCount = Int32(clamping: report.restarts)
+    }
+}
+
+extension Roundhouse_V1_StorageStatus {
+    init(_ report: SystemReport.StorageReport) {
+        self.init()
+        self.path = report.path
+        self.sizeBytes = report.sizeBytes
+        self.pendingRecordCount = Int64(report.pendingRecords)
+        self.droppedRecordCount = Int64(report.droppedRecords)
+    }
+}
+
+extension Roundhouse_V1_RequestCounts {
+    init(_ counts: (active: Int, succeeded: Int, failed: Int)) {
+        self.init()
+        self.active = Int64(counts.active)
+        self.succeeded = Int64(counts.succeeded)
+        self.failed = Int64(counts.failed)
+    }
+}
+
+extension Google_Protobuf_Timestamp {
+    init(_ time: WallTime) {
+        self.init()
+        self.seconds = time.microsecondsSince1970 / 1_000_000
+        self.nanos = Int32(time.microsecondsSince1970 % 1_000_000 * 1000)
+    }
+}
