@@ -109,6 +109,17 @@ let package = Package(
             dependencies: ["Inference", nioCore, nioPosix, nioHTTP1],
             path: "Sources/TestSupport"
         ),
+        // Tests mirror Sources.
+        .testTarget(name: "InferenceTests", dependencies: ["Inference"]),
+        .testTarget(name: "ModelRegistryTests", dependencies: ["Inference", "ModelRegistry"]),
+        .testTarget(name: "RoutingTests", dependencies: ["Inference", "ModelRegistry", "Routing", "TestSupport"]),
+        .testTarget(
+            name: "RoundhouseTests",
+            dependencies: [
+                "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "Routing", "TestSupport", "GRPCTransport",
+                grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, yams,
+            ]
+        ),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(
             name: "GenerateProtos",
