@@ -62,6 +62,7 @@ let package = Package(
         .target(name: "CSimdJSON", linkerSettings: [.linkedLibrary("simdjson")]),
         // The safe Swift face of CGRPC: ServerTransport and ClientTransport of grpc-swift-2.
         .target(name: "GRPCTransport", dependencies: ["CGRPC", grpcCore]),
+        .testTarget(name: "GRPCTransportTests", dependencies: ["GRPCTransport", grpcCore]),
         // Generated messages, grpc-swift stubs and the descriptor set. No logic.
         .target(
             name: "RoundhouseAPI",
