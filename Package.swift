@@ -64,6 +64,7 @@ let package = Package(
         .target(name: "GRPCTransport", dependencies: ["CGRPC", grpcCore]),
         // The generated descriptor set as bytes in the binary (C, for #embed). RoundhouseAPI alone imports it.
         .target(name: "CDescriptors", exclude: ["roundhouse.binpb"]),
+        .testTarget(name: "GRPCTransportTests", dependencies: ["GRPCTransport", grpcCore]),
         // Generated messages, grpc-swift stubs and the descriptor set. No logic.
         .target(
             name: "RoundhouseAPI",

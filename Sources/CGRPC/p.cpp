@@ -1,1 +1,0 @@
-void cgrpc_placeholder();
