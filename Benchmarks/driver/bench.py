@@ -172,6 +172,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--transport-echo", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     options.only = options.only or list(GROUPS)
+    for name in ("tools", "roundhouse", "transport_echo"):
+        path = getattr(options, name)
+        setattr(options, name, path and path.resolve())
     if options.rounds is not None and options.rounds < 1:
         parser.error(f"--rounds: expected 1 or more, got {options.rounds}")
     return options

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import time
+from typing import BinaryIO
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -26,6 +27,16 @@ def _end_with_parent() -> None:
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def start_process(command: list[str], errors: BinaryIO | int) -> subprocess.Popen[bytes]:
+    """Starts a child whose stdout is a pipe and that cannot outlive this driver."""
+    try:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, preexec_fn=_end_with_parent
+        )
+    except OSError as error:
+        raise BenchmarkError(f"cannot start {command[0]}: {error.strerror}") from error
+
+
 class Server:
     """A process that prints one JSON line `{"event":"ready",...}` on stdout once it serves."""
 
@@ -34,9 +45,7 @@ class Server:
         self.log = log
         started = time.monotonic()
         with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, preexec_fn=_end_with_parent
-            )
+            self.process = start_process(command, errors)
         try:
             self.ready = self._read_ready_line(started + ready_seconds)
         except BaseException:

@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import time
 
-from processes import BenchmarkError, Server, machine_busy_seconds
+from processes import BenchmarkError, Server, machine_busy_seconds, start_process
 
 RESIDENT_POLL_SECONDS = 0.05
 # Beyond its own time limit the client gets this long for what is in flight (it gives up after 30 seconds itself).
@@ -57,9 +57,7 @@ def take(load: pathlib.Path, arguments: list[str], seconds: float, server: Serve
     before = [process.cpu_seconds() for process in watched]
     busy, started = machine_busy_seconds(), time.monotonic()
     resident = server.resident_bytes()
-    client = subprocess.Popen(
-        [str(load), *arguments, "--seconds", str(seconds)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    client = start_process([str(load), *arguments, "--seconds", str(seconds)], subprocess.PIPE)
     try:
         output, complaints, resident = _watch(client, server, resident, started + seconds + CLIENT_GRACE_SECONDS)
     finally:

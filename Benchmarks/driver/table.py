@@ -23,9 +23,9 @@ class Line:
     """The limits or the direct call, measured in the same rounds."""
 
     def cells(self) -> list[str]:
-        budget = "-" if self.budget is None else f"<= {number(self.budget)}"
+        budget = "-" if self.budget is None else f"<= {self.budget:g}"
         if self.goal is not None:
-            budget += f" (goal {number(self.goal)})"
+            budget += f" (goal {self.goal:g})"
         return [self.what, f"{number(self.value)} {self.unit}".rstrip(), budget, self.verdict(), self.beside]
 
     def verdict(self) -> str:
@@ -146,7 +146,7 @@ def footprint_lines(results: Results) -> list[Line]:
 
 def render(lines: list[Line]) -> str:
     """A Markdown table, padded so that a terminal shows it well."""
-    rows = [["measure", "Roundhouse", "budget", "", "beside it, same run"], *(line.cells() for line in lines)]
+    rows = [["measure", "Roundhouse", "budget", "verdict", "beside it, same run"], *(line.cells() for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rows.insert(1, ["-" * width for width in widths])
     return "\n".join(
