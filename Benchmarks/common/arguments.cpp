@@ -14,7 +14,8 @@ Number parse(const std::string& flag, const std::string& value, Number lowest, N
   auto [stopped, error] = std::from_chars(value.data(), end, number);
   if (error != std::errc{} || stopped != end || number < lowest || number > highest) {
     std::ostringstream message;
-    message << "--" << flag << ": expected a number from " << lowest << " to " << highest << ", got \"" << value << "\"";
+    message << "--" << flag << ": expected a number from " << lowest << " to " << highest;
+    message << ", got \"" << value << "\"";
     throw ArgumentError(message.str());
   }
   return number;

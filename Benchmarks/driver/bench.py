@@ -22,11 +22,10 @@ import plan
 import roundhouse
 import table
 from processes import BenchmarkError, Server
-from results import Results
+from results import QUIET_CORES, Results
 from sampling import take
 
 GROUPS = ("transport", "gateway", "footprint")
-QUIET_CORES = 0.3
 CROWD_SECONDS = 30.0
 SETTLE_SECONDS = 1.0
 
@@ -193,10 +192,10 @@ def machine() -> str:
 def report(bench: Bench, lines: list[table.Line]) -> int:
     """Prints the table; the exit code is 1 when an answer was wrong."""
     effort, results = bench.effort, bench.results
-    print(f"{machine()}; {effort.rounds} round(s) of {effort.seconds:g} s; medians; CPU is that of the row's own process")
+    print(f"{machine()}; {effort.rounds} round(s) of {effort.seconds:g} s; medians; CPU is the row's own process's")
     noise = results.noise()
     if noise > QUIET_CORES:
-        print(f"The machine was not quiet: others used {noise:.1f} cores. Ratios hold, absolute times and rates do not.")
+        print(f"The machine was not quiet: others used {noise:.1f} cores. Trust the ratios, not the times and rates.")
     print()
     print(table.render(lines))
     errors = results.errors()

@@ -10,6 +10,15 @@ from sampling import Sample
 
 Key = tuple[str, str]
 
+# Above so many cores in use by others a sample is noisy; it is set aside where enough quiet ones are left.
+QUIET_CORES = 0.3
+ENOUGH_QUIET_SAMPLES = 3
+
+
+def _preferred(samples: list[Sample]) -> list[Sample]:
+    quiet = [sample for sample in samples if sample.noise <= QUIET_CORES]
+    return quiet if len(quiet) >= ENOUGH_QUIET_SAMPLES else samples
+
 
 class Results:
     """Everything that was measured. A figure is the median over the rounds, and None where nothing was measured."""
@@ -23,7 +32,7 @@ class Results:
         self.samples[key].append(sample)
 
     def median(self, key: Key, figure: Callable[[Sample], float | None]) -> float | None:
-        values = [value for value in map(figure, self.samples.get(key, [])) if value is not None]
+        values = [value for value in map(figure, _preferred(self.samples.get(key, []))) if value is not None]
         return statistics.median(values) if values else None
 
     def cpu_per_request(self, scenario: str, row: str) -> float | None:

@@ -1,8 +1,8 @@
 // load TARGET --port N [--model M] [--tokens N] [--concurrency N] [--connections N] [--requests N] [--seconds S]
 //      [--ramp-ms T] [--stuck N]
 //
-// Calls the mock directly, Roundhouse, or an echo server (TARGET: see options.h), checks every answer and prints what it
-// measured as one line of JSON. Exit code 0: every answer was good; 1: some were not (the report says which); 2: it
+// Calls the mock directly, Roundhouse, or an echo server (TARGET: see options.h), checks every answer and prints what
+// it measured as one line of JSON. Exit code 0: every answer was good; 1: some were not (the report says which); 2: it
 // could not run.
 
 #include <cstdio>
