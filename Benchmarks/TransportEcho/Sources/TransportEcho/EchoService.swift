@@ -9,7 +9,7 @@ struct EchoService: RegistrableRPCService {
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         router.registerHandler(
-            forMethod: MethodDescriptor(service: Self.service, method: "Echo"),
+            forMethod: MethodDescriptor(service: Self.service, method: "Echo", type: .unary),
             deserializer: BytesCoder(),
             serializer: BytesCoder()
         ) { request, _ in
@@ -17,7 +17,7 @@ struct EchoService: RegistrableRPCService {
             return StreamingServerResponse(single: ServerResponse(message: message))
         }
         router.registerHandler(
-            forMethod: MethodDescriptor(service: Self.service, method: "Stream"),
+            forMethod: MethodDescriptor(service: Self.service, method: "Stream", type: .serverStreaming),
             deserializer: BytesCoder(),
             serializer: BytesCoder()
         ) { request, _ in
