@@ -1,5 +1,6 @@
 import GRPCCore
 import GRPCTransport
+import Glibc
 
 /// `transport-echo [--queues N]`: serves ``EchoService`` on a free loopback port and prints one JSON line with it.
 ///
@@ -17,7 +18,8 @@ struct TransportEcho {
                 throw UsageError(description: "transport-echo: the server has no port")
             }
             print(#"{"event":"ready","port":\#(port)}"#)
-            flushStandardOutput()
+            // The reader waits at the other end of a pipe, which is buffered.
+            unsafe fflush(nil)
             try await group.waitForAll()
         }
     }
