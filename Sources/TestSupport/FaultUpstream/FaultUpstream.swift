@@ -1,5 +1,5 @@
 package import NIOCore
-package import NIOPosix
+import NIOPosix
 
 /// An HTTP/1.1 server on a loopback port of its own that answers as a test tells it: rightly, slowly, in pieces, wrongly
 /// or not at all.
@@ -58,29 +58,37 @@ package final class FaultUpstream: Sendable {
     /// Serves until `body` returns.
     ///
     /// - Parameters:
+    ///   - group: NIO's global one unless told.
     ///   - prepare: called for every connection before it is read, to put TLS in front.
     ///   - script: what to do with each request.
     package static func run<Result>(
-        on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        on group: (any EventLoopGroup)? = nil,
         prepare: @escaping @Sendable (any Channel) throws -> Void = { _ in },
         script: @escaping Script,
         _ body: (FaultUpstream) async throws -> Result
     ) async throws -> Result {
-        let box = NIOLoopPromise(group.next().makePromise(of: FaultUpstream.self))
+        let group = group ?? MultiThreadedEventLoopGroup.singleton
+        // Connections wait for this: they need the upstream, which needs the listener's port.
+        let made = group.next().makePromise(of: FaultUpstream.self)
         let listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
-                box.promise.futureResult.hop(to: channel.eventLoop).flatMapThrowing { upstream in
+                made.futureResult.hop(to: channel.eventLoop).flatMapThrowing { upstream in
                     try prepare(channel)
                     let number = upstream.connections.append { $0 }
                     try channel.pipeline.syncOperations.addHandler(
                         ScriptedConnection(upstream: upstream, number: number))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: "127.0.0.1", port: 0)
+            .flatMapErrorThrowing { error in
+                made.fail(error)
+                throw error
+            }
+            .get()
         let upstream = FaultUpstream(listener: listener, port: listener.localAddress?.port ?? 0, script: script)
-        box.promise.succeed(upstream)
+        made.succeed(upstream)
         do {
             let result = try await body(upstream)
             try await listener.close()
@@ -94,14 +102,5 @@ package final class FaultUpstream: Sendable {
     func steps(for request: Request) -> [Step] {
         _ = self.requests.append { _ in request }
         return self.script(request)
-    }
-
-    /// The listener's connections wait for this: they need the upstream, which needs the listener's port.
-    private struct NIOLoopPromise: Sendable {
-        let promise: EventLoopPromise<FaultUpstream>
-
-        init(_ promise: EventLoopPromise<FaultUpstream>) {
-            self.promise = promise
-        }
     }
 }

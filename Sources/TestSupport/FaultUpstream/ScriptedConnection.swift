@@ -1,5 +1,13 @@
 import NIOCore
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
 /// One connection of a ``FaultUpstream``: reads requests, carries out their scripts one after another.
 final class ScriptedConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
@@ -51,7 +59,7 @@ final class ScriptedConnection: ChannelInboundHandler {
 
     private func nextRequest() -> FaultUpstream.Request? {
         let text = String(buffer: self.received)
-        guard let end = text.range(of: "\r\n\r\n") else { return nil }
+        guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
         let head = text[..<end.lowerBound]
         let lines = head.split(separator: "\r\n")
         let words = lines.first?.split(separator: " ") ?? []
@@ -98,9 +106,9 @@ final class ScriptedConnection: ChannelInboundHandler {
         case .close: context.close(promise: nil)
         case .reset:
             // Closing with a linger time of zero sends RST.
-            let options = context.channel.syncOptions
-            try? options?.setOption(.socketOption(.so_linger), value: .init(l_onoff: 1, l_linger: 0))
-            context.close(promise: nil)
+            let channel = context.channel
+            guard let options = channel as? any SocketOptionProvider else { return channel.close(promise: nil) }
+            options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in channel.close(promise: nil) }
         }
     }
 
@@ -110,7 +118,7 @@ final class ScriptedConnection: ChannelInboundHandler {
     }
 
     private func pour() {
-        guard let context = self.context, let flood = self.flood else { return }
+        guard let context = self.context else { return }
         while context.channel.isWritable, let (bytes, left) = self.flood {
             guard left != 0 else { break }
             self.flood = (bytes, left.map { $0 - 1 })
@@ -121,12 +129,5 @@ final class ScriptedConnection: ChannelInboundHandler {
             self.flood = nil
             self.goOn()
         }
-        _ = flood
-    }
-}
-
-extension String {
-    fileprivate func range(of text: String) -> Range<String.Index>? {
-        self.firstRange(of: text)
     }
 }
