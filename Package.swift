@@ -108,6 +108,10 @@ let package = Package(
             dependencies: ["Inference", nioCore, nioPosix, nioHTTP1],
             path: "Sources/TestSupport"
         ),
+        .testTarget(
+            name: "ProvidersTests",
+            dependencies: ["Providers", "Inference", "TestSupport", "CSimdJSON", nioCore, nioPosix, nioSSL]
+        ),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(
             name: "GenerateProtos",
