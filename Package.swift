@@ -18,6 +18,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -82,7 +83,7 @@ let package = Package(
         // How to talk to each upstream: wire adapters, the SSE reader, the HTTP client.
         .target(
             name: "Providers",
-            dependencies: ["Inference", "CSimdJSON", logging, nioCore, nioPosix, nioHTTP1, nioSSL]
+            dependencies: ["Inference", "CSimdJSON", nioCore, nioPosix, nioSSL, nioTLS]
         ),
         // Who answers: candidates, order, fallback. Pure policy and one executor.
         .target(name: "Routing", dependencies: ["Inference", "ModelRegistry"]),
@@ -120,6 +121,9 @@ let package = Package(
                 "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "Routing", "TestSupport", "GRPCTransport",
                 grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, yams,
             ]
+        .testTarget(
+            name: "ProvidersTests",
+            dependencies: ["Providers", "Inference", "TestSupport", "CSimdJSON", nioCore, nioPosix, nioSSL]
         ),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(

@@ -1,0 +1,349 @@
+import Inference
+import NIOCore
+import NIOSSL
+import NIOTLS
+
+/// One connection: sends a request, takes its answer apart, goes back to the pool, many times.
+///
+/// Confined to its event loop; others hold a ``HTTPConnectionLink``. It speaks plain bytes to its channel, without
+/// NIOHTTP1's codec: a response is a dozen objects and pipeline events there, and none here.
+final class HTTPConnection: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let client: HTTPClient
+    private let opened = NIODeadline.now()
+    private var context: ChannelHandlerContext?
+    private var link: HTTPConnectionLink?
+    private var state: State
+    private var parser = HTTPResponseParser()
+    private var requestsSent = 0
+    private var lastError: (any Error)?
+    /// The pool counts this connection, and must hear of its end.
+    private var isPooled = false
+    private var timer = ConnectionTimer()
+    private var whenReady: ((Result<HTTPConnectionLink, UpstreamFault>) -> Void)?
+    /// A read that the channel asked for while the consumer was behind.
+    private var hasHeldRead = false
+
+    private enum State {
+        /// TLS is being negotiated.
+        case opening
+        case idle(since: NIODeadline)
+        case busy(Busy)
+        case closed
+    }
+
+    private struct Busy {
+        let exchange: any HTTPExchange
+        let started: NIODeadline
+        var lastActivity: NIODeadline
+        var hasBytes = false
+        var hasBody = false
+        var isPaused = false
+        /// The response's framing is complete.
+        var hasEnded = false
+        var waitsForDetailsSince: NIODeadline?
+        var settledSince: NIODeadline?
+    }
+
+    init(client: HTTPClient) {
+        self.client = client
+        self.state = client.origin.isSecure ? .opening : .idle(since: .now())
+    }
+
+    // MARK: - Opening
+
+    /// Calls `body` when the connection can carry a request, TLS included, or has failed to.
+    func onReady(_ body: @escaping (Result<HTTPConnectionLink, UpstreamFault>) -> Void) {
+        switch self.state {
+        case .opening:
+            self.whenReady = body
+            self.armTimer()
+        case .idle:
+            body(self.readyLink())
+            self.armTimer()
+        case .busy, .closed: body(.failure(self.openingFault()))
+        }
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.link = HTTPConnectionLink(self, eventLoop: context.eventLoop)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.link = nil
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case TLSUserEvent.handshakeCompleted? = event as? TLSUserEvent, case .opening = self.state else { return }
+        self.state = .idle(since: .now())
+        self.whenReady?(self.readyLink())
+        self.whenReady = nil
+    }
+
+    private func readyLink() -> Result<HTTPConnectionLink, UpstreamFault> {
+        guard let link = self.link else { return .failure(self.openingFault()) }
+        self.isPooled = true
+        return .success(link)
+    }
+
+    private func openingFault() -> UpstreamFault {
+        self.client.origin.connectFault(self.lastError)
+    }
+
+    // MARK: - A request
+
+    func begin(_ exchange: any HTTPExchange) {
+        guard case .idle = self.state, let context = self.context, let link = self.link else {
+            // Closed while it was on its way here; nothing was sent.
+            self.client.submit(exchange)
+            return
+        }
+        guard exchange.attach(link) else {
+            self.client.release(link)
+            return
+        }
+        let now = NIODeadline.now()
+        self.state = .busy(Busy(exchange: exchange, started: now, lastActivity: now))
+        self.requestsSent += 1
+        context.writeAndFlush(self.wrapOutboundOut(exchange.request), promise: nil)
+        self.armTimer()
+    }
+
+    /// Closes the connection if it carries `exchange`.
+    func abort(_ exchange: any HTTPExchange) {
+        guard case .busy(let busy) = self.state, busy.exchange === exchange else { return }
+        self.close()
+    }
+
+    func resumeReading(_ exchange: any HTTPExchange) {
+        guard case .busy(var busy) = self.state, busy.exchange === exchange, busy.isPaused else { return }
+        busy.isPaused = false
+        busy.lastActivity = .now()
+        self.state = .busy(busy)
+        self.armTimer()
+        if self.hasHeldRead {
+            self.hasHeldRead = false
+            self.context?.read()
+        }
+    }
+
+    func closeIfIdle() {
+        if case .idle = self.state { self.close() }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if case .busy(let busy) = self.state, busy.isPaused {
+            self.hasHeldRead = true
+        } else {
+            context.read()
+        }
+    }
+
+    // MARK: - Its answer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = self.unwrapInboundIn(data)
+        guard case .busy(var busy) = self.state, !busy.hasEnded else {
+            // Nobody asked for these bytes: whatever they are, an answer to the next request they must not become.
+            self.close()
+            return
+        }
+        busy.hasBytes = true
+        // The state holds no second reference to what is changed here, so nothing is copied.
+        self.state = .closed
+        let verdict = self.parse(buffer.readableBytesUInt8Span, &busy)
+        self.state = .busy(busy)
+        switch verdict {
+        case .readOn: break
+        case .drop:
+            _ = busy.exchange.flush()
+            self.close()
+        }
+    }
+
+    private enum Verdict {
+        case readOn
+        case drop
+    }
+
+    private func parse(_ bytes: Span<UInt8>, _ busy: inout Busy) -> Verdict {
+        var position = 0
+        do throws(UpstreamFault) {
+            while true {
+                switch try self.parser.step(bytes, &position) {
+                case .needMore: return .readOn
+                case .head:
+                    guard busy.exchange.receive(self.parser.head) else { return .drop }
+                case .body(let range):
+                    busy.hasBody = true
+                    guard busy.exchange.receive(bytes.extracting(range)) else { return .drop }
+                case .end:
+                    busy.hasEnded = true
+                    busy.exchange.receive(.complete)
+                    return position < bytes.count || !self.parser.keepsAlive ? .drop : .readOn
+                }
+            }
+        } catch {
+            busy.exchange.receive(.fault(error))
+            return .drop
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard case .busy(var busy) = self.state else { return }
+        if busy.hasEnded {
+            self.state = .idle(since: .now())
+            self.timer.noteKeepAlive(self.parser.keepAliveSeconds)
+            // First to the pool, then to the consumer: its next request shall find the connection there.
+            if let link = self.link { self.client.release(link) }
+            self.armTimer()
+            _ = busy.exchange.flush()
+            return
+        }
+        busy.lastActivity = .now()
+        let advice = busy.exchange.flush()
+        switch advice {
+        case .goOn: break
+        case .pause: busy.isPaused = true
+        case .waitForDetails: busy.waitsForDetailsSince = busy.waitsForDetailsSince ?? busy.lastActivity
+        case .settled: busy.settledSince = busy.settledSince ?? busy.lastActivity
+        }
+        self.state = .busy(busy)
+        if advice == .waitForDetails || advice == .settled { self.armTimer() }
+    }
+
+    // MARK: - The end
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.lastError = error
+        self.closeSocket()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let state = self.state
+        self.retire()
+        switch state {
+        case .opening:
+            self.whenReady?(.failure(self.openingFault()))
+            self.whenReady = nil
+        case .busy(let busy): self.endAtClose(busy)
+        case .idle, .closed: break
+        }
+    }
+
+    /// The peer closed the connection under a request.
+    private func endAtClose(_ busy: Busy) {
+        if busy.hasEnded {
+            // It ended in the same read; the close is the peer's right.
+        } else if !busy.hasBytes {
+            // A pooled connection that the peer had given up. No byte of an answer came, so it cannot have worked on it.
+            if self.requestsSent > 1, busy.exchange.takeRetry() {
+                self.client.submitAfresh(busy.exchange)
+                return
+            }
+            let reason = self.lastError.map { ": \(HTTPOrigin.describe($0))" } ?? ""
+            busy.exchange.receive(
+                .fault(UpstreamFault(.unreachable, "the upstream closed the connection before it answered\(reason)")))
+        } else if self.parser.endsWithConnection, self.lastError == nil {
+            busy.exchange.receive(.complete)
+        } else {
+            busy.exchange.receive(.cut)
+        }
+        _ = busy.exchange.flush()
+    }
+
+    private func close() {
+        self.retire()
+        self.closeSocket()
+    }
+
+    private func retire() {
+        self.state = .closed
+        self.timer.cancel()
+        guard self.isPooled, let link = self.link else { return }
+        self.isPooled = false
+        self.client.closed(link)
+    }
+
+    /// Closes beneath TLS, whose polite farewell would wait for the peer.
+    private func closeSocket() {
+        guard let context = self.context else { return }
+        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self)
+        (tls ?? context).close(promise: nil)
+    }
+
+    // MARK: - Time
+
+    private func armTimer() {
+        guard let context = self.context, let due = self.due()?.time else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        self.timer.arm(due, on: context.eventLoop) { bound.value.timerFired() }
+    }
+
+    private func timerFired() {
+        self.timer.fired()
+        guard let due = self.due() else { return }
+        guard due.time <= .now() else { return self.armTimer() }
+        switch (due.event, self.state) {
+        case (.close, _): self.close()
+        case (.end(let end), .busy(let busy)):
+            busy.exchange.receive(end)
+            _ = busy.exchange.flush()
+            self.close()
+        case (.openingFailed, _):
+            let ready = self.whenReady
+            self.whenReady = nil
+            self.close()
+            ready?(.failure(UpstreamFault(.timedOut(.connect), "no TLS session with \(self.client.origin) in time")))
+        case (.end, _): break
+        }
+    }
+
+    private enum TimerEvent {
+        case close
+        case openingFailed
+        case end(ResponseEnd)
+    }
+
+    /// What is to happen next if nothing else does. One timer per connection looks at this when it fires, and is moved
+    /// only when something falls due earlier: a request that goes well costs no timer at all.
+    private func due() -> (time: NIODeadline, event: TimerEvent)? {
+        switch self.state {
+        case .closed: return nil
+        case .opening: return (self.opened + TimeAmount(self.client.timeouts.connect), .openingFailed)
+        case .idle(let since): return (since + self.timer.keepAlive(self.client.timeouts.keepAlive), .close)
+        case .busy(let busy): return self.due(busy)
+        }
+    }
+
+    private func due(_ busy: Busy) -> (time: NIODeadline, event: TimerEvent) {
+        let limits = busy.exchange.timeouts
+        if let since = busy.settledSince { return (since + TimeAmount(limits.patience), .close) }
+        let total = busy.exchange.deadline
+        let phase: (time: NIODeadline, fault: UpstreamFault)
+        if let since = busy.waitsForDetailsSince {
+            return (min(since + TimeAmount(limits.patience), total), .end(.patienceOver))
+        } else if busy.isPaused {
+            phase = (.distantFuture, UpstreamFault(.timedOut(.idle), ""))
+        } else if !busy.hasBody {
+            phase = (
+                busy.started + TimeAmount(limits.firstToken),
+                UpstreamFault(.timedOut(.firstToken), "no answer within \(limits.firstToken)")
+            )
+        } else {
+            phase = (
+                busy.lastActivity + TimeAmount(limits.idle),
+                UpstreamFault(.timedOut(.idle), "the answer stopped for \(limits.idle)")
+            )
+        }
+        guard phase.time < total else {
+            return (total, .end(.fault(UpstreamFault(.timedOut(.total), "no complete answer within \(limits.total)"))))
+        }
+        return (phase.time, .end(.fault(phase.fault)))
+    }
+}

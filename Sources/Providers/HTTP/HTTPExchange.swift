@@ -1,0 +1,57 @@
+import Inference
+package import NIOCore
+
+/// What a connection carries: one request, and somebody who takes the answer apart.
+///
+/// All but ``request``, ``timeouts`` and ``deadline`` is called on the connection's event loop.
+package protocol HTTPExchange: AnyObject, Sendable {
+    /// Head and body, ready to be sent. It may be sent a second time: see ``takeRetry()``.
+    var request: ByteBuffer { get }
+    var timeouts: HTTPTimeouts { get }
+    /// When ``HTTPTimeouts/total`` is over.
+    var deadline: NIODeadline { get }
+
+    /// The request is about to be sent on `link`.
+    ///
+    /// - Returns: false when it was cancelled: it must not be sent.
+    func attach(_ link: HTTPConnectionLink) -> Bool
+
+    /// Whether the request may be sent once more. True at most once.
+    func takeRetry() -> Bool
+
+    /// - Returns: false when the answer makes no sense and the connection must be closed.
+    func receive(_ head: HTTPResponseHead) -> Bool
+    /// - Returns: false when the answer makes no sense and the connection must be closed.
+    func receive(_ body: Span<UInt8>) -> Bool
+    func receive(_ end: ResponseEnd)
+
+    /// Hands what was received to the consumer.
+    func flush() -> ReadAdvice
+}
+
+extension HTTPExchange {
+    func fail(_ fault: UpstreamFault) {
+        self.receive(.fault(fault))
+        _ = self.flush()
+    }
+}
+
+/// What a connection does after it handed over what a read brought.
+package enum ReadAdvice: Sendable, Hashable {
+    case goOn
+    /// The consumer is behind: read no more until ``HTTPConnectionLink/resumeReading(_:)``.
+    case pause
+    /// Give the details that are still missing ``HTTPTimeouts/patience``, not longer.
+    case waitForDetails
+    /// The consumer has all: read to the response's end, soon, so that the connection can be used again.
+    case settled
+}
+
+extension TimeAmount {
+    /// Limits are seconds to hours: far from overflowing nanoseconds.
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        let limited = Swift.min(seconds, 1_000_000_000)
+        self = .nanoseconds(limited * 1_000_000_000 + attoseconds / 1_000_000_000)
+    }
+}

@@ -1,0 +1,70 @@
+package import Inference
+
+/// Makes sense of one response: the head and the body's bytes in, typed elements out. Pure; knows no socket, no clock.
+///
+/// It runs on the event loop that reads the connection, so that the consumer is woken once for what one read brought.
+package protocol ResponseDecoder: Sendable {
+    /// What the consumer of the response gets.
+    associatedtype Element: Sendable
+
+    /// Takes the head.
+    ///
+    /// - Returns: whether the upstream accepted the request. When not, the decoder reads on to learn why, and throws.
+    mutating func receive(_ head: HTTPResponseHead) throws(UpstreamFault) -> Bool
+
+    /// Takes the next bytes of the body and appends what they complete.
+    mutating func receive(_ body: Span<UInt8>, into elements: inout [Element]) throws(UpstreamFault)
+
+    /// The response is over, or will not go on: appends what was held back, or says why that is no proper end.
+    mutating func end(_ end: ResponseEnd, into elements: inout [Element]) throws(UpstreamFault)
+
+    /// Nothing that may still come changes the elements. The connection is read to its end behind the consumer's back.
+    var isFinished: Bool { get }
+
+    /// The answer is there but for details that some upstreams never send: ``ResponseEnd/patienceOver`` follows soon.
+    var isWaitingForDetails: Bool { get }
+}
+
+/// How a response ended.
+package enum ResponseEnd: Sendable, Hashable {
+    /// With all that its framing promised.
+    case complete
+    /// The peer closed the connection in the middle.
+    case cut
+    /// The details did not come: see ``ResponseDecoder/isWaitingForDetails``.
+    case patienceOver
+    /// A time limit, or bytes that make no sense.
+    case fault(UpstreamFault)
+}
+
+/// Time limits of a request. None may be zero.
+package struct HTTPTimeouts: Sendable, Hashable {
+    /// For TCP and TLS together.
+    package var connect: Duration = .seconds(5)
+    /// From sending the request to the first byte of the answer's body.
+    package var firstToken: Duration = .seconds(120)
+    /// Between two portions of the body, while somebody reads it.
+    package var idle: Duration = .seconds(120)
+    /// From handing in the request, waiting for a connection included, to the answer's end.
+    package var total: Duration = .seconds(1800)
+    /// For one of the connections to become free.
+    package var queue: Duration = .seconds(10)
+    /// For details after the answer: see ``ResponseDecoder/isWaitingForDetails``; and for the response's end after that.
+    package var patience: Duration = .seconds(2)
+    /// How long a connection without a request is kept.
+    package var keepAlive: Duration = .seconds(55)
+
+    package init() {}
+}
+
+/// Bounds on what one upstream may hold of ours.
+package struct HTTPLimits: Sendable, Hashable {
+    /// Connections open or opening at once.
+    package var connections: Int = 1024
+    /// Requests that wait for a connection; one more is ``UpstreamFault/Kind/overloaded(retryAfter:)``.
+    package var waitingRequests: Int = 1024
+    /// Bytes of an answer that wait for their consumer before the socket is no longer read.
+    package var bufferedBytes: Int = 256 * 1024
+
+    package init() {}
+}

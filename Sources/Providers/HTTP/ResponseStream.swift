@@ -1,0 +1,243 @@
+package import Inference
+package import NIOCore
+import Synchronization
+
+/// One request and its answer: where the event loop that reads meets the task that consumes.
+///
+/// The loop decodes what a read brought, and wakes the consumer once for all of it.
+package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
+    package let request: ByteBuffer
+    package let timeouts: HTTPTimeouts
+    private let bufferLimit: Int
+    package let deadline: NIODeadline
+    private let client: HTTPClient
+
+    /// Only the connection's event loop takes this lock, so it is never contended: it is there to make that safe to say.
+    private let decoding: Mutex<Decoding>
+    private let shared = Mutex(Shared())
+
+    private struct Decoding {
+        var decoder: Decoder
+        /// What the current read has brought so far.
+        var elements: [Decoder.Element] = []
+        var bytes = 0
+        var isAccepted = false
+        var outcome: Outcome?
+    }
+
+    @safe private struct Shared {
+        var elements: [Decoder.Element] = []
+        /// Bytes that became `elements`.
+        var bytes = 0
+        var isAccepted = false
+        var outcome: Outcome?
+        var waiter: UnsafeContinuation<Void, Never>?
+        /// What the waiter waits for.
+        var wantsElements = false
+        var link: HTTPConnectionLink?
+        /// The connection stopped reading until the consumer has caught up.
+        var isPaused = false
+        var isCancelled = false
+        var wasRetried = false
+    }
+
+    private enum Outcome {
+        case finished
+        case fault(UpstreamFault)
+
+        /// What the connection is told: read on, behind the consumer's back, or close.
+        var readsOn: Bool {
+            switch self {
+            case .finished: true
+            case .fault: false
+            }
+        }
+    }
+
+    package init(
+        request: ByteBuffer, decoder: Decoder, client: HTTPClient, timeouts: HTTPTimeouts, bufferLimit: Int
+    ) {
+        self.request = request
+        self.timeouts = timeouts
+        self.deadline = .now() + TimeAmount(timeouts.total)
+        self.bufferLimit = bufferLimit
+        self.client = client
+        self.decoding = Mutex(Decoding(decoder: decoder))
+    }
+
+    // MARK: - The consumer's side
+
+    /// Waits until the upstream accepted the request.
+    package func accepted() async throws(UpstreamFault) {
+        while true {
+            let (isAccepted, outcome) = self.shared.withLock { ($0.isAccepted, $0.outcome) }
+            if case .fault(let fault) = outcome { throw fault }
+            if isAccepted || outcome != nil { return }
+            await self.wait(forElements: false)
+        }
+    }
+
+    /// The next elements, at least one; `nil` after the last.
+    package func next() async throws(UpstreamFault) -> [Decoder.Element]? {
+        while true {
+            if Task.isCancelled { self.cancel() }
+            let taken = self.take()
+            if let link = taken.paused { link.resumeReading(self) }
+            if !taken.elements.isEmpty { return taken.elements }
+            switch taken.outcome {
+            case .finished: return nil
+            case .fault(let fault): throw fault
+            case nil: await self.wait(forElements: true)
+            }
+        }
+    }
+
+    private func take() -> (elements: [Decoder.Element], outcome: Outcome?, paused: HTTPConnectionLink?) {
+        self.shared.withLock { shared in
+            var elements: [Decoder.Element] = []
+            swap(&elements, &shared.elements)
+            shared.bytes = 0
+            let paused = shared.isPaused ? shared.link : nil
+            shared.isPaused = false
+            return (elements, shared.outcome, paused)
+        }
+    }
+
+    private func wait(forElements wantsElements: Bool) async {
+        await withTaskCancellationHandler {
+            await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                let isReady = self.shared.withLock { shared in
+                    if shared.outcome != nil || (wantsElements ? !shared.elements.isEmpty : shared.isAccepted) {
+                        return true
+                    }
+                    unsafe shared.waiter = unsafe continuation
+                    shared.wantsElements = wantsElements
+                    return false
+                }
+                if isReady { unsafe continuation.resume() }
+            }
+        } onCancel: {
+            self.cancel()
+        }
+    }
+
+    /// Closes the connection at once, from any thread. Does nothing after the end.
+    package func cancel() {
+        let fault = UpstreamFault(.cancelled, "the request was cancelled")
+        let (waiter, link, isFirst) = unsafe self.shared.withLock { shared in
+            guard shared.outcome == nil else {
+                return unsafe (nil as UnsafeContinuation<Void, Never>?, nil as HTTPConnectionLink?, false)
+            }
+            shared.outcome = .fault(fault)
+            shared.isCancelled = true
+            shared.elements = []
+            let waiter = unsafe shared.waiter
+            unsafe shared.waiter = nil
+            return unsafe (waiter, shared.link, true)
+        }
+        guard isFirst else { return }
+        if let link { link.abort(self) } else { self.client.withdraw(self) }
+        unsafe waiter?.resume()
+    }
+
+    // MARK: - The event loop's side
+
+    package func attach(_ link: HTTPConnectionLink) -> Bool {
+        self.shared.withLock { shared in
+            guard !shared.isCancelled else { return false }
+            shared.link = link
+            return true
+        }
+    }
+
+    package func takeRetry() -> Bool {
+        self.shared.withLock { shared in
+            guard !shared.wasRetried, !shared.isCancelled else { return false }
+            shared.wasRetried = true
+            return true
+        }
+    }
+
+    package func receive(_ head: HTTPResponseHead) -> Bool {
+        self.decode { decoding throws(UpstreamFault) in
+            decoding.isAccepted = try decoding.decoder.receive(head)
+        }
+    }
+
+    package func receive(_ body: Span<UInt8>) -> Bool {
+        self.decoding.withLock { decoding in
+            if let outcome = decoding.outcome { return outcome.readsOn }
+            decoding.bytes += body.count
+            do throws(UpstreamFault) {
+                try decoding.decoder.receive(body, into: &decoding.elements)
+                if decoding.decoder.isFinished { decoding.outcome = .finished }
+                return true
+            } catch {
+                decoding.outcome = .fault(error)
+                return false
+            }
+        }
+    }
+
+    package func receive(_ end: ResponseEnd) {
+        _ = self.decode { decoding throws(UpstreamFault) in
+            try decoding.decoder.end(end, into: &decoding.elements)
+            decoding.outcome = .finished
+        }
+    }
+
+    private func decode(_ body: (inout Decoding) throws(UpstreamFault) -> Void) -> Bool {
+        self.decoding.withLock { decoding in
+            if let outcome = decoding.outcome { return outcome.readsOn }
+            do throws(UpstreamFault) {
+                try body(&decoding)
+                return true
+            } catch {
+                decoding.outcome = .fault(error)
+                return false
+            }
+        }
+    }
+
+    package func flush() -> ReadAdvice {
+        var (batch, isWaitingForDetails) = self.decoding.withLock { decoding in
+            let batch = Batch(
+                elements: decoding.elements, bytes: decoding.bytes, isAccepted: decoding.isAccepted,
+                outcome: decoding.outcome)
+            decoding.elements = []
+            decoding.bytes = 0
+            return (batch, decoding.outcome == nil && decoding.decoder.isWaitingForDetails)
+        }
+        let hasEnded = batch.outcome != nil
+        let (waiter, isPaused) = unsafe self.shared.withLock { shared in
+            guard !shared.isCancelled else { return unsafe (nil as UnsafeContinuation<Void, Never>?, false) }
+            if shared.elements.isEmpty {
+                swap(&shared.elements, &batch.elements)
+            } else {
+                shared.elements.append(contentsOf: batch.elements)
+            }
+            // Bytes that gave the consumer nothing to take must not stop the reading: it could never go on.
+            shared.bytes = shared.elements.isEmpty ? 0 : shared.bytes + batch.bytes
+            shared.isAccepted = shared.isAccepted || batch.isAccepted
+            if shared.outcome == nil { shared.outcome = batch.outcome }
+            shared.isPaused = !hasEnded && shared.bytes > self.bufferLimit
+            let isReady = hasEnded || (shared.wantsElements ? !shared.elements.isEmpty : shared.isAccepted)
+            guard isReady, let waiter = unsafe shared.waiter else {
+                return unsafe (nil as UnsafeContinuation<Void, Never>?, shared.isPaused)
+            }
+            unsafe shared.waiter = nil
+            return unsafe (waiter, shared.isPaused)
+        }
+        unsafe waiter?.resume()
+        if hasEnded { return .settled }
+        if isWaitingForDetails { return .waitForDetails }
+        return isPaused ? .pause : .goOn
+    }
+
+    private struct Batch {
+        var elements: [Decoder.Element]
+        var bytes: Int
+        var isAccepted: Bool
+        var outcome: Outcome?
+    }
+}

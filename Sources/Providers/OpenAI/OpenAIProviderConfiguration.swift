@@ -1,0 +1,106 @@
+package import Inference
+
+/// How to reach one OpenAI-compatible endpoint.
+package struct OpenAIProviderConfiguration: Sendable {
+    package var id: ProviderID
+    package var kind: OpenAIKind
+    /// Up to and without `/chat/completions`; `nil` for the usual address of the kind.
+    package var baseURL: String?
+    /// Sent as `Authorization: Bearer …`.
+    package var apiKey: Secret?
+    /// Sent with every request, after ours. Values may be secret and are never logged.
+    package var extraHeaders: [(name: String, value: Secret)] = []
+    /// Lets the base URL be `http` beyond this machine.
+    package var allowInsecure = false
+    /// Certificate authorities (PEM) to trust in place of the system's.
+    package var caFile: String?
+    /// False for upstreams that cannot stream: they are asked for the whole answer, whose events then come at once.
+    package var isStreamingAllowed = true
+    /// Whether to ask for a usage chunk; `nil` for what the kind is known to take.
+    package var includesUsage: Bool?
+    package var timeouts = HTTPTimeouts()
+    package var limits = HTTPLimits()
+    /// Most bytes of one event of a stream.
+    package var maximumEventBytes = 1 << 20
+    /// Most bytes of an answer that comes whole.
+    package var maximumBodyBytes = 32 << 20
+    package var userAgent = "roundhouse"
+
+    package init(id: ProviderID, kind: OpenAIKind, baseURL: String? = nil, apiKey: Secret? = nil) {
+        self.id = id
+        self.kind = kind
+        self.baseURL = baseURL
+        self.apiKey = apiKey
+    }
+
+    /// A configuration that cannot work: which field, and what it should be.
+    package struct Invalid: Error, Sendable, Hashable, CustomStringConvertible {
+        /// As in the configuration file: `base_url`, `api_key`, `extra_headers`, `ca_file`.
+        package let field: String
+        package let expected: String
+
+        package var description: String { "\(self.field): expected \(self.expected)" }
+    }
+
+    /// The dialect of the kind, with what was configured over it.
+    package var dialect: OpenAIDialect {
+        var dialect = self.kind.dialect
+        if let includesUsage = self.includesUsage { dialect.takesIncludeUsage = includesUsage }
+        return dialect
+    }
+
+    /// Where requests go.
+    package func origin() throws(Invalid) -> HTTPOrigin {
+        guard let url = self.baseURL ?? self.kind.dialect.standardBaseURL else {
+            throw Invalid(field: "base_url", expected: "the address of the server: kind custom has no usual one")
+        }
+        let origin: HTTPOrigin
+        do throws(HTTPOrigin.InvalidURL) {
+            origin = try HTTPOrigin(url)
+        } catch {
+            throw Invalid(field: "base_url", expected: error.expected)
+        }
+        guard origin.isSecure || origin.isLoopback || self.allowInsecure else {
+            throw Invalid(
+                field: "base_url",
+                expected: "https, since \(origin.host) is not this machine (allow_insecure: true permits http)")
+        }
+        return origin
+    }
+
+    /// The fields of every request.
+    func headerFields() throws(Invalid) -> [(name: String, value: String)] {
+        if self.kind.dialect.needsKey, self.apiKey?.isEmpty ?? true {
+            throw Invalid(field: "api_key", expected: "a key: kind \(self.kind.rawValue) does not answer without one")
+        }
+        var fields = [
+            (name: "user-agent", value: self.userAgent),
+            (name: "content-type", value: "application/json"),
+            (name: "accept", value: "text/event-stream, application/json"),
+        ]
+        if let key = self.apiKey, !key.isEmpty {
+            fields.append((name: "authorization", value: "Bearer \(key.revealed)"))
+        }
+        for field in fields where !HTTPField.isValidValue(field.value) {
+            let name = field.name == "authorization" ? "api_key" : field.name
+            throw Invalid(field: name, expected: "printable ASCII characters on one line")
+        }
+        for header in self.extraHeaders {
+            guard HTTPField.isValidName(header.name), HTTPField.isValidValue(header.value.revealed) else {
+                throw Invalid(
+                    field: "extra_headers", expected: "header names and values of printable ASCII characters")
+            }
+            guard !Self.reservedFields.contains(header.name.lowercased()) else {
+                throw Invalid(field: "extra_headers", expected: "no \(header.name): it belongs to the connection")
+            }
+            fields.removeAll { $0.name == header.name.lowercased() }
+            fields.append((name: header.name.lowercased(), value: header.value.revealed))
+        }
+        return fields
+    }
+
+    private static let reservedFields: Set<String> = [
+        "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive",
+        "expect", "accept-encoding", "x-request-id",
+    ]
+}
