@@ -74,7 +74,13 @@ let package = Package(
         // Engines that we start ourselves: process supervision, llama.cpp, installers.
         .target(
             name: "LocalEngines",
-            dependencies: ["Inference", logging, subprocess, systemPackage]
+            dependencies: ["Inference", logging, subprocess, systemPackage],
+            resources: [
+                // models/ links here: SwiftPM would copy a link in this direction as a link, and it would lead nowhere.
+                .copy("Resources/tiny-q8_0.gguf"), .copy("Resources/small-q8_0.gguf"),
+                // Part of the binary: an engine must start wherever the binary was copied to.
+                .embedInCode("Launcher/launch_engine.py"),
+            ]
         ),
         // How to talk to each upstream: wire adapters, the SSE reader, the HTTP client.
         .target(
@@ -106,6 +112,10 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["Inference", nioCore, nioPosix, nioHTTP1],
             path: "Sources/TestSupport"
+        ),
+        .testTarget(
+            name: "LocalEnginesTests",
+            dependencies: ["LocalEngines", "Inference", logging, subprocess, systemPackage]
         ),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(
