@@ -9,7 +9,8 @@ package struct EngineDirectories: Sendable, Hashable {
         self.root = root
     }
 
-    /// `ROUNDHOUSE_ENGINES_DIR`, else `$XDG_DATA_HOME/roundhouse/engines`, else `~/.local/share/roundhouse/engines`.
+    /// `ROUNDHOUSE_ENGINES_DIR`, else `$XDG_DATA_HOME/roundhouse/engines`, else `~/.local/share/roundhouse/engines`,
+    /// else, for a service without a home, `/var/lib/roundhouse/engines`.
     ///
     /// Relative paths in `XDG_DATA_HOME` are ignored, as the XDG Base Directory Specification asks.
     package init(environment: [String: String]) {
@@ -18,8 +19,10 @@ package struct EngineDirectories: Sendable, Hashable {
             self.root = chosen.hasPrefix("/") ? chosen : "\(current)/\(chosen)"
         } else if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") {
             self.root = "\(data)/roundhouse/engines"
+        } else if let home = environment["HOME"], home.hasPrefix("/") {
+            self.root = "\(home)/.local/share/roundhouse/engines"
         } else {
-            self.root = "\(environment["HOME"] ?? "/root")/.local/share/roundhouse/engines"
+            self.root = "/var/lib/roundhouse/engines"
         }
     }
 

@@ -207,10 +207,20 @@ package final class EngineSupervisor: Sendable {
         }
     }
 
-    /// Looks for every engine and file that is not in use, so that ``status()`` tells what is missing before anyone
-    /// asks. Reads files. ``run()`` does it at its start and every five seconds.
-    package func recheck() {
+    /// Looks for the engine and the file of every model that is not in use, so that ``status()`` tells what is missing
+    /// before anyone asks. Reads files. ``run()`` does it at its start, and every five seconds for what was missing.
+    ///
+    /// - Parameter onlyMissing: Leaves alone what was found the last time.
+    package func recheck(onlyMissing: Bool = false) {
         for model in self.models {
+            let isDue = self.state.withLock { state in
+                switch state.entries[model.name]?.lifecycle.phase {
+                case .stopped: !onlyMissing
+                case .failed(_, let retryAt): retryAt == nil
+                default: false
+                }
+            }
+            guard isDue else { continue }
             var problem: String?
             do { _ = try self.engine.prepare(model) } catch { problem = error.reason }
             let changed = self.state.withLock { state in
@@ -288,10 +298,11 @@ package final class EngineSupervisor: Sendable {
     }
 
     private func recheckUntilCancelled() async {
-        repeat {
-            self.recheck()
+        self.recheck()
+        while !Task.isCancelled {
             do { try await self.clock.sleep(Self.recheckInterval) } catch { return }
-        } while !Task.isCancelled
+            self.recheck(onlyMissing: true)
+        }
     }
 
     // MARK: - State

@@ -36,6 +36,7 @@ import Testing
         (["XDG_DATA_HOME": "/x", "HOME": "/h"], "/x/roundhouse/engines"),
         (["XDG_DATA_HOME": "relative", "HOME": "/h"], "/h/.local/share/roundhouse/engines"),
         (["ROUNDHOUSE_ENGINES_DIR": "", "HOME": "/h"], "/h/.local/share/roundhouse/engines"),
+        ([:], "/var/lib/roundhouse/engines"),
     ])
     func theEnginesLiveWhereTheEnvironmentSays(environment: [String: String], root: String) {
         #expect(EngineDirectories(environment: environment).root == root)

@@ -169,10 +169,11 @@ def run_server(spec):
     """The command `llama-server`, supervised: it neither watches a pipe nor asks to die with its parent."""
     parent = os.getpid()
     port = free_port()
+    # Without a shared cache, whose option changed its name over time, the slots divide the context among them.
+    context = spec["context_length"] * spec["slots"]
     command = [
         spec["server"], "--model", spec["model"], "--alias", spec["alias"], "--host", HOST, "--port", str(port),
-        "--threads", str(spec["threads"]), "--ctx-size", str(spec["context_length"]),
-        "--parallel", str(spec["slots"]),
+        "--threads", str(spec["threads"]), "--ctx-size", str(context), "--parallel", str(spec["slots"]),
     ]
     environment = dict(os.environ, LLAMA_API_KEY=spec["api_key"])
     try:
