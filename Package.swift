@@ -78,7 +78,13 @@ let package = Package(
         // Engines that we start ourselves: process supervision, llama.cpp, installers.
         .target(
             name: "LocalEngines",
-            dependencies: ["Inference", logging, subprocess, systemPackage]
+            dependencies: ["Inference", logging, subprocess, systemPackage],
+            resources: [
+                // models/ links here: SwiftPM would copy a link in this direction as a link, and it would lead nowhere.
+                .copy("Resources/tiny-q8_0.gguf"), .copy("Resources/small-q8_0.gguf"),
+                // Part of the binary: an engine must start wherever the binary was copied to.
+                .embedInCode("Launcher/launch_engine.py"),
+            ]
         ),
         // How to talk to each upstream: wire adapters, the SSE reader, the HTTP client.
         .target(
@@ -124,6 +130,9 @@ let package = Package(
         .testTarget(
             name: "ProvidersTests",
             dependencies: ["Providers", "Inference", "TestSupport", "CSimdJSON", nioCore, nioPosix, nioSSL]
+        .testTarget(
+            name: "LocalEnginesTests",
+            dependencies: ["LocalEngines", "Inference", logging, subprocess, systemPackage]
         ),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(

@@ -1,0 +1,66 @@
+package import Inference
+
+/// A model file that we serve ourselves, and how.
+package struct LocalModel: Sendable, Hashable {
+    /// ``ModelID/name``: `tiny` for `local/tiny`.
+    package var name: String
+    /// The GGUF file; absolute.
+    package var path: String
+    /// Tokens of context; `nil` takes what the file says, at most ``defaultContextLimit``.
+    package var contextLength: Int?
+    /// Threads that compute.
+    package var threads: Int
+    /// Requests that the engine works on at the same time; more wait in its queue.
+    ///
+    /// 1 by default: on a processor, slots share the same cores, and only with a single one does temperature 0 give the
+    /// same answer each time (batches of different sizes round differently).
+    package var slots: Int
+    /// Start with the server rather than on the first request.
+    package var preload: Bool
+
+    package init(
+        name: String,
+        path: String,
+        contextLength: Int? = nil,
+        threads: Int = LocalModel.defaultThreads,
+        slots: Int = 1,
+        preload: Bool = false
+    ) {
+        self.name = name
+        self.path = path
+        self.contextLength = contextLength
+        self.threads = max(1, threads)
+        self.slots = max(1, slots)
+        self.preload = preload
+    }
+
+    /// `local/<name>`; `nil` when the name is not a valid one.
+    package var id: ModelID? { ModelID(provider: .local, name: self.name) }
+
+    /// A model of today may be trained for 128 K tokens, whose memory a small machine does not have.
+    package static let defaultContextLimit = 8192
+
+    /// All cores up to four, but one where there are only two: the gateway lives on the same machine.
+    package static let defaultThreads = LocalModel.defaultThreads(cores: Machine.cores)
+
+    package static func defaultThreads(cores: Int) -> Int {
+        cores <= 2 ? 1 : min(cores, 4)
+    }
+
+    /// The context that the engine is asked for, in tokens; 0 leaves it to the engine.
+    package func effectiveContextLength(_ header: GGUFHeader) -> Int {
+        self.contextLength ?? header.contextLength.map { min($0, Self.defaultContextLimit) } ?? 0
+    }
+}
+
+/// Why a model cannot be served as things are, and what to do: the engine is missing, or its file is.
+package struct EngineUnavailable: Error, Sendable, Hashable, CustomStringConvertible {
+    /// One sentence or two, for people.
+    package var reason: String
+
+    package init(_ reason: String) {
+        self.reason = reason
+    }
+
+    package var description: String { self.reason }
+}
