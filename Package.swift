@@ -107,6 +107,8 @@ let package = Package(
             dependencies: ["Inference", nioCore, nioPosix, nioHTTP1],
             path: "Sources/TestSupport"
         ),
+        .testTarget(name: "PersistenceTests", dependencies: ["Persistence", "Inference", grdb, logging]),
+        .testTarget(name: "RoundhouseTests", dependencies: ["Roundhouse", "Inference", yams]),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(
             name: "GenerateProtos",
