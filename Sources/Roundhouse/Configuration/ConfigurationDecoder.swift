@@ -61,8 +61,9 @@ struct ConfigurationDecoder {
     /// Reads a text, or reports why not.
     mutating func read<Value>(_ text: String, at path: String, _ codec: ScalarCodec<Value>) -> Value? {
         if !codec.isSecret, text.contains("${") {
-            let expected = "\(codec.expectation) (${…} is replaced in api_key and headers only)"
-            self.report(path, found: Quoting.quote(text), expected: expected)
+            // Not quoted: where somebody wrote a reference, a secret may stand beside it.
+            let expected = "\(codec.expectation) (variables are replaced in api_key and headers only)"
+            self.report(path, found: "'${…}'", expected: expected)
             return nil
         }
         switch codec.parse(text, self.context) {

@@ -11,7 +11,7 @@ package enum ConfigurationReference {
     package static func template() -> String {
         let head = """
             # Roundhouse configuration. Every key has a default; delete the '#' in front of a key to change it.
-            # Any single value can also be set by a variable: ROUNDHOUSE_GRPC_ADDRESS sets grpc.address.
+            # Single values outside of lists can also be set by variables: ROUNDHOUSE_LOG_LEVEL sets log.level.
             # `roundhouse config validate` checks this file, `roundhouse config show` prints what is in force.
 
             """
@@ -57,6 +57,7 @@ package enum ConfigurationReference {
             // The dash goes in front of the element's first key.
             if let first = element.firstIndex(where: { $0.drop { $0 == " " }.hasPrefix("#") && !Self.isProse($0) }) {
                 element[first] = "\(space)  #- \(element[first].dropFirst(indentation + 5))"
+                for index in element[..<first].indices { element[index].removeFirst(2) }
             }
             lines += element
         } else if setting.isAlternative {

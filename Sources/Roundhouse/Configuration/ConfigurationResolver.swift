@@ -141,7 +141,9 @@ extension ConfigurationDecoder {
                 return nil
             }
         } catch {
-            self.report(path, found: "\(Quoting.quote(file)) (\(error.reason))", expected: "a file that can be read")
+            // Without the path when nothing is there: it may be a key that was put under the wrong name.
+            let found = error.isMissing ? "a path" : Quoting.quote(file)
+            self.report(path, found: "\(found) (\(error.reason))", expected: "a file that can be read")
             return nil
         }
     }
