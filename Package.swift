@@ -134,6 +134,8 @@ let package = Package(
             name: "LocalEnginesTests",
             dependencies: ["LocalEngines", "Inference", logging, subprocess, systemPackage]
         ),
+        .testTarget(name: "PersistenceTests", dependencies: ["Persistence", "Inference", grdb, logging]),
+        .testTarget(name: "RoundhouseTests", dependencies: ["Roundhouse", "Inference", yams]),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(
             name: "GenerateProtos",

@@ -1,0 +1,58 @@
+import GRDB
+
+/// The history of the tables. A migration that was released is never changed: a change is a new one at the end.
+enum Migrations {
+    /// `RHSE`: marks a database as ours, so that one of another program is not filled by mistake.
+    static let applicationID = 0x5248_5345
+
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("0001-requests") { database in
+            try database.execute(sql: "PRAGMA application_id = \(Self.applicationID)")
+            try database.execute(sql: Self.requests)
+            try database.execute(sql: Self.attempts)
+        }
+        return migrator
+    }
+
+    // `id` is the client's and may repeat. Times are microseconds; `started_at` counts from 1970-01-01 UTC.
+    private static let requests = """
+        CREATE TABLE requests (
+            sequence INTEGER PRIMARY KEY,
+            id TEXT NOT NULL,
+            requested_model TEXT NOT NULL,
+            provider TEXT,
+            model TEXT,
+            started_at INTEGER NOT NULL,
+            latency_us INTEGER NOT NULL,
+            first_token_us INTEGER,
+            input_tokens INTEGER,
+            output_tokens INTEGER,
+            cached_input_tokens INTEGER,
+            reasoning_tokens INTEGER,
+            is_estimated INTEGER,
+            finish_reason TEXT,
+            status TEXT NOT NULL,
+            error_message TEXT,
+            is_streamed INTEGER NOT NULL,
+            metadata TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX requests_on_started_at ON requests (started_at);
+        CREATE INDEX requests_on_id ON requests (id);
+        """
+
+    private static let attempts = """
+        CREATE TABLE attempts (
+            request INTEGER NOT NULL REFERENCES requests (sequence) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            provider TEXT NOT NULL,
+            model TEXT NOT NULL,
+            duration_us INTEGER NOT NULL,
+            fault TEXT,
+            fault_message TEXT,
+            http_status INTEGER,
+            retry_after_us INTEGER,
+            PRIMARY KEY (request, position)
+        ) STRICT, WITHOUT ROWID;
+        """
+}

@@ -1,0 +1,131 @@
+import FoundationEssentials
+import GRDB
+import Inference
+
+/// How a ``RequestRecord`` is laid out in the tables `requests` and `attempts`.
+enum RequestRow {
+    private static let insertRequest = """
+        INSERT INTO requests (
+            id, requested_model, provider, model, started_at, latency_us, first_token_us, input_tokens, output_tokens,
+            cached_input_tokens, reasoning_tokens, is_estimated, finish_reason, status, error_message, is_streamed,
+            metadata
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+
+    private static let insertAttempt = """
+        INSERT INTO attempts (
+            request, position, provider, model, duration_us, fault, fault_message, http_status, retry_after_us
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+
+    static func insert(_ record: RequestRecord, into database: Database) throws {
+        let usage = record.usage
+        try database.cachedStatement(sql: Self.insertRequest).execute(arguments: [
+            record.id, record.requestedModel, record.model?.provider.rawValue, record.model?.name,
+            record.startedAtMicroseconds, record.latency.microseconds, record.firstTokenLatency?.microseconds,
+            usage?.inputTokens, usage?.outputTokens, usage?.cachedInputTokens, usage?.reasoningTokens,
+            usage?.isEstimated, record.finishReason?.rawValue, record.status, record.errorMessage, record.isStreamed,
+            try Self.json(record.metadata),
+        ])
+        let sequence = database.lastInsertedRowID
+        for (position, attempt) in record.attempts.enumerated() {
+            try database.cachedStatement(sql: Self.insertAttempt).execute(arguments: [
+                sequence, position, attempt.model.provider.rawValue, attempt.model.name, attempt.duration.microseconds,
+                attempt.fault?.reason, attempt.fault?.message, attempt.fault?.httpStatus,
+                attempt.fault?.retryAfter?.microseconds,
+            ])
+        }
+    }
+
+    static func record(_ row: Row, in database: Database) throws -> RequestRecord {
+        let sequence: Int64 = row["sequence"]
+        let attempts = try Row.fetchAll(
+            database.cachedStatement(sql: "SELECT * FROM attempts WHERE request = ? ORDER BY position"),
+            arguments: [sequence]
+        )
+        return RequestRecord(
+            id: row["id"],
+            requestedModel: row["requested_model"],
+            model: Self.model(row),
+            startedAtMicroseconds: row["started_at"],
+            latency: .microseconds(row["latency_us"] as Int64),
+            firstTokenLatency: (row["first_token_us"] as Int64?).map { .microseconds($0) },
+            usage: Self.usage(row),
+            finishReason: (row["finish_reason"] as String?).flatMap(FinishReason.init(rawValue:)),
+            attempts: attempts.compactMap(Self.attempt),
+            status: row["status"],
+            errorMessage: row["error_message"],
+            isStreamed: row["is_streamed"],
+            metadata: try JSONDecoder().decode([String: String].self, from: Data((row["metadata"] as String).utf8))
+        )
+    }
+
+    private static func model(_ row: Row) -> ModelID? {
+        guard let provider = (row["provider"] as String?).flatMap({ ProviderID($0) }), let name = row["model"] as String?
+        else { return nil }
+        return ModelID(provider: provider, name: name)
+    }
+
+    private static func usage(_ row: Row) -> Usage? {
+        guard let input = row["input_tokens"] as Int?, let output = row["output_tokens"] as Int? else { return nil }
+        return Usage(
+            inputTokens: input,
+            outputTokens: output,
+            cachedInputTokens: row["cached_input_tokens"] ?? 0,
+            reasoningTokens: row["reasoning_tokens"] ?? 0,
+            isEstimated: row["is_estimated"] ?? false
+        )
+    }
+
+    private static func attempt(_ row: Row) -> Attempt? {
+        guard let model = Self.model(row) else { return nil }
+        let retryAfter = (row["retry_after_us"] as Int64?).map { Duration.microseconds($0) }
+        let fault = (row["fault"] as String?).map { reason in
+            UpstreamFault(
+                Self.kind(reason, retryAfter: retryAfter),
+                row["fault_message"] ?? "",
+                httpStatus: row["http_status"]
+            )
+        }
+        return Attempt(model: model, duration: .microseconds(row["duration_us"] as Int64), fault: fault)
+    }
+
+    /// The fault that ``UpstreamFault/reason`` names. One that this version does not know was an error of the upstream.
+    static func kind(_ reason: String, retryAfter: Duration?) -> UpstreamFault.Kind {
+        switch reason {
+        case "rate_limited": .rateLimited(retryAfter: retryAfter)
+        case "overloaded": .overloaded(retryAfter: retryAfter)
+        case "unreachable": .unreachable
+        case "timed_out_connect": .timedOut(.connect)
+        case "timed_out_first_token": .timedOut(.firstToken)
+        case "timed_out_idle": .timedOut(.idle)
+        case "timed_out_total": .timedOut(.total)
+        case "truncated": .truncated
+        case "malformed": .malformed
+        case "context_length_exceeded": .contextLengthExceeded
+        case "content_filtered": .contentFiltered
+        case "authentication_failed": .authenticationFailed
+        case "model_not_found": .modelNotFound
+        case "invalid_request": .invalidRequest
+        case "cancelled": .cancelled
+        default: .serverError
+        }
+    }
+
+    private static func json(_ metadata: [String: String]) throws -> String {
+        guard !metadata.isEmpty else { return "{}" }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(metadata), as: UTF8.self)
+    }
+}
+
+extension Duration {
+    /// Whole microseconds; the largest or smallest number when there are more than fit.
+    var microseconds: Int64 {
+        let (seconds, attoseconds) = self.components
+        let (scaled, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000)
+        let (sum, overflowsToo) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000_000)
+        return overflows || overflowsToo ? (seconds < 0 ? .min : .max) : sum
+    }
+}

@@ -1,0 +1,172 @@
+public import Inference
+
+extension RoundhouseConfiguration {
+    /// Models that Roundhouse runs itself, with llama.cpp.
+    public struct Local: Sendable, Hashable {
+        /// Runs local models at all. Default `true`.
+        public var enabled = true
+        /// Serves `local/tiny` and `local/small`, which ship with Roundhouse. Default `true`.
+        public var bundledModels = true
+        /// Starts every engine with the server, so that the first request need not wait. Default `true`.
+        public var preload = true
+        /// Processor threads of each engine. 0 to 1024, default 0: as many as the machine has cores.
+        public var threads = 0
+        /// More models, each a GGUF file. Names are unique.
+        public var models: [LocalModel] = []
+
+        public init() {}
+
+        /// A model that ships with Roundhouse.
+        public struct BundledModel: Sendable, Hashable {
+            public var name: String
+            /// Behind every configured model: these two prove that the path works, they are no assistants.
+            public var priority: Int
+
+            public var id: ModelID? { ModelID(provider: .local, name: self.name) }
+        }
+
+        /// The bundled models, best first.
+        public static let bundled = [
+            BundledModel(name: "small", priority: 900), BundledModel(name: "tiny", priority: 910),
+        ]
+
+        /// The bundled models that this configuration serves.
+        public var servedBundledModels: [BundledModel] {
+            self.enabled && self.bundledModels ? Self.bundled : []
+        }
+    }
+
+    /// A GGUF file that Roundhouse serves as `local/NAME`.
+    public struct LocalModel: Sendable, Hashable {
+        /// The part of the model's id after `local/`. 1-255 characters without white space.
+        public var name: String
+        /// The GGUF file.
+        public var path: String
+        /// For people. `nil`: the name.
+        public var displayName: String?
+        /// Tokens of prompt and answer together. 256 to 1,048,576, default 4096.
+        public var contextLength = 4096
+        /// Processor threads of this model's engine. 0 to 1024; `nil` (default): ``Local/threads``.
+        public var threads: Int?
+        /// Requests that the engine answers at the same time; they share the context. 1 to 64, default 1.
+        public var parallel = 1
+        /// Smaller is asked first when `model` is `auto`. 0 to 1000, default 50: what runs here is free and private.
+        public var priority = 50
+
+        public init(name: String, path: String) {
+            self.name = name
+            self.path = path
+        }
+    }
+
+    /// An upstream that speaks the OpenAI wire format.
+    public struct Provider: Sendable, Hashable {
+        /// The part of its models' ids in front of the slash. Not `local`.
+        public var id: ProviderID
+        /// Which product it is.
+        public var kind: Kind
+        /// Where it is, up to and without `/chat/completions`, without a slash at the end.
+        public var baseURL: String
+        /// Sent as `Authorization: Bearer …`. `nil`: no such header.
+        public var apiKey: SecretString?
+        /// The file that ``apiKey`` was read from, when it was.
+        public var apiKeyFile: String?
+        /// Headers sent with every request.
+        public var headers: [Header] = []
+        /// Allows `http` to a host that is not this machine. Default `false`.
+        public var allowInsecure = false
+        /// Whether the endpoint can stream. Default `true`.
+        public var streaming = true
+        /// Smaller is asked first when `model` is `auto`. 0 to 1000, default 100.
+        public var priority = 100
+        /// Connections at a time, and so requests at a time. 1 to 10,000, default 64.
+        public var maxConnections = 64
+        /// How long each phase of a request may take.
+        public var timeouts = Timeouts()
+        /// The models that it serves; never empty. Names are unique.
+        public var models: [Model] = []
+
+        public init(id: ProviderID, kind: Kind, baseURL: String, models: [Model] = []) {
+            self.id = id
+            self.kind = kind
+            self.baseURL = baseURL
+            self.models = models
+        }
+
+        /// All kinds speak the OpenAI wire format; the kind settles the default address and small differences.
+        public enum Kind: String, Sendable, Hashable, CaseIterable {
+            case openAI = "openai"
+            case openRouter = "openrouter"
+            case lmStudio = "lm_studio"
+            case vLLM = "vllm"
+            case llamaCpp = "llama_cpp"
+            case ollama
+            case custom
+
+            /// Where the product is when the configuration does not say; `nil` when it must say.
+            public var defaultBaseURL: String? {
+                switch self {
+                case .openAI: "https://api.openai.com/v1"
+                case .openRouter: "https://openrouter.ai/api/v1"
+                case .lmStudio: "http://127.0.0.1:1234/v1"
+                case .ollama: "http://127.0.0.1:11434/v1"
+                case .vLLM, .llamaCpp, .custom: nil
+                }
+            }
+        }
+    }
+
+    /// A header sent with every request to a provider.
+    public struct Header: Sendable, Hashable {
+        /// As written; unique without regard to case.
+        public var name: String
+        /// A secret, since many gateways take their key in a header of their own.
+        public var value: SecretString
+
+        public init(name: String, value: SecretString) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// How long each phase of a request to a provider may take. Each 1 ms to 1 d.
+    public struct Timeouts: Sendable, Hashable {
+        /// Until the connection stands, TLS included. Default 5 s.
+        public var connect = Duration.seconds(5)
+        /// From the request to the first piece of output. Default 60 s.
+        public var firstToken = Duration.seconds(60)
+        /// Between two pieces of output. Default 30 s.
+        public var idle = Duration.seconds(30)
+        /// For the whole request. Default 10 min.
+        public var total = Duration.seconds(600)
+
+        public init() {}
+    }
+
+    /// A model of a provider.
+    public struct Model: Sendable, Hashable {
+        /// What the provider calls it; 1-255 characters without white space.
+        public var name: String
+        /// For people. `nil`: the name.
+        public var displayName: String?
+        /// Tokens of prompt and answer together. 1 to 100,000,000; `nil`: not known.
+        public var contextLength: Int?
+        /// Tokens of an answer at most. 1 to 100,000,000; `nil`: not known.
+        public var maxOutputTokens: Int?
+        /// Smaller is asked first when `model` is `auto`. 0 to 1000; `nil`: the provider's.
+        public var priority: Int?
+        /// What it can do. Default: `chat` and `streaming`.
+        public var capabilities: [Capability] = [.chat, .streaming]
+
+        public init(name: String) {
+            self.name = name
+        }
+    }
+
+    /// What a model can do.
+    public enum Capability: String, Sendable, Hashable, CaseIterable {
+        case chat, completion, streaming, tools
+        case jsonSchema = "json_schema"
+        case vision, reasoning, embeddings, prefill
+    }
+}

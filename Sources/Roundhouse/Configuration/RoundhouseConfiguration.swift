@@ -1,0 +1,125 @@
+public import Inference
+
+/// Everything that an operator can decide, as values.
+///
+/// A fresh `RoundhouseConfiguration()` is what a server without a configuration file runs with: the bundled models on
+/// a loopback port. The command line fills one from a YAML file, `ROUNDHOUSE_*` variables and flags; a Swift server
+/// that embeds Roundhouse may write one down in code. `docs/Configuration.md` lists the keys as they appear in YAML.
+public struct RoundhouseConfiguration: Sendable, Hashable {
+    /// The gRPC port.
+    public var grpc: GRPC
+    /// What is written to standard error.
+    public var log: Log
+    /// The record of requests.
+    public var storage: Storage
+    /// Models that Roundhouse runs itself.
+    public var local: Local
+    /// Upstreams that are asked over the network. Ids are unique.
+    public var providers: [Provider]
+    /// Bare names that stand for models. Names are unique.
+    public var aliases: [Alias]
+
+    public init(
+        grpc: GRPC = GRPC(),
+        log: Log = Log(),
+        storage: Storage = Storage(),
+        local: Local = Local(),
+        providers: [Provider] = [],
+        aliases: [Alias] = []
+    ) {
+        self.grpc = grpc
+        self.log = log
+        self.storage = storage
+        self.local = local
+        self.providers = providers
+        self.aliases = aliases
+    }
+}
+
+extension RoundhouseConfiguration {
+    /// The gRPC port: where it listens and what a client may cost.
+    public struct GRPC: Sendable, Hashable {
+        /// Where the server listens. Default `127.0.0.1:50051`; port 0 picks a free one.
+        public var address = ListenAddress.standard
+        /// Allows an address that other machines can reach without TLS. Default `false`.
+        public var insecure = false
+        /// Certificates. `nil` (default) serves without encryption.
+        public var tls: TLS?
+        /// The largest request or answer message, in bytes. 1 KiB to 1 GiB, default 32 MiB.
+        public var maxMessageBytes = 32 << 20
+        /// The largest request metadata, in bytes. 1 KiB to 1 MiB, default 16 KiB.
+        public var maxMetadataBytes = 16 << 10
+        /// Open connections at a time. 1 to 1,000,000, default 1024.
+        public var maxConnections = 1024
+        /// Calls at a time on one connection. 1 to 1,000,000, default 1024.
+        public var maxConcurrentStreams = 1024
+        /// After this time a connection is asked to reconnect, so that load spreads. 1 s to 365 d, default 1 h.
+        public var maxConnectionAge = Duration.seconds(3600)
+        /// A stream whose client reads nothing for this long is cancelled. 100 ms to 1 h, default 60 s.
+        public var slowConsumerTimeout = Duration.seconds(60)
+        /// How long running calls may go on after SIGTERM. 0 s to 1 h, default 30 s.
+        public var shutdownGrace = Duration.seconds(30)
+        /// Serves `grpc.reflection`, which grpcurl needs. Default `true`.
+        public var reflection = true
+
+        public init() {}
+    }
+
+    /// Certificates of the gRPC port, as paths of PEM files.
+    public struct TLS: Sendable, Hashable {
+        /// The server's certificate, followed by its chain.
+        public var certificate: String
+        /// The certificate's key.
+        public var privateKey: String
+        /// Certificates that client certificates must come from. Setting it demands one from every client (mTLS).
+        public var clientCA: String?
+
+        public init(certificate: String, privateKey: String, clientCA: String? = nil) {
+            self.certificate = certificate
+            self.privateKey = privateKey
+            self.clientCA = clientCA
+        }
+    }
+
+    /// What is written to standard error.
+    public struct Log: Sendable, Hashable {
+        /// The least serious message that is written. Default `info`.
+        public var level = Level.info
+        /// Lines for people or for machines. Default `text`.
+        public var format = Format.text
+
+        public init() {}
+
+        /// The levels of swift-log, under the same names.
+        public enum Level: String, Sendable, Hashable, CaseIterable {
+            case trace, debug, info, notice, warning, error, critical
+        }
+
+        public enum Format: String, Sendable, Hashable, CaseIterable {
+            case text, json
+        }
+    }
+
+    /// The record of requests: names and figures of each, never its text.
+    public struct Storage: Sendable, Hashable {
+        /// The SQLite file. `nil` stands for `roundhouse.db` in the data directory; a loaded configuration has a path.
+        public var path: String?
+        /// How long records are kept. 1 h to 3650 d, default 30 d.
+        public var retention = Duration.seconds(30 * 86_400)
+
+        public init() {}
+    }
+
+    /// A bare name that clients may ask for instead of a model: `default`, `fast`.
+    public struct Alias: Sendable, Hashable {
+        /// 1-63 characters of a-z, 0-9, `-`, `_` and `.`, beginning with a letter or a digit; not `auto`.
+        public var name: String
+        /// The models that it stands for, in the order in which they are asked; never empty.
+        public var targets: [ModelID]
+
+        public init(name: String, targets: [ModelID]) {
+            self.name = name
+            self.targets = targets
+        }
+    }
+}

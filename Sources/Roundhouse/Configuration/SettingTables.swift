@@ -1,0 +1,208 @@
+import Inference
+
+/// The rows of the configuration, in the order of the template and the docs.
+enum SettingTables {
+    static let root: [Setting<RoundhouseConfiguration>] = Self.grpc + Self.log + Self.storage + Self.local + [
+        .elements(
+            "providers", \.providers, of: Self.provider,
+            prototype: { RoundhouseConfiguration.Provider(id: .local, kind: .custom, baseURL: "") },
+            "Upstreams that are asked over the network. All kinds speak the OpenAI wire format in this version."
+        ),
+        .aliases(
+            "aliases", \.aliases,
+            "Bare names that clients may ask for: one model, or a list asked in order. Without 'default' there, it stands for local/small and then local/tiny, or for every configured model by priority when those are not served."
+        ),
+    ]
+
+    private static let grpc: [Setting<RoundhouseConfiguration>] = [
+        .scalar("grpc.address", \.grpc.address, .address, "Where the server listens. Port 0 picks a free one."),
+        .scalar(
+            "grpc.insecure", \.grpc.insecure, .bool,
+            "Allows an address that other machines can reach without TLS."
+        ),
+        .optional(
+            "grpc.tls.certificate", \.grpc.certificate, .path, sample: .example("/etc/roundhouse/tls.crt"),
+            "The server's certificate and its chain, PEM. Setting it turns TLS on."
+        ),
+        .optional(
+            "grpc.tls.private_key", \.grpc.privateKey, .path, sample: .example("/etc/roundhouse/tls.key"),
+            "The certificate's key, PEM."
+        ),
+        .optional(
+            "grpc.tls.client_ca", \.grpc.clientCA, .path, sample: .example("/etc/roundhouse/clients.crt"),
+            "Certificates that every client's certificate must come from (mTLS), PEM."
+        ),
+        .scalar(
+            "grpc.max_message_bytes", \.grpc.maxMessageBytes, .size(1 << 10...1 << 30),
+            "The largest request or answer message."
+        ),
+        .scalar(
+            "grpc.max_metadata_bytes", \.grpc.maxMetadataBytes, .size(1 << 10...1 << 20),
+            "The largest metadata of a request."
+        ),
+        .scalar(
+            "grpc.max_connections", \.grpc.maxConnections, .integer(1...1_000_000),
+            "Open connections at a time; more are refused."
+        ),
+        .scalar(
+            "grpc.max_concurrent_streams", \.grpc.maxConcurrentStreams, .integer(1...1_000_000),
+            "Calls at a time on one connection; more wait in the client."
+        ),
+        .scalar(
+            "grpc.max_connection_age", \.grpc.maxConnectionAge, .duration(.seconds(1) ... .seconds(365 * 86_400)),
+            "After this time a connection is asked to reconnect, so that load spreads. Running calls go on."
+        ),
+        .scalar(
+            "grpc.slow_consumer_timeout", \.grpc.slowConsumerTimeout,
+            .duration(.milliseconds(100) ... .seconds(3600)),
+            "A stream whose client reads nothing for this long is cancelled."
+        ),
+        .scalar(
+            "grpc.shutdown_grace", \.grpc.shutdownGrace, .duration(.zero ... .seconds(3600)),
+            "How long running calls may go on after SIGTERM."
+        ),
+        .scalar("grpc.reflection", \.grpc.reflection, .bool, "Serves grpc.reflection, which grpcurl needs."),
+    ]
+
+    private static let log: [Setting<RoundhouseConfiguration>] = [
+        .scalar("log.level", \.log.level, .choice, "The least serious message that goes to standard error."),
+        .scalar("log.format", \.log.format, .choice, "Lines for people or for machines."),
+    ]
+
+    private static let storage: [Setting<RoundhouseConfiguration>] = [
+        .optional(
+            "storage.path", \.storage.path, .path, sample: .example("/var/lib/roundhouse/roundhouse.db"),
+            "The SQLite file with the record of requests. Without it: roundhouse.db in the data directory."
+        ),
+        .scalar(
+            "storage.retention", \.storage.retention, .duration(.seconds(3600) ... .seconds(3650 * 86_400)),
+            "How long records are kept."
+        ),
+    ]
+
+    private static let local: [Setting<RoundhouseConfiguration>] = [
+        .scalar("local.enabled", \.local.enabled, .bool, "Runs models here, with llama.cpp."),
+        .scalar(
+            "local.bundled_models", \.local.bundledModels, .bool,
+            "Serves local/small and local/tiny, which ship with Roundhouse. They prove that the path works and are no assistants, so 'auto' asks them last (priority 900 and 910)."
+        ),
+        .scalar(
+            "local.preload", \.local.preload, .bool,
+            "Starts every engine with the server, so that the first request need not wait."
+        ),
+        .scalar(
+            "local.threads", \.local.threads, .integer(0...1024),
+            "Processor threads of each engine; 0 takes one for each core."
+        ),
+        .elements(
+            "local.models", \.local.models, of: Self.localModel,
+            prototype: { RoundhouseConfiguration.LocalModel(name: "", path: "") },
+            "More models to run here, each a GGUF file."
+        ),
+    ]
+
+    static let localModel: [Setting<RoundhouseConfiguration.LocalModel>] = [
+        .scalar("name", \.name, .modelName, sample: .required("my-model"), "Clients ask for local/NAME."),
+        .scalar("path", \.path, .path, sample: .required("/models/my-model.gguf"), "The GGUF file."),
+        .optional("display_name", \.displayName, .text, sample: .example("My model"), "The name for people."),
+        .scalar(
+            "context_length", \.contextLength, .integer(256...1_048_576),
+            "Tokens of prompt and answer together. More takes more memory."
+        ),
+        .optional(
+            "threads", \.threads, .integer(0...1024), sample: .example("2"),
+            "Processor threads of this model's engine. Without it: local.threads."
+        ),
+        .scalar(
+            "parallel", \.parallel, .integer(1...64),
+            "Requests answered at the same time. They share the context."
+        ),
+        .scalar("priority", \.priority, .integer(0...1000), "Smaller is asked first when the model is 'auto'."),
+    ]
+
+    static let provider: [Setting<RoundhouseConfiguration.Provider>] = [
+        .scalar("id", \.id, .providerID, sample: .required("openai"), "Clients ask for ID/MODEL."),
+        .scalar("kind", \.kind, .choice, sample: .required("openai"), "Which product it is; 'custom' for any other."),
+        .scalar(
+            "base_url", \.baseURL, .baseURL, sample: .example("https://api.openai.com/v1"),
+            "Where it is, without /chat/completions. openai, openrouter, lm_studio and ollama have a default; the others need it."
+        ),
+        .optional(
+            "api_key", \.apiKey, .secret(allowingSpaces: false), sample: .example("${OPENAI_API_KEY}"),
+            "Sent as 'Authorization: Bearer'. ${NAME} stands for an environment variable, ${NAME:-default} gives it a default, $${ is a '${' meant literally."
+        ),
+        .optional(
+            "api_key_file", \.apiKeyFile, .path, sample: .alternative("/run/secrets/openai"),
+            "Reads the key from a file instead."
+        ),
+        .headers(
+            "headers", \.headers,
+            "Headers sent with every request. Values may hold ${NAME} and are treated as secrets."
+        ),
+        .scalar(
+            "allow_insecure", \.allowInsecure, .bool,
+            "Allows http to a host that is not this machine: prompts and keys then travel in the clear."
+        ),
+        .scalar("streaming", \.streaming, .bool, "Whether the endpoint can stream."),
+        .scalar("priority", \.priority, .integer(0...1000), "Smaller is asked first when the model is 'auto'."),
+        .scalar(
+            "max_connections", \.maxConnections, .integer(1...10_000),
+            "Connections at a time, and so requests at a time."
+        ),
+        .scalar("timeouts.connect", \.timeouts.connect, Self.timeout, "Until the connection stands, TLS included."),
+        .scalar(
+            "timeouts.first_token", \.timeouts.firstToken, Self.timeout,
+            "From the request to the first piece of output."
+        ),
+        .scalar("timeouts.idle", \.timeouts.idle, Self.timeout, "Between two pieces of output."),
+        .scalar("timeouts.total", \.timeouts.total, Self.timeout, "For the whole request."),
+        .elements(
+            "models", \.models, of: Self.model,
+            prototype: { RoundhouseConfiguration.Model(name: "") },
+            isRequired: true,
+            "The models that it serves."
+        ),
+    ]
+
+    private static let timeout = ScalarCodec<Duration>.duration(.milliseconds(1) ... .seconds(86_400))
+
+    static let model: [Setting<RoundhouseConfiguration.Model>] = [
+        .scalar("name", \.name, .modelName, sample: .required("gpt-4o-mini"), "What the provider calls the model."),
+        .optional("display_name", \.displayName, .text, sample: .example("GPT-4o mini"), "The name for people."),
+        .optional(
+            "context_length", \.contextLength, .integer(1...100_000_000), sample: .example("128000"),
+            "Tokens of prompt and answer together, if known."
+        ),
+        .optional(
+            "max_output_tokens", \.maxOutputTokens, .integer(1...100_000_000), sample: .example("16384"),
+            "Tokens of an answer at most, if known."
+        ),
+        .optional(
+            "priority", \.priority, .integer(0...1000), sample: .example("10"),
+            "Smaller is asked first when the model is 'auto'. Without it: the provider's."
+        ),
+        .list("capabilities", \.capabilities, .choice, "What the model can do."),
+    ]
+}
+
+// TLS is all or nothing in the configuration's type but three keys in the file. An empty path marks what is missing
+// until `resolve` looks.
+extension RoundhouseConfiguration.GRPC {
+    fileprivate var certificate: String? {
+        get { self.tls?.certificate }
+        set { self.changeTLS { $0.certificate = newValue ?? "" } }
+    }
+    fileprivate var privateKey: String? {
+        get { self.tls?.privateKey }
+        set { self.changeTLS { $0.privateKey = newValue ?? "" } }
+    }
+    fileprivate var clientCA: String? {
+        get { self.tls?.clientCA }
+        set { self.changeTLS { $0.clientCA = newValue } }
+    }
+    private mutating func changeTLS(_ change: (inout RoundhouseConfiguration.TLS) -> Void) {
+        var tls = self.tls ?? RoundhouseConfiguration.TLS(certificate: "", privateKey: "")
+        change(&tls)
+        self.tls = tls
+    }
+}
