@@ -171,13 +171,14 @@ private typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
         }
     }
 
-    @Test(arguments: [
-        [0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
-        [0x0a, 0x02, 0x22, 0x00],
-        [0x0b],
-        [0x09, 0x00],
-        Array(repeating: 0x80, count: 11),
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+            [0x0a, 0x02, 0x22, 0x00],
+            [0x0b],
+            [0x09, 0x00],
+            Array(repeating: 0x80, count: 11),
+        ] as [[UInt8]])
     func `Bytes that are no descriptor set are refused`(bytes: [UInt8]) {
         #expect(throws: WireReader.Malformed.self) { try DescriptorIndex(descriptorSet: bytes) }
     }

@@ -75,7 +75,7 @@ private func expectNext(
         }
     }
 
-    @Test func `Shutdown tells every watcher, nothing changes it, and ending the watches says UNAVAILABLE`() async throws {
+    @Test func `Shutdown tells every watcher for good, and ended watches say UNAVAILABLE`() async throws {
         try await withClient { client in
             let error = await #expect(throws: RPCError.self) {
                 try await client.watch(.init()) { response in
