@@ -1,0 +1,22 @@
+internal import ArgumentParser
+
+/// The `roundhouse` executable.
+///
+/// Everything but `serve`, `config` and `engines` talks to a running server over gRPC, like any other client.
+@main
+struct RoundhouseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "roundhouse",
+        abstract: "A self-hosted model gateway for services that speak gRPC.",
+        discussion: ExitStatus.helpTable,
+        version: ProgramVersion.current,
+        subcommands: [
+            ChatCommand.self,
+            GenerateCommand.self,
+            ModelsCommand.self,
+            ProvidersCommand.self,
+            StatusCommand.self,
+            TokensCommand.self,
+        ]
+    )
+}

@@ -1,0 +1,95 @@
+/// Rows under titles. On a terminal it fits the width by shortening the widest columns; elsewhere nothing is cut.
+struct Table: Sendable, Hashable {
+    struct Column: Sendable, Hashable {
+        enum Alignment: Sendable, Hashable {
+            case left, right
+        }
+
+        var title: String
+        var alignment: Alignment = .left
+        /// Whether it may be shortened to fit. Numbers and names that people copy are kept whole.
+        var canShrink = false
+    }
+
+    private static let gap = 2
+    private static let narrowest = 8
+
+    var columns: [Column]
+    private(set) var rows: [[String]] = []
+
+    init(_ columns: [Column]) {
+        self.columns = columns
+    }
+
+    /// Adds a row. Cells beyond the columns are left out; missing ones are empty.
+    mutating func add(_ cells: [String]) {
+        let padding = Array(repeating: "", count: max(0, self.columns.count - cells.count))
+        self.rows.append((cells + padding).prefix(self.columns.count).map(TerminalText.singleLine))
+    }
+
+    /// The lines, each ended by a newline, none with trailing spaces.
+    func rendered(for traits: TerminalTraits) -> String {
+        let widths = self.widths(within: traits.columns)
+        let title = traits.dim(self.line(self.columns.map(\.title), widths))
+        return ([title] + self.rows.map { self.line($0, widths) }).map { $0 + "\n" }.joined()
+    }
+
+    private func widths(within available: Int?) -> [Int] {
+        var widths = self.columns.indices.map { index in
+            self.rows.map { TerminalText.width($0[index]) }.reduce(TerminalText.width(self.columns[index].title), max)
+        }
+        guard let available else { return widths }
+        var excess = widths.reduce(0, +) + Self.gap * (widths.count - 1) - available
+        while excess > 0 {
+            let shrinkable = widths.indices.filter { self.columns[$0].canShrink && widths[$0] > Self.narrowest }
+            guard let widest = shrinkable.max(by: { widths[$0] < widths[$1] }) else { break }
+            widths[widest] -= 1
+            excess -= 1
+        }
+        return widths
+    }
+
+    private func line(_ cells: [String], _ widths: [Int]) -> String {
+        var line = ""
+        for (index, cell) in cells.enumerated() {
+            let text = TerminalText.shortened(cell, to: widths[index])
+            let padding = String(repeating: " ", count: max(0, widths[index] - TerminalText.width(text)))
+            let gap = index == 0 ? "" : String(repeating: " ", count: Self.gap)
+            line += gap + (self.columns[index].alignment == .right ? padding + text : text + padding)
+        }
+        let end = line.lastIndex { $0 != " " }.map(line.index(after:)) ?? line.startIndex
+        return String(line[..<end])
+    }
+}
+
+/// Names and values, one pair a line, values under each other.
+struct Page: Sendable, Hashable {
+    private(set) var lines: [(name: String, value: String)] = []
+
+    static func == (one: Page, other: Page) -> Bool {
+        one.lines.elementsEqual(other.lines) { $0 == $1 }
+    }
+
+    func hash(into hasher: inout Hasher) {
+        for line in self.lines {
+            hasher.combine(line.name)
+            hasher.combine(line.value)
+        }
+    }
+
+    /// Adds a line; an empty value is left out.
+    mutating func add(_ name: String, _ value: String) {
+        guard !value.isEmpty else { return }
+        self.lines.append((name, TerminalText.singleLine(value)))
+    }
+
+    func rendered(for traits: TerminalTraits) -> String {
+        let widest = self.lines.map { TerminalText.width($0.name) }.max() ?? 0
+        return self.lines
+            .map { name, value in
+                let padding = String(repeating: " ", count: widest - TerminalText.width(name))
+                return "  \(traits.dim(name))\(padding)  \(value)\n"
+            }
+            .joined()
+    }
+}
