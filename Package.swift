@@ -65,7 +65,6 @@ let package = Package(
         .target(name: "GRPCTransport", dependencies: ["CGRPC", grpcCore]),
         // The generated descriptor set as bytes in the binary (C, for #embed). RoundhouseAPI alone imports it.
         .target(name: "CDescriptors", exclude: ["roundhouse.binpb"]),
-        .testTarget(name: "GRPCTransportTests", dependencies: ["GRPCTransport", grpcCore]),
         // Generated messages, grpc-swift stubs and the descriptor set. No logic.
         .target(
             name: "RoundhouseAPI",
@@ -100,7 +99,7 @@ let package = Package(
             name: "Roundhouse",
             dependencies: [
                 "GRPCTransport", "RoundhouseAPI", "Inference", "ModelRegistry", "LocalEngines", "Providers", "Routing",
-                "Persistence", grpcCore, grpcProtobuf, swiftProtobuf, logging, yams,
+                "Persistence", grpcCore, grpcProtobuf, swiftProtobuf, logging, nioCore, nioPosix, yams,
             ]
         ),
         // The `roundhouse` executable: serve, chat, generate, models, status, config, engines.
@@ -127,15 +126,16 @@ let package = Package(
                 "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "Routing", "TestSupport", "GRPCTransport",
                 grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, yams,
             ]
+        ),
         .testTarget(
             name: "ProvidersTests",
             dependencies: ["Providers", "Inference", "TestSupport", "CSimdJSON", nioCore, nioPosix, nioSSL]
+        ),
         .testTarget(
             name: "LocalEnginesTests",
             dependencies: ["LocalEngines", "Inference", logging, subprocess, systemPackage]
         ),
         .testTarget(name: "PersistenceTests", dependencies: ["Persistence", "Inference", grdb, logging]),
-        .testTarget(name: "RoundhouseTests", dependencies: ["Roundhouse", "Inference", yams]),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(
             name: "GenerateProtos",

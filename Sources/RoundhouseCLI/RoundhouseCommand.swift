@@ -11,6 +11,7 @@ struct RoundhouseCommand: AsyncParsableCommand {
         discussion: ExitStatus.helpTable,
         version: ProgramVersion.current,
         subcommands: [
+            ServeCommand.self,
             ChatCommand.self,
             GenerateCommand.self,
             ModelsCommand.self,

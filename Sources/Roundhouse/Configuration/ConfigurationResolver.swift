@@ -93,9 +93,6 @@ extension ConfigurationDecoder {
             )
         }
         self.resolveKey(of: &provider, at: path)
-        if provider.models.isEmpty, self.isSound("\(path).models") {
-            self.report("\(path).models", found: "an empty list", expected: "at least one model")
-        }
         self.requireUnique(provider.models.map(\.name), keys: { "\(path).models[\($0)].name" })
     }
 

@@ -83,7 +83,8 @@ extension RoundhouseConfiguration {
         public var maxConnections = 64
         /// How long each phase of a request may take.
         public var timeouts = Timeouts()
-        /// The models that it serves; never empty. Names are unique.
+        /// The models that it serves. Names are unique. Empty (default): any name is passed on, and the provider says
+        /// what exists; such models are not listed and `auto` does not choose them.
         public var models: [Model] = []
 
         public init(id: ProviderID, kind: Kind, baseURL: String, models: [Model] = []) {
@@ -161,12 +162,5 @@ extension RoundhouseConfiguration {
         public init(name: String) {
             self.name = name
         }
-    }
-
-    /// What a model can do.
-    public enum Capability: String, Sendable, Hashable, CaseIterable {
-        case chat, completion, streaming, tools
-        case jsonSchema = "json_schema"
-        case vision, reasoning, embeddings, prefill
     }
 }

@@ -119,6 +119,8 @@ extension Roundhouse_V1_Capability {
         case .vision: self = .vision
         case .reasoning: self = .reasoning
         case .embeddings: self = .embeddings
+        case .completion: self = .completion
+        case .prefill: self = .prefill
         }
     }
 }

@@ -49,6 +49,12 @@ public nonisolated enum Roundhouse_V1_Capability: SwiftProtobuf.Enum, Swift.Case
 
   /// Embeddings.
   case embeddings // = 7
+
+  /// Continues plain text.
+  case completion // = 8
+
+  /// Goes on from a begun answer.
+  case prefill // = 9
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -65,6 +71,8 @@ public nonisolated enum Roundhouse_V1_Capability: SwiftProtobuf.Enum, Swift.Case
     case 5: self = .vision
     case 6: self = .reasoning
     case 7: self = .embeddings
+    case 8: self = .completion
+    case 9: self = .prefill
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -79,6 +87,8 @@ public nonisolated enum Roundhouse_V1_Capability: SwiftProtobuf.Enum, Swift.Case
     case .vision: return 5
     case .reasoning: return 6
     case .embeddings: return 7
+    case .completion: return 8
+    case .prefill: return 9
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -93,6 +103,8 @@ public nonisolated enum Roundhouse_V1_Capability: SwiftProtobuf.Enum, Swift.Case
     .vision,
     .reasoning,
     .embeddings,
+    .completion,
+    .prefill,
   ]
 
 }
@@ -340,7 +352,7 @@ public nonisolated struct Roundhouse_V1_ListProvidersResponse: Sendable {
 fileprivate nonisolated let _protobuf_package = "roundhouse.v1"
 
 nonisolated extension Roundhouse_V1_Capability: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAPABILITY_UNSPECIFIED\0\u{1}CAPABILITY_CHAT\0\u{1}CAPABILITY_STREAMING\0\u{1}CAPABILITY_TOOLS\0\u{1}CAPABILITY_JSON_SCHEMA\0\u{1}CAPABILITY_VISION\0\u{1}CAPABILITY_REASONING\0\u{1}CAPABILITY_EMBEDDINGS\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAPABILITY_UNSPECIFIED\0\u{1}CAPABILITY_CHAT\0\u{1}CAPABILITY_STREAMING\0\u{1}CAPABILITY_TOOLS\0\u{1}CAPABILITY_JSON_SCHEMA\0\u{1}CAPABILITY_VISION\0\u{1}CAPABILITY_REASONING\0\u{1}CAPABILITY_EMBEDDINGS\0\u{1}CAPABILITY_COMPLETION\0\u{1}CAPABILITY_PREFILL\0")
 }
 
 nonisolated extension Roundhouse_V1_ModelState: SwiftProtobuf._ProtoNameProviding {

@@ -58,6 +58,8 @@ enum ModelTexts {
         case .vision: "vision"
         case .reasoning: "reasoning"
         case .embeddings: "embeddings"
+        case .completion: "completion"
+        case .prefill: "prefill"
         case .unspecified: "unknown"
         case .UNRECOGNIZED(let number): "capability \(number)"
         }

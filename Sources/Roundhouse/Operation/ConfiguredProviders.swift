@@ -1,0 +1,78 @@
+internal import Inference
+internal import ModelRegistry
+internal import NIOCore
+internal import Providers
+
+/// The upstreams of the configuration: their adapters and their descriptions.
+struct ConfiguredProviders {
+    private(set) var adapters: [OpenAIProvider] = []
+    private(set) var descriptions: [ProviderDescription] = []
+    private(set) var models: [ModelDescription] = []
+
+    /// - Throws: ``StartError`` naming the key that an adapter cannot work with.
+    init(
+        _ providers: [RoundhouseConfiguration.Provider],
+        group: any EventLoopGroup,
+        version: String
+    ) throws(StartError) {
+        for provider in providers {
+            do {
+                self.adapters.append(try OpenAIProvider(Self.adapter(provider, version: version), group: group))
+            } catch {
+                throw StartError("provider '\(provider.id)': \(error)")
+            }
+            self.descriptions.append(
+                ProviderDescription(
+                    id: provider.id,
+                    kind: provider.kind.rawValue,
+                    baseURL: provider.baseURL,
+                    hasCredentials: provider.apiKey != nil,
+                    acceptsAnyModel: provider.models.isEmpty,
+                    priority: provider.priority
+                )
+            )
+            for model in provider.models {
+                self.models.append(try Self.description(of: model, in: provider))
+            }
+        }
+    }
+
+    private static func adapter(
+        _ provider: RoundhouseConfiguration.Provider,
+        version: String
+    ) -> OpenAIProviderConfiguration {
+        var adapter = OpenAIProviderConfiguration(
+            id: provider.id,
+            kind: OpenAIKind(rawValue: provider.kind.rawValue) ?? .custom,
+            baseURL: provider.baseURL,
+            apiKey: provider.apiKey.map { Secret($0.expose()) }
+        )
+        adapter.extraHeaders = provider.headers.map { ($0.name, Secret($0.value.expose())) }
+        adapter.allowInsecure = provider.allowInsecure
+        adapter.isStreamingAllowed = provider.streaming
+        adapter.limits.connections = provider.maxConnections
+        adapter.timeouts.connect = provider.timeouts.connect
+        adapter.timeouts.firstToken = provider.timeouts.firstToken
+        adapter.timeouts.idle = provider.timeouts.idle
+        adapter.timeouts.total = provider.timeouts.total
+        adapter.userAgent = "roundhouse/\(version)"
+        return adapter
+    }
+
+    private static func description(
+        of model: RoundhouseConfiguration.Model,
+        in provider: RoundhouseConfiguration.Provider
+    ) throws(StartError) -> ModelDescription {
+        guard let id = ModelID(provider: provider.id, name: model.name) else {
+            throw StartError("provider '\(provider.id)': '\(model.name)' is not a model name")
+        }
+        return ModelDescription(
+            id: id,
+            displayName: model.displayName,
+            capabilities: Set(model.capabilities),
+            contextLength: model.contextLength,
+            maxOutputTokens: model.maxOutputTokens,
+            priority: model.priority ?? provider.priority
+        )
+    }
+}

@@ -1,0 +1,114 @@
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Glibc
+internal import Logging
+internal import Roundhouse
+internal import UnixSignals
+
+/// `roundhouse serve`: the server, in the foreground.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the server in the foreground.",
+        discussion: """
+            Logs go to standard error. Once it serves, one line of JSON goes to standard output: \
+            {"event":"ready","grpc":"127.0.0.1:50051","pid":4711,"version":"\(RoundhouseServer.version)"}.
+            SIGTERM or SIGINT lets running requests end within grpc.shutdown_grace; a second one ends them at once. \
+            SIGHUP is ignored.
+            """
+    )
+
+    @Option(help: "Where to listen: HOST:PORT or unix:PATH; port 0 picks a free one. Default 127.0.0.1:50051.")
+    var grpc: String?
+
+    @Option(help: "Where the database and the default configuration file are. Default $XDG_DATA_HOME/roundhouse.")
+    var dataDir: String?
+
+    @Option(help: "The configuration file. Default roundhouse.yaml in the data directory.")
+    var config: String?
+
+    @Option(help: "The least serious message that is logged: trace, debug, info, notice, warning, error, critical.")
+    var logLevel: String?
+
+    @Option(help: "How messages are logged: text or json.")
+    var logFormat: String?
+
+    @Flag(help: "Allow an address that other machines can reach without TLS.")
+    var insecure = false
+
+    func run() async throws {
+        let loaded = try self.load()
+        let log = loaded.configuration.log
+        LoggingSystem.bootstrap { label in LogOutput(label: label, log: log) }
+        let logger = Logger(label: "roundhouse")
+        for warning in loaded.warnings { logger.warning("Configuration: \(warning)") }
+        do {
+            let server = try RoundhouseServer(
+                loaded.configuration,
+                dataDirectory: loaded.dataDirectory,
+                logger: logger
+            )
+            try await Self.serve(server)
+        } catch let error as StartError {
+            Self.complain("\(error)")
+            throw ExitCode(EXIT_FAILURE)
+        }
+    }
+
+    private func load() throws -> LoadedConfiguration {
+        var overrides: [ConfigurationLoader.Override] = []
+        func override(_ key: String, _ value: String?, _ flag: String) {
+            if let value { overrides.append(.init(key: key, value: value, flag: flag)) }
+        }
+        override("grpc.address", self.grpc, "--grpc")
+        override("grpc.insecure", self.insecure ? "true" : nil, "--insecure")
+        override("log.level", self.logLevel, "--log-level")
+        override("log.format", self.logFormat, "--log-format")
+        do {
+            return try ConfigurationLoader(
+                file: self.config,
+                dataDirectory: self.dataDir,
+                environment: ProcessInfo.processInfo.environment,
+                overrides: overrides
+            ).load()
+        } catch {
+            for problem in error.problems { Self.complain("\(problem)") }
+            throw ExitCode(EX_CONFIG)
+        }
+    }
+
+    /// Runs the server and heeds signals: the first one asks, the second one insists.
+    private static func serve(_ server: RoundhouseServer) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var isShuttingDown = false
+                for await signal in signals where signal != .sighup {
+                    if isShuttingDown { server.shutdownNow() } else { server.beginGracefulShutdown() }
+                    isShuttingDown = true
+                }
+            }
+            try await server.run { ready in
+                let addresses = ready.grpcAddresses.first ?? ""
+                Self.say(
+                    "{\"event\":\"ready\",\"grpc\":\"\(addresses)\",\"pid\":\(getpid()),"
+                        + "\"version\":\"\(RoundhouseServer.version)\",\"models\":\(ready.modelCount)}"
+                )
+            }
+            group.cancelAll()
+        }
+    }
+
+    private static func say(_ line: String) {
+        Self.write(line, to: STDOUT_FILENO)
+    }
+
+    private static func complain(_ line: String) {
+        Self.write("roundhouse: \(line)", to: STDERR_FILENO)
+    }
+
+    private static func write(_ line: String, to descriptor: Int32) {
+        let bytes = Array((line + "\n").utf8)
+        unsafe bytes.withUnsafeBytes { buffer in _ = unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count) }
+    }
+}
