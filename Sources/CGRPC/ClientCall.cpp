@@ -49,7 +49,7 @@ ClientCall::ClientCall(std::shared_ptr<Channel> channel, std::shared_ptr<Queue> 
 }
 
 void ClientCall::start() noexcept {
-  // Held for the start itself: an operation may complete on the queue's thread before we are done here.
+  // Counted until the status has come: between two reads no other operation need be under way.
   begin_operation();
   wire_->stream = channel_->stub().PrepareCall(&wire_->context, method_, queue_->cq());
   if (single_request_) {
@@ -71,7 +71,6 @@ void ClientCall::start() noexcept {
     lock.unlock();
     wire_->stream->ReadInitialMetadata(&wire_->headers_tag);
   }
-  end_operation();
 }
 
 void ClientCall::start_read_locked(std::unique_lock<std::mutex> &lock) {
@@ -140,6 +139,11 @@ void ClientCall::finish_if_due(std::unique_lock<std::mutex> &lock) {
 }
 
 void ClientCall::on_finish(bool) {
+  // Counts off the operation of `start`, whatever happens in between; this handler's own still holds the call.
+  struct Guard {
+    ClientCall *call;
+    ~Guard() { call->end_operation(); }
+  } guard{this};
   const grpc::Status &status = wire_->status;
   auto initial = headers_of(wire_->context.GetServerInitialMetadata());
   if (status.ok() || !initial.empty()) deliver_headers();
