@@ -19,7 +19,7 @@ struct TransportEcho {
             }
             print(#"{"event":"ready","port":\#(port)}"#)
             // The reader waits at the other end of a pipe, which is buffered.
-            unsafe fflush(nil)
+            fflush(nil)
             try await group.waitForAll()
         }
     }
