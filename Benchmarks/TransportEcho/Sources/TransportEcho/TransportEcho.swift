@@ -7,19 +7,30 @@ import Glibc
 /// One queue by default, as the bare C++ server has, so that the two differ in the bridge alone.
 @main
 struct TransportEcho {
-    static func main() async throws {
+    static func main() async {
+        do {
+            try await Self.serve(queues: Self.queues(CommandLine.arguments.dropFirst()))
+        } catch {
+            // Not through `stderr`: a global variable of C is not safe to share between threads.
+            let message = Array("transport-echo: \(error)\n".utf8)
+            _ = unsafe write(STDERR_FILENO, message, message.count)
+            exit(1)
+        }
+    }
+
+    private static func serve(queues: Int) async throws {
         var configuration = Server.Configuration.defaults(address: .hostPort(host: "127.0.0.1", port: 0))
-        configuration.queues = try Self.queues(CommandLine.arguments.dropFirst())
+        configuration.queues = queues
         let transport = Server(configuration)
         let server = GRPCServer(transport: transport, services: [EchoService()])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.serve() }
             guard case .hostPort(_, let port)? = try await transport.listeningAddresses.first else {
-                throw UsageError(description: "transport-echo: the server has no port")
+                throw UsageError(description: "the server has no port")
             }
             print(#"{"event":"ready","port":\#(port)}"#)
             // The reader waits at the other end of a pipe, which is buffered.
-            unsafe fflush(nil)
+            fflush(nil)
             try await group.waitForAll()
         }
     }
@@ -29,7 +40,7 @@ struct TransportEcho {
         guard first == "--queues", arguments.count == 2, let number = arguments.last.flatMap({ Int($0) }),
             (1...64).contains(number)
         else {
-            throw UsageError(description: "transport-echo: expected `--queues N` with N from 1 to 64, or nothing")
+            throw UsageError(description: "expected `--queues N` with N from 1 to 64, or nothing")
         }
         return number
     }
