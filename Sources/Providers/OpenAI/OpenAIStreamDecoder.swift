@@ -44,7 +44,7 @@ package struct OpenAIStreamDecoder: Sendable {
                 try self.chunks.take(name, data, parser, into: &events)
             }
         }
-        try self.chunks.end("the stream ended", into: &events)
+        if !self.isFinished { try self.chunks.end("the stream ended", into: &events) }
     }
 }
 

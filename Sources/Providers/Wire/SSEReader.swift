@@ -93,7 +93,6 @@ package struct SSEReader: Sendable {
                 held = nil
                 let name = self.name
                 self.name = nil
-                try self.checkSize(range.count)
                 try deliver(name, bytes.extracting(range))
             } else {
                 try self.dispatch(deliver)
@@ -105,6 +104,7 @@ package struct SSEReader: Sendable {
             let space = text.count > 5 && text[5] == 0x20 ? 1 : 0
             let value = (line.lowerBound + 5 + space)..<line.upperBound
             if held == nil, !self.hasData {
+                try self.checkSize(value.count)
                 held = value
                 return
             }

@@ -1,0 +1,101 @@
+import Inference
+import Testing
+
+@testable import Providers
+
+@Suite struct OpenAIFaultsTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let status: Int
+        let body: String
+        let kind: UpstreamFault.Kind
+        var testDescription: String { "\(self.status) \(self.body.prefix(60))" }
+
+        init(_ status: Int, _ body: String, _ kind: UpstreamFault.Kind) {
+            self.status = status
+            self.body = body
+            self.kind = kind
+        }
+    }
+
+    static let cases: [Case] = [
+        Case(400, #"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+            .contextLengthExceeded),
+        Case(400, #"{"error":{"code":400,"message":"m","type":"exceed_context_size_error","n_ctx":64}}"#,
+            .contextLengthExceeded),
+        Case(400, #"{"object":"error","message":"This model's maximum context length is 8 tokens.","type":"BadRequestError","code":400}"#,
+            .contextLengthExceeded),
+        Case(400, #"{"error":{"message":"temperature is wrong","type":"invalid_request_error","code":null}}"#,
+            .invalidRequest),
+        Case(400, #"{"error":{"message":"m","code":"content_filter","innererror":{}}}"#, .contentFiltered),
+        Case(422, #"{"detail":"Field required"}"#, .invalidRequest),
+        Case(422, #"{"detail":[{"loc":["body"],"msg":"Field required"}]}"#, .invalidRequest),
+        Case(401, #"{"error":{"message":"m","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+            .authenticationFailed),
+        Case(402, #"{"error":{"code":402,"message":"no credits"}}"#, .authenticationFailed),
+        Case(403, "<html>forbidden</html>", .authenticationFailed),
+        Case(404, #"{"error":{"message":"m","type":"invalid_request_error","code":"model_not_found"}}"#, .modelNotFound),
+        Case(404, #"{"object":"error","message":"The model x does not exist.","type":"NotFoundError","code":404}"#,
+            .modelNotFound),
+        Case(404, "page not found", .modelNotFound),
+        Case(429, #"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+            .authenticationFailed),
+        Case(429, #"{"error":{"message":"m","type":"requests","code":"rate_limit_exceeded"}}"#,
+            .rateLimited(retryAfter: nil)),
+        Case(429, "", .rateLimited(retryAfter: nil)),
+        Case(500, #"{"error":{"message":"m","type":"server_error"}}"#, .serverError),
+        Case(502, "<html>bad gateway</html>", .serverError),
+        Case(503, #"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#,
+            .overloaded(retryAfter: nil)),
+        Case(529, "", .overloaded(retryAfter: nil)),
+        Case(413, "too big", .contextLengthExceeded),
+        Case(500, #"{"error":{"message":"maximum context length","type":"x"}}"#, .serverError),
+    ]
+
+    @Test(arguments: cases)
+    func `A status and its body have one meaning`(_ example: Case) {
+        let fault = OpenAIFaults.fault(
+            HTTPResponseHead(status: example.status), body: Array(example.body.utf8).span, now: 0)
+        #expect(fault.kind == example.kind, "\(fault.message)")
+        #expect(fault.httpStatus == example.status)
+        #expect(fault.message.hasPrefix("HTTP \(example.status)"))
+    }
+
+    @Test func `A long message is cut, and stays on one line`() {
+        let body = #"{"error":{"message":"one\ntwo \#(String(repeating: "x", count: 1000))"}}"#
+        let fault = OpenAIFaults.fault(HTTPResponseHead(status: 500), body: Array(body.utf8).span, now: 0)
+        #expect(fault.message.count == OpenAIFaults.messageLimit)
+        #expect(fault.message.contains("one two"))
+    }
+
+    @Test func `A redirect names where it leads`() {
+        var head = HTTPResponseHead(status: 308)
+        head.location = "https://elsewhere.example/v1"
+        let fault = OpenAIFaults.fault(head, body: [UInt8]().span, now: 0)
+        #expect(fault.kind == .unreachable)
+        #expect(fault.message.contains("https://elsewhere.example/v1"))
+    }
+
+    @Test(arguments: [
+        ("7", nil, Duration.seconds(7)), ("0.5", nil, .milliseconds(500)), ("7", "250", .milliseconds(250)),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", nil, .seconds(37)), ("Sun, 06 Nov 1994 08:48:00 GMT", nil, .zero),
+        ("999999999999", nil, .seconds(86_400)), ("-1", nil, nil), ("soon", nil, nil), (nil, nil, nil),
+        ("Sun, 06 Nov 2094 08:49:37 GMT", nil, .seconds(86_400)), ("nan", nil, nil), (nil, "-5", nil),
+    ] as [(String?, String?, Duration?)])
+    func `Retry-After is honoured as seconds, as a date and in milliseconds`(
+        _ seconds: String?, _ milliseconds: String?, _ expected: Duration?
+    ) {
+        var head = HTTPResponseHead(status: 429)
+        head.retryAfter = seconds
+        head.retryAfterMilliseconds = milliseconds
+        // 1994-11-06 08:49:00 UTC
+        #expect(RetryAfter.delay(head, now: 784_111_740) == expected)
+    }
+
+    @Test(arguments: [
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199),
+        ("Fri, 01 Mar 2024 00:00:00 GMT", 1_709_251_200), ("Wed, 31 Dec 2025 12:00:00 GMT", 1_767_182_400),
+    ] as [(String, Int64)])
+    func `HTTP dates are seconds since 1970`(_ text: String, _ seconds: Int64) {
+        #expect(RetryAfter.date(text) == seconds)
+    }
+}
