@@ -33,10 +33,12 @@ package final class Store: Sendable {
         }
     }
 
-    /// Moves what is in the write-ahead log into the file and lets go of both. Blocks; nothing else may follow.
+    /// Moves what is in the write-ahead log into the file and lets go of the database, so that another
+    /// process may open it. Blocks; nothing may follow but another `close()`.
     package func close() throws(StoreError) {
         do {
             try self.pool.close()
+            self.lock.release()
         } catch {
             throw StoreError(error, path: self.path)
         }

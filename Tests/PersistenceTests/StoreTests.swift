@@ -34,6 +34,20 @@ struct StoreTests {
         #expect(try await again.recentRequests(limit: 5) == [record])
     }
 
+    @Test("A NUL in what a client sent does not cut the text short")
+    func nul() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        var record = RequestRecord.plain("a\u{0}b")
+        record.errorMessage = "x\u{0}y"
+        record.metadata = ["\u{0}": "\u{0}"]
+        try await store.insert([record])
+        let found = try #require(try await store.request(id: "a\u{0}b"))
+        #expect(found.id == "a\u{FFFD}b")
+        #expect(found.errorMessage == "x\u{FFFD}y")
+        #expect(found.metadata == record.metadata)
+    }
+
     @Test("The newest records come first, and an id that was used twice finds its newest record")
     func order() async throws {
         let directory = try TemporaryDirectory()
@@ -160,7 +174,7 @@ struct StoreErrorTests {
         let store = try Store(path: directory.database)
         try store.pool.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('0002-budgets')") }
         try store.close()
-        let error = self.failureAfterClose(of: consume store, at: directory.database)
+        let error = self.failure(directory.database)
         #expect(error?.code == .newerSchema)
         #expect(
             error?.message
@@ -168,16 +182,10 @@ struct StoreErrorTests {
         )
     }
 
-    /// Lets go of the store, and so of its lock, before it opens the file again.
-    private func failureAfterClose(of store: consuming Store, at path: String) -> StoreError? {
-        _ = consume store
-        return self.failure(path)
-    }
-
     @Test("A second server on the same database is refused, and told which process has it, until the first is gone")
     func locked() throws {
         let directory = try TemporaryDirectory()
-        var store: Store? = try Store(path: directory.database)
+        let store = try Store(path: directory.database)
         let error = try #require(self.failure(directory.database))
         #expect(error.code == .locked)
         #expect(
@@ -185,8 +193,7 @@ struct StoreErrorTests {
                 == "another Roundhouse server (process \(getpid())) uses this database; end it, or give this one a "
                 + "--data-dir of its own"
         )
-        try store?.close()
-        store = nil
+        try store.close()
         #expect(self.failure(directory.database) == nil)
     }
 
