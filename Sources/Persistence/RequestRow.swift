@@ -24,7 +24,8 @@ enum RequestRow {
             record.id.storable, record.requestedModel.storable, record.model?.provider.rawValue, record.model?.name,
             record.startedAtMicroseconds, record.latency.microseconds, record.firstTokenLatency?.microseconds,
             usage?.inputTokens, usage?.outputTokens, usage?.cachedInputTokens, usage?.reasoningTokens,
-            usage?.isEstimated, record.finishReason?.rawValue, record.status, record.errorMessage?.storable, record.isStreamed,
+            usage?.isEstimated, record.finishReason?.rawValue, record.status, record.errorMessage?.storable,
+            record.isStreamed,
             try Self.json(record.metadata),
         ])
         let sequence = database.lastInsertedRowID
@@ -61,7 +62,8 @@ enum RequestRow {
     }
 
     private static func model(_ row: Row) -> ModelID? {
-        guard let provider = (row["provider"] as String?).flatMap({ ProviderID($0) }), let name = row["model"] as String?
+        guard let provider = (row["provider"] as String?).flatMap({ ProviderID($0) }),
+            let name = row["model"] as String?
         else { return nil }
         return ModelID(provider: provider, name: name)
     }

@@ -25,7 +25,8 @@ final class StoreLock: Sendable {
             throw StoreError(
                 .locked,
                 path: path,
-                "another Roundhouse server\(process) uses this database; end it, or give this one a --data-dir of its own"
+                "another Roundhouse server\(process) uses this database; end it, or give this one a --data-dir of its "
+                    + "own"
             )
         }
         self.file = Mutex(file)

@@ -28,7 +28,8 @@ struct CrashTests {
             #expect(check == ["ok"])
             for (prefix, count) in acknowledged {
                 let found = try await store.read {
-                    try Int.fetchOne($0, sql: "SELECT count(*) FROM requests WHERE id LIKE ?", arguments: ["\(prefix)%"])
+                    try Int.fetchOne(
+                        $0, sql: "SELECT count(*) FROM requests WHERE id LIKE ?", arguments: ["\(prefix)%"])
                 }
                 #expect((found ?? 0) >= count, "\(prefix) after \(life) µs")
             }

@@ -15,7 +15,8 @@ struct RequestLogTests {
     ) async throws {
         let directory = try TemporaryDirectory()
         let store = try Store(path: directory.database)
-        let clock = ManualClock(), capture = LogCapture()
+        let clock = ManualClock()
+        let capture = LogCapture()
         let log = RequestLog(store: store, settings: settings, clock: clock, now: now, logger: capture.logger)
         try await withThrowingTaskGroup { group in
             group.addTask { await log.run() }

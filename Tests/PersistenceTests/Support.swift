@@ -66,7 +66,8 @@ final class ManualClock: Clock, Sendable {
                 if isDue { continuation.resume() }
             }
         } onCancel: {
-            self.state.withLock { $0.sleepers.removeValue(forKey: id) }?.continuation.resume(throwing: CancellationError())
+            self.state.withLock { $0.sleepers.removeValue(forKey: id) }?.continuation.resume(
+                throwing: CancellationError())
         }
     }
 
