@@ -21,17 +21,18 @@ enum RequestRow {
     static func insert(_ record: RequestRecord, into database: Database) throws {
         let usage = record.usage
         try database.cachedStatement(sql: Self.insertRequest).execute(arguments: [
-            record.id, record.requestedModel, record.model?.provider.rawValue, record.model?.name,
+            record.id.storable, record.requestedModel.storable, record.model?.provider.rawValue, record.model?.name,
             record.startedAtMicroseconds, record.latency.microseconds, record.firstTokenLatency?.microseconds,
             usage?.inputTokens, usage?.outputTokens, usage?.cachedInputTokens, usage?.reasoningTokens,
-            usage?.isEstimated, record.finishReason?.rawValue, record.status, record.errorMessage, record.isStreamed,
+            usage?.isEstimated, record.finishReason?.rawValue, record.status, record.errorMessage?.storable,
+            record.isStreamed,
             try Self.json(record.metadata),
         ])
         let sequence = database.lastInsertedRowID
         for (position, attempt) in record.attempts.enumerated() {
             try database.cachedStatement(sql: Self.insertAttempt).execute(arguments: [
                 sequence, position, attempt.model.provider.rawValue, attempt.model.name, attempt.duration.microseconds,
-                attempt.fault?.reason, attempt.fault?.message, attempt.fault?.httpStatus,
+                attempt.fault?.reason, attempt.fault?.message.storable, attempt.fault?.httpStatus,
                 attempt.fault?.retryAfter?.microseconds,
             ])
         }
@@ -61,7 +62,8 @@ enum RequestRow {
     }
 
     private static func model(_ row: Row) -> ModelID? {
-        guard let provider = (row["provider"] as String?).flatMap({ ProviderID($0) }), let name = row["model"] as String?
+        guard let provider = (row["provider"] as String?).flatMap({ ProviderID($0) }),
+            let name = row["model"] as String?
         else { return nil }
         return ModelID(provider: provider, name: name)
     }
@@ -117,6 +119,14 @@ enum RequestRow {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(metadata), as: UTF8.self)
+    }
+}
+
+extension String {
+    /// SQLite's texts end at the first NUL, and clients may send some: each becomes the replacement character.
+    var storable: String {
+        guard self.utf8.contains(0) else { return self }
+        return String(String.UnicodeScalarView(self.unicodeScalars.map { $0 == "\0" ? "\u{FFFD}" : $0 }))
     }
 }
 

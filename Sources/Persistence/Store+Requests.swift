@@ -44,7 +44,8 @@ extension Store {
     package func request(id: String) async throws(StoreError) -> RequestRecord? {
         try await self.read { database in
             try Row.fetchOne(
-                database, sql: "SELECT * FROM requests WHERE id = ? ORDER BY sequence DESC LIMIT 1", arguments: [id]
+                database, sql: "SELECT * FROM requests WHERE id = ? ORDER BY sequence DESC LIMIT 1",
+                arguments: [id.storable]
             ).map { try RequestRow.record($0, in: database) }
         }
     }

@@ -10,12 +10,13 @@ package final class Store: Sendable {
     let pool: DatabasePool
     private let lock: StoreLock
 
-    /// Opens the database, making its directory, file and tables where they are missing. Blocks: call it before serving.
+    /// Opens the database, making its directory, file and tables where they are missing. Blocks, so call it before
+    /// serving.
     ///
     /// - Parameters:
     ///   - path: The file. Beside it stand `-wal`, `-shm` and `.lock`.
     ///   - busyTimeout: In seconds; how long to wait for another program (a backup, `sqlite3`) that holds the database.
-    /// - Throws: ``StoreError`` when the file is damaged, foreign, locked, newer than this version or cannot be written.
+    /// - Throws: ``StoreError`` when the file is damaged, foreign, locked, newer than this version or not writable.
     package init(path: String, busyTimeout: Double = 5) throws(StoreError) {
         try StoreFiles.prepare(path)
         self.lock = try StoreLock(database: path)
@@ -33,10 +34,12 @@ package final class Store: Sendable {
         }
     }
 
-    /// Moves what is in the write-ahead log into the file and lets go of both. Blocks; nothing else may follow.
+    /// Moves what is in the write-ahead log into the file and lets go of the database, so that another
+    /// process may open it. Blocks; nothing may follow but another `close()`.
     package func close() throws(StoreError) {
         do {
             try self.pool.close()
+            self.lock.release()
         } catch {
             throw StoreError(error, path: self.path)
         }

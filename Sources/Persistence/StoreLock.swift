@@ -1,11 +1,13 @@
 import Glibc
+import Synchronization
 
 /// An advisory lock on a file beside the database, held while the process lives.
 ///
 /// SQLite itself lets two processes share a database. Two servers on one data directory would each prune, migrate and
 /// report as if they were alone, so the second one is refused. The kernel drops the lock however the process ends.
 final class StoreLock: Sendable {
-    private let file: CInt
+    /// `nil` once it was released.
+    private let file: Mutex<CInt?>
 
     /// - Throws: ``StoreError`` with code ``StoreError/Code/locked`` when another process has it.
     init(database path: String) throws(StoreError) {
@@ -23,15 +25,27 @@ final class StoreLock: Sendable {
             throw StoreError(
                 .locked,
                 path: path,
-                "another Roundhouse server\(process) uses this database; end it, or give this one a --data-dir of its own"
+                "another Roundhouse server\(process) uses this database; end it, or give this one a --data-dir of its "
+                    + "own"
             )
         }
-        self.file = file
+        self.file = Mutex(file)
         Self.write(getpid(), to: file)
     }
 
     deinit {
-        close(self.file)
+        self.release()
+    }
+
+    func release() {
+        let file = self.file.withLock { file in
+            defer { file = nil }
+            return file
+        }
+        guard let file else { return }
+        // Closing alone is not enough: a child between fork and exec holds a copy, and with it the lock.
+        flock(file, LOCK_UN)
+        close(file)
     }
 
     /// The process id is there for people and for the message above; the lock does not depend on it.

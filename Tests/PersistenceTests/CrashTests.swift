@@ -28,7 +28,8 @@ struct CrashTests {
             #expect(check == ["ok"])
             for (prefix, count) in acknowledged {
                 let found = try await store.read {
-                    try Int.fetchOne($0, sql: "SELECT count(*) FROM requests WHERE id LIKE ?", arguments: ["\(prefix)%"])
+                    try Int.fetchOne(
+                        $0, sql: "SELECT count(*) FROM requests WHERE id LIKE ?", arguments: ["\(prefix)%"])
                 }
                 #expect((found ?? 0) >= count, "\(prefix) after \(life) µs")
             }
@@ -55,7 +56,7 @@ struct CrashTests {
         let file = unsafe open("\(path).acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o600)
         try await withThrowingTaskGroup { group in
             group.addTask { await log.run() }
-            try await log.flushWhenRunning()
+            await log.flushWhenRunning()
             // A plain thread: the kill must not wait for a turn.
             var thread = pthread_t()
             let argument = unsafe UnsafeMutableRawPointer(bitPattern: UInt(life))
@@ -72,7 +73,7 @@ struct CrashTests {
             while true {
                 for _ in 0..<Int.random(in: 1...40) {
                     count += 1
-                    log.record(.full("\(prefix)\(count)"))
+                    log.record(.full("\(prefix)\(count)", startedAt: WallClock.microseconds()))
                 }
                 try await log.flush()
                 let line = Array("\(prefix) \(count)\n".utf8)

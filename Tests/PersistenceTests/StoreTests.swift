@@ -21,9 +21,12 @@ struct StoreTests {
         let store = try Store(path: directory.database)
         var record = isFull ? RequestRecord.full("r1") : RequestRecord.plain("r1")
         let other = try #require(ModelID("openrouter/meta-llama/llama-3"))
-        record.attempts = Self.kinds.map { kind in
-            Attempt(model: other, duration: .microseconds(7), fault: UpstreamFault(kind, "why", httpStatus: isFull ? 503 : nil))
-        } + record.attempts
+        record.attempts =
+            Self.kinds.map { kind in
+                Attempt(
+                    model: other, duration: .microseconds(7),
+                    fault: UpstreamFault(kind, "why", httpStatus: isFull ? 503 : nil))
+            } + record.attempts
         if !isFull { record.model = nil }
         try await store.insert([record])
         #expect(try await store.request(id: "r1") == record)
@@ -32,6 +35,20 @@ struct StoreTests {
         // And from the file, not from memory.
         let again = try Store(path: directory.database)
         #expect(try await again.recentRequests(limit: 5) == [record])
+    }
+
+    @Test("A NUL in what a client sent does not cut the text short")
+    func nul() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        var record = RequestRecord.plain("a\u{0}b")
+        record.errorMessage = "x\u{0}y"
+        record.metadata = ["\u{0}": "\u{0}"]
+        try await store.insert([record])
+        let found = try #require(try await store.request(id: "a\u{0}b"))
+        #expect(found.id == "a\u{FFFD}b")
+        #expect(found.errorMessage == "x\u{FFFD}y")
+        #expect(found.metadata == record.metadata)
     }
 
     @Test("The newest records come first, and an id that was used twice finds its newest record")
@@ -47,9 +64,11 @@ struct StoreTests {
         #expect(try await store.requestCount() == 6)
     }
 
-    @Test("Times that are out of all reason are kept as the nearest number", arguments: [
-        (Duration.seconds(Int64.max), Int64.max), (.seconds(Int64.min), .min), (.microseconds(-5), -5), (.zero, 0),
-    ])
+    @Test(
+        "Times that are out of all reason are kept as the nearest number",
+        arguments: [
+            (Duration.seconds(Int64.max), Int64.max), (.seconds(Int64.min), .min), (.microseconds(-5), -5), (.zero, 0),
+        ])
     func microseconds(_ duration: Duration, _ expected: Int64) {
         #expect(duration.microseconds == expected)
     }
@@ -59,7 +78,9 @@ struct StoreTests {
         let directory = try TemporaryDirectory()
         let path = "\(directory.path)/a/b/roundhouse.db"
         let store = try Store(path: path)
-        for (name, mode) in [(path, 0o600), ("\(path).lock", 0o600), ("\(path)-wal", 0o600), ("\(directory.path)/a", 0o700)] {
+        for (name, mode) in [
+            (path, 0o600), ("\(path).lock", 0o600), ("\(path)-wal", 0o600), ("\(directory.path)/a", 0o700),
+        ] {
             var status = stat()
             #expect(unsafe lstat(name, &status) == 0)
             #expect(Int(status.st_mode) & 0o777 == mode, "\(name)")
@@ -123,8 +144,12 @@ struct StoreErrorTests {
     func corrupt(kind: String) throws {
         let directory = try TemporaryDirectory()
         switch kind {
-        case "text": try directory.write(Array("This is no database. ".utf8) + Array(repeating: 0x20, count: 4096), to: "roundhouse.db")
-        case "header": try directory.write(Array("SQLite format 3\0".utf8) + Array(repeating: 0xFF, count: 8192), to: "roundhouse.db")
+        case "text":
+            try directory.write(
+                Array("This is no database. ".utf8) + Array(repeating: 0x20, count: 4096), to: "roundhouse.db")
+        case "header":
+            try directory.write(
+                Array("SQLite format 3\0".utf8) + Array(repeating: 0xFF, count: 8192), to: "roundhouse.db")
         default:
             try Store(path: directory.database).close()
             let url = URL(filePath: directory.database)
@@ -150,7 +175,9 @@ struct StoreErrorTests {
         let error = try #require(self.failure(directory.database))
         #expect(error.code == .foreign)
         #expect(error.message == "this is a database of another program; set storage.path")
-        let tables = try DatabaseQueue(path: directory.database).read { try String.fetchAll($0, sql: "SELECT name FROM sqlite_master") }
+        let tables = try DatabaseQueue(path: directory.database).read {
+            try String.fetchAll($0, sql: "SELECT name FROM sqlite_master")
+        }
         #expect(tables == ["theirs"])
     }
 
@@ -160,7 +187,7 @@ struct StoreErrorTests {
         let store = try Store(path: directory.database)
         try store.pool.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('0002-budgets')") }
         try store.close()
-        let error = self.failureAfterClose(of: consume store, at: directory.database)
+        let error = self.failure(directory.database)
         #expect(error?.code == .newerSchema)
         #expect(
             error?.message
@@ -168,16 +195,10 @@ struct StoreErrorTests {
         )
     }
 
-    /// Lets go of the store, and so of its lock, before it opens the file again.
-    private func failureAfterClose(of store: consuming Store, at path: String) -> StoreError? {
-        _ = consume store
-        return self.failure(path)
-    }
-
     @Test("A second server on the same database is refused, and told which process has it, until the first is gone")
     func locked() throws {
         let directory = try TemporaryDirectory()
-        var store: Store? = try Store(path: directory.database)
+        let store = try Store(path: directory.database)
         let error = try #require(self.failure(directory.database))
         #expect(error.code == .locked)
         #expect(
@@ -185,8 +206,7 @@ struct StoreErrorTests {
                 == "another Roundhouse server (process \(getpid())) uses this database; end it, or give this one a "
                 + "--data-dir of its own"
         )
-        try store?.close()
-        store = nil
+        try store.close()
         #expect(self.failure(directory.database) == nil)
     }
 
@@ -223,17 +243,22 @@ struct StoreErrorTests {
                 _ = try Store(path: path)
                 exit(1)
             } catch {
-                let isClear = error.code == .readOnly && error.message.contains("Permission denied")
+                let isClear =
+                    error.code == .readOnly && error.message.contains("Permission denied")
                     && error.message.contains("give this user write permission")
                 exit(isClear ? 0 : 2)
             }
         }
     }
 
-    @Test("SQLite's own codes become ours", arguments: [
-        (ResultCode.SQLITE_FULL, StoreError.Code.diskFull), (.SQLITE_READONLY, .readOnly), (.SQLITE_CORRUPT, .corrupt),
-        (.SQLITE_CANTOPEN, .cannotOpen), (.SQLITE_BUSY, .busy), (.SQLITE_NOTADB, .corrupt), (.SQLITE_IOERR_WRITE, .failed),
-    ])
+    @Test(
+        "SQLite's own codes become ours",
+        arguments: [
+            (ResultCode.SQLITE_FULL, StoreError.Code.diskFull), (.SQLITE_READONLY, .readOnly),
+            (.SQLITE_CORRUPT, .corrupt),
+            (.SQLITE_CANTOPEN, .cannotOpen), (.SQLITE_BUSY, .busy), (.SQLITE_NOTADB, .corrupt),
+            (.SQLITE_IOERR_WRITE, .failed),
+        ])
     func codes(_ code: ResultCode, _ expected: StoreError.Code) {
         let error = StoreError(
             DatabaseError(resultCode: code, message: "m", sql: "INSERT secret", arguments: ["secret"]), path: "/p"

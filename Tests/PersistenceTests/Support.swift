@@ -66,7 +66,8 @@ final class ManualClock: Clock, Sendable {
                 if isDue { continuation.resume() }
             }
         } onCancel: {
-            self.state.withLock { $0.sleepers.removeValue(forKey: id) }?.continuation.resume(throwing: CancellationError())
+            self.state.withLock { $0.sleepers.removeValue(forKey: id) }?.continuation.resume(
+                throwing: CancellationError())
         }
     }
 
@@ -123,7 +124,7 @@ extension RequestRecord {
             inputTokens: 12, outputTokens: 34, cachedInputTokens: 5, reasoningTokens: 6, isEstimated: true
         )
         record.finishReason = .toolCalls
-        record.errorMessage = "nobody answered: \u{0} \"quoted\" é 🚂"
+        record.errorMessage = "nobody answered: \"quoted\" é 🚂"
         record.isStreamed = true
         record.metadata = ["team": "a/b", "é": "\n\u{0}\""]
         return record

@@ -107,7 +107,8 @@ struct ConfigurationDecoder {
         for (index, node) in nodes.enumerated() {
             guard let value = self.scalar(node, at: "\(path)[\(index)]", codec) else { continue }
             if values.contains(value) {
-                self.report("\(path)[\(index)]", found: "\(Quoting.quote(codec.render(value))) again", expected: "it once")
+                self.report(
+                    "\(path)[\(index)]", found: "\(Quoting.quote(codec.render(value))) again", expected: "it once")
             } else {
                 values.append(value)
             }

@@ -139,7 +139,12 @@ package struct LoadedConfiguration: Sendable {
     /// The configuration in force as YAML: every key, secrets as `[redacted]`, and a comment at each value that a
     /// variable or a flag set.
     package func render() -> String {
-        let lines = SettingTables.root.rendered(self.configuration).lines { path in
+        var configuration = self.configuration
+        for index in configuration.providers.indices where configuration.providers[index].apiKeyFile != nil {
+            // The file says where the key is; both at once would be no valid configuration.
+            configuration.providers[index].apiKey = nil
+        }
+        let lines = SettingTables.root.rendered(configuration).lines { path in
             switch self.origins[path] {
             case .environment(let name): "from \(name)"
             case .flag(let name): "from \(name)"

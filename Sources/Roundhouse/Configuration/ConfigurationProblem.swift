@@ -97,7 +97,8 @@ enum Quoting {
 
     /// Edits (insert, delete, replace, swap neighbours) that make one text of the other.
     private static func distance(_ left: String, _ right: String) -> Int {
-        let left = Array(left.unicodeScalars.prefix(64)), right = Array(right.unicodeScalars.prefix(64))
+        let left = Array(left.unicodeScalars.prefix(64))
+        let right = Array(right.unicodeScalars.prefix(64))
         guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }
         var beforeLast = [Int](repeating: 0, count: right.count + 1)
         var last = Array(0...right.count)

@@ -111,7 +111,8 @@ extension ConfigurationDecoder {
             self.report("\(path).headers.\(header)", found: "a key as well", expected: "one of the two")
         }
         // Its own address answers nobody without a key, so every request would fail.
-        let needsKey = [.openAI, .openRouter].contains(provider.kind) && provider.baseURL == provider.kind.defaultBaseURL
+        let needsKey =
+            [.openAI, .openRouter].contains(provider.kind) && provider.baseURL == provider.kind.defaultBaseURL
         if needsKey, !isGiven, !hasHeader, self.isSound("\(path).kind"), self.isSound("\(path).api_key_file"),
             !self.hasProblem(where: { $0.hasPrefix("\(path).headers") })
         {
@@ -158,7 +159,8 @@ extension ConfigurationDecoder {
                 for (index, target) in alias.targets.enumerated() where !models.contains(target) {
                     let path = "aliases.\(alias.name)"
                     let full = self.isGiven("\(path)[\(index)]") ? "\(path)[\(index)]" : path
-                    self.report(full, found: Quoting.quote(target.description), expected: Self.hint(target, among: models))
+                    self.report(
+                        full, found: Quoting.quote(target.description), expected: Self.hint(target, among: models))
                 }
             }
         }
@@ -176,7 +178,8 @@ extension ConfigurationDecoder {
             return "a configured model; did you mean '\(near)'?"
         }
         let some = names.prefix(8).joined(separator: ", ")
-        return names.isEmpty ? "a configured model; there is none" : "a configured model: \(some)\(names.count > 8 ? ", …" : "")"
+        return names.isEmpty
+            ? "a configured model; there is none" : "a configured model: \(some)\(names.count > 8 ? ", …" : "")"
     }
 }
 

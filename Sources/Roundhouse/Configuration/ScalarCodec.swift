@@ -99,7 +99,8 @@ extension ScalarCodec where Value: CaseIterable & RawRepresentable & Sendable, V
 extension ScalarCodec where Value == String {
     /// A text for people.
     static let text = Self(expectation: "a text of 1 to 200 characters on one line") { text, _ in
-        let isFit = (1...200).contains(text.count) && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+        let isFit =
+            (1...200).contains(text.count) && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
         return isFit ? .success(text) : .failure(ScalarMismatch())
     } render: {
         $0
@@ -176,7 +177,8 @@ extension ScalarCodec where Value == SecretString {
     /// `allowingSpaces`: header values may hold spaces, keys may not.
     static func secret(allowingSpaces: Bool) -> Self {
         let characters = allowingSpaces ? "printable ASCII characters" : "printable ASCII characters without spaces"
-        return Self(expectation: "\(characters), or ${NAME} for an environment variable", isSecret: true) { text, context in
+        return Self(expectation: "\(characters), or ${NAME} for an environment variable", isSecret: true) {
+            text, context in
             switch SecretExpansion.expand(text, environment: context.environment) {
             case .failure(let failure):
                 return .failure(ScalarMismatch(found: failure.found, expected: failure.expected))

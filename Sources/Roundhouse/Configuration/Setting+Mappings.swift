@@ -101,7 +101,8 @@ extension ConfigurationDecoder {
             return false
         }
         guard !name.isEmpty, name.utf8.allSatisfy(Self.isTokenByte) else {
-            self.report(path, found: "\(Quoting.quote(name)) as a header", expected: "letters, digits and !#$%&'*+-.^_`|~")
+            self.report(
+                path, found: "\(Quoting.quote(name)) as a header", expected: "letters, digits and !#$%&'*+-.^_`|~")
             return false
         }
         return true

@@ -2,17 +2,22 @@ import Inference
 
 /// The rows of the configuration, in the order of the template and the docs.
 enum SettingTables {
-    static let root: [Setting<RoundhouseConfiguration>] = Self.grpc + Self.log + Self.storage + Self.local + [
-        .elements(
-            "providers", \.providers, of: Self.provider,
-            prototype: { RoundhouseConfiguration.Provider(id: .local, kind: .custom, baseURL: "") },
-            "Upstreams that are asked over the network. All kinds speak the OpenAI wire format in this version."
-        ),
-        .aliases(
-            "aliases", \.aliases,
-            "Bare names that clients may ask for: one model, or a list asked in order. Without 'default' there, it stands for local/small and then local/tiny, or for every configured model by priority when those are not served."
-        ),
-    ]
+    static let root: [Setting<RoundhouseConfiguration>] =
+        Self.grpc + Self.log + Self.storage + Self.local + [
+            .elements(
+                "providers", \.providers, of: Self.provider,
+                prototype: { RoundhouseConfiguration.Provider(id: .local, kind: .custom, baseURL: "") },
+                "Upstreams that are asked over the network. All kinds speak the OpenAI wire format in this version."
+            ),
+            .aliases(
+                "aliases", \.aliases,
+                """
+            Bare names that clients may ask for: one model, or a list asked in order. Without 'default' there, it \
+            stands for local/small and then local/tiny, or for every configured model by priority when those are not \
+            served.
+            """
+            ),
+        ]
 
     private static let grpc: [Setting<RoundhouseConfiguration>] = [
         .scalar("grpc.address", \.grpc.address, .address, "Where the server listens. Port 0 picks a free one."),
@@ -84,7 +89,10 @@ enum SettingTables {
         .scalar("local.enabled", \.local.enabled, .bool, "Runs models here, with llama.cpp."),
         .scalar(
             "local.bundled_models", \.local.bundledModels, .bool,
-            "Serves local/small and local/tiny, which ship with Roundhouse. They prove that the path works and are no assistants, so 'auto' asks them last (priority 900 and 910)."
+            """
+            Serves local/small and local/tiny, which ship with Roundhouse. They prove that the path works and are no \
+            assistants, so 'auto' asks them last (priority 900 and 910).
+            """
         ),
         .scalar(
             "local.preload", \.local.preload, .bool,
@@ -125,11 +133,17 @@ enum SettingTables {
         .scalar("kind", \.kind, .choice, sample: .required("openai"), "Which product it is; 'custom' for any other."),
         .scalar(
             "base_url", \.baseURL, .baseURL, sample: .example("https://api.openai.com/v1"),
-            "Where it is, without /chat/completions. openai, openrouter, lm_studio and ollama have a default; the others need it."
+            """
+            Where it is, without /chat/completions. openai, openrouter, lm_studio and ollama have a default; the \
+            others need it.
+            """
         ),
         .optional(
             "api_key", \.apiKey, .secret(allowingSpaces: false), sample: .example("${OPENAI_API_KEY}"),
-            "Sent as 'Authorization: Bearer'. ${NAME} stands for an environment variable, ${NAME:-default} gives it a default, $${ is a '${' meant literally."
+            """
+            Sent as 'Authorization: Bearer'. ${NAME} stands for an environment variable, ${NAME:-default} gives it a \
+            default, $${ is a '${' meant literally.
+            """
         ),
         .optional(
             "api_key_file", \.apiKeyFile, .path, sample: .alternative("/run/secrets/openai"),

@@ -31,7 +31,9 @@ struct YAMLDocument {
                     let mark = Unicode.Scalar(0xE000 + UInt32(duplicates.count))
                 else {
                     let key = names.first ?? ""
-                    throw Self.error("given twice, expected once", key: key, line: context.mark.line, context.mark.column, file: file)
+                    throw Self.error(
+                        "given twice, expected once", key: key, line: context.mark.line, context.mark.column, file: file
+                    )
                 }
                 let stand = [Unicode.Scalar](repeating: mark, count: place.length)
                 lines[place.line].replaceSubrange(place.column..<place.column + place.length, with: stand)

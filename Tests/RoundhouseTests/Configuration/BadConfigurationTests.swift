@@ -96,7 +96,8 @@ struct BadConfigurationTests {
     static let scalars = [
         Case(
             name: "wrong types",
-            yaml: "grpc:\n  reflection: yes\n  max_connections: many\n  shutdown_grace: 30\n  insecure:\nlog:\n  level: [info]\n",
+            yaml:
+                "grpc:\n  reflection: yes\n  max_connections: many\n  shutdown_grace: 30\n  insecure:\nlog:\n  level: [info]\n",
             problems: [
                 "roundhouse.yaml:2:15: key 'grpc.reflection': found 'yes', expected true or false",
                 "roundhouse.yaml:3:20: key 'grpc.max_connections': found 'many', "
@@ -109,7 +110,8 @@ struct BadConfigurationTests {
         ),
         Case(
             name: "numbers out of range",
-            yaml: "grpc:\n  max_connections: 0\n  max_message_bytes: 2GiB\n  shutdown_grace: 2h\nlocal:\n  threads: -1\n",
+            yaml:
+                "grpc:\n  max_connections: 0\n  max_message_bytes: 2GiB\n  shutdown_grace: 2h\nlocal:\n  threads: -1\n",
             problems: [
                 "roundhouse.yaml:2:20: key 'grpc.max_connections': found '0', expected a whole number from 1 to 1000000",
                 "roundhouse.yaml:3:22: key 'grpc.max_message_bytes': found '2GiB', expected a size such as 64KiB, "
@@ -157,7 +159,8 @@ struct BadConfigurationTests {
     ]
 
     static let listen =
-        ["localhost", "127.0.0.1:65536", "1.2.3:80", "::1:80", "[::1]", "example.com:80", ":50051", "unix:"].map { text in
+        ["localhost", "127.0.0.1:65536", "1.2.3:80", "::1:80", "[::1]", "example.com:80", ":50051", "unix:"].map {
+            text in
             Case(
                 name: "address \(text)",
                 yaml: "grpc: { address: \"\(text)\" }",
@@ -169,7 +172,8 @@ struct BadConfigurationTests {
         } + [
             Case(
                 name: "a socket path that is too long",
-                yaml: "grpc: { address: \"unix:/\(String(repeating: "x", count: 60))/\(String(repeating: "y", count: 60))\" }",
+                yaml:
+                    "grpc: { address: \"unix:/\(String(repeating: "x", count: 60))/\(String(repeating: "y", count: 60))\" }",
                 problems: [
                     "roundhouse.yaml:1:18: key 'grpc.address': found "
                         + "'unix:/\(String(repeating: "x", count: 60))/\(String(repeating: "y", count: 13))…', "

@@ -31,7 +31,8 @@ struct ConfigurationReferenceTests {
         fixture.environment["OPENAI_API_KEY"] = "sk-1"
         var yaml = Self.turnedOn
         for path in [
-            "/etc/roundhouse/tls.crt", "/etc/roundhouse/tls.key", "/etc/roundhouse/clients.crt", "/models/my-model.gguf",
+            "/etc/roundhouse/tls.crt", "/etc/roundhouse/tls.key", "/etc/roundhouse/clients.crt",
+            "/models/my-model.gguf",
         ] {
             let name = path.split(separator: "/").last.map(String.init) ?? ""
             yaml = yaml.replacing(path, with: try fixture.write("x", to: name))
@@ -52,7 +53,8 @@ struct ConfigurationReferenceTests {
     @Test("The template names every key")
     func complete() {
         let lines = ConfigurationReference.template().split(separator: "\n").map { $0.drop { " #-".contains($0) } }
-        let tables = SettingTables.root.map(\.key) + SettingTables.provider.map(\.key) + SettingTables.model.map(\.key)
+        let tables =
+            SettingTables.root.map(\.key) + SettingTables.provider.map(\.key) + SettingTables.model.map(\.key)
             + SettingTables.localModel.map(\.key)
         for key in tables {
             let name = key.split(separator: ".").last.map(String.init) ?? key
@@ -86,7 +88,9 @@ struct ConfigurationReferenceTests {
 
     @Test(
         "A text survives being written as YAML",
-        arguments: ["a", "", "yes", "null", "- a", "a: b", "a #b", "\"q\"", "\\", "l1\nl2", "[x]", "1", "~", "é", "\u{7}"]
+        arguments: [
+            "a", "", "yes", "null", "- a", "a: b", "a #b", "\"q\"", "\\", "l1\nl2", "[x]", "1", "~", "é", "\u{7}",
+        ]
     )
     func quoting(_ text: String) throws {
         let yaml = "local: { bundled_models: true }\nx: \(YAMLValue.quote(text))\n"
@@ -96,16 +100,21 @@ struct ConfigurationReferenceTests {
         #expect(!node.isNothing)
     }
 
-    @Test("Durations and sizes are written in their largest whole unit and read back", arguments: [
-        (Duration.milliseconds(1), "1ms"), (.milliseconds(1500), "1500ms"), (.seconds(90), "90s"), (.seconds(120), "2m"),
-        (.seconds(7200), "2h"), (.seconds(86_400 * 30), "30d"), (.zero, "0s"),
-    ])
+    @Test(
+        "Durations and sizes are written in their largest whole unit and read back",
+        arguments: [
+            (Duration.milliseconds(1), "1ms"), (.milliseconds(1500), "1500ms"), (.seconds(90), "90s"),
+            (.seconds(120), "2m"),
+            (.seconds(7200), "2h"), (.seconds(86_400 * 30), "30d"), (.zero, "0s"),
+        ])
     func durations(_ duration: Duration, _ text: String) {
         #expect(DurationText.render(duration) == text)
         #expect(DurationText.parse(text) == duration)
     }
 
-    @Test("Sizes are written in their largest whole unit and read back", arguments: [(1, "1"), (1024, "1KiB"), (1536, "1536"), (32 << 20, "32MiB"), (3 << 30, "3GiB")])
+    @Test(
+        "Sizes are written in their largest whole unit and read back",
+        arguments: [(1, "1"), (1024, "1KiB"), (1536, "1536"), (32 << 20, "32MiB"), (3 << 30, "3GiB")])
     func sizes(_ bytes: Int, _ text: String) {
         #expect(ByteSize.render(bytes) == text)
         #expect(ByteSize.parse(text) == bytes)

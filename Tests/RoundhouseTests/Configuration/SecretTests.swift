@@ -63,6 +63,8 @@ struct SecretTests {
         let loaded = try fixture.load(yaml("good"))
         #expect(loaded.configuration.providers[0].apiKey?.expose() == Self.secret)
         #expect(!loaded.render().contains(Self.secret))
+        // What is shown can be loaded again, with the key from the file.
+        #expect(try fixture.load(loaded.render()).configuration == loaded.configuration)
         #expect(
             fixture.problems(yaml("bad")) == [
                 "roundhouse.yaml:1:50: key 'providers[0].api_key_file': found '\(fixture.directory)/bad' with a value "
