@@ -51,7 +51,11 @@ public struct Bytes: GRPCContiguousBytes, Sendable {
         _ body: (_ buffer: UnsafeMutableRawBufferPointer) throws -> R
     ) rethrows -> R {
         guard var storage = self.storage else {
-            return try unsafe body(UnsafeMutableRawBufferPointer(start: nil, count: 0))
+            // swift-protobuf unwraps the address even of a buffer that it has nothing to write to.
+            var nothing: UInt8 = 0
+            return try unsafe Swift.withUnsafeMutableBytes(of: &nothing) { byte in
+                try unsafe body(UnsafeMutableRawBufferPointer(start: byte.baseAddress, count: 0))
+            }
         }
         self.storage = nil
         // Bytes that gRPC has seen may be on their way to a socket.
