@@ -136,6 +136,13 @@ let package = Package(
             dependencies: ["LocalEngines", "Inference", logging, subprocess, systemPackage]
         ),
         .testTarget(name: "PersistenceTests", dependencies: ["Persistence", "Inference", grdb, logging]),
+        .testTarget(name: "RoundhouseTests", dependencies: ["Roundhouse", "Inference", yams]),
+        .testTarget(
+            name: "RoundhouseCLITests",
+            dependencies: [
+                "RoundhouseCLI", "RoundhouseAPI", argumentParser, grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf,
+            ]
+        ),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(
             name: "GenerateProtos",

@@ -1,0 +1,81 @@
+import Synchronization
+
+@testable import RoundhouseCLI
+
+/// A console with scripted input that keeps what is written, per stream and in the order of both.
+final class RecordingConsole: Console {
+    struct Transcript: Sendable {
+        var output = ""
+        var errors = ""
+        var both = ""
+    }
+
+    private struct State {
+        var transcript = Transcript()
+        var input: [String]
+        var waiting: [(text: String, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    let output: TerminalTraits
+    let errors: TerminalTraits
+    let isInputTerminal: Bool
+    private let closesAfter: Int
+    private let state: Mutex<State>
+
+    /// - Parameter closesAfter: characters of output after which nobody reads any more.
+    init(
+        input: [String] = [],
+        isInputTerminal: Bool = false,
+        traits: TerminalTraits = .plain,
+        closesAfter: Int = .max
+    ) {
+        self.output = traits
+        self.errors = traits
+        self.isInputTerminal = isInputTerminal
+        self.closesAfter = closesAfter
+        self.state = Mutex(State(input: input))
+    }
+
+    var transcript: Transcript {
+        self.state.withLock { $0.transcript }
+    }
+
+    func write(_ text: String) async throws {
+        let ready: [CheckedContinuation<Void, Never>]? = self.state.withLock { state in
+            guard state.transcript.output.count + text.count <= self.closesAfter else { return nil }
+            state.transcript.output += text
+            state.transcript.both += text
+            let shown = state.transcript.output
+            let ready = state.waiting.filter { shown.contains($0.text) }.map(\.continuation)
+            state.waiting.removeAll { shown.contains($0.text) }
+            return ready
+        }
+        guard let ready else { throw OutputClosed() }
+        for continuation in ready {
+            continuation.resume()
+        }
+    }
+
+    func note(_ text: String) async {
+        self.state.withLock {
+            $0.transcript.errors += text
+            $0.transcript.both += text
+        }
+    }
+
+    func nextLine() async -> String? {
+        self.state.withLock { $0.input.isEmpty ? nil : $0.input.removeFirst() }
+    }
+
+    /// Returns when standard output contains `text`.
+    func shown(_ text: String) async {
+        await withCheckedContinuation { continuation in
+            let isShown = self.state.withLock { state in
+                if state.transcript.output.contains(text) { return true }
+                state.waiting.append((text, continuation))
+                return false
+            }
+            if isShown { continuation.resume() }
+        }
+    }
+}
