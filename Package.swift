@@ -117,6 +117,7 @@ let package = Package(
             path: "Sources/TestSupport"
         ),
         // Tests mirror Sources.
+        .testTarget(name: "GRPCTransportTests", dependencies: ["GRPCTransport", grpcCore]),
         .testTarget(name: "InferenceTests", dependencies: ["Inference"]),
         .testTarget(name: "ModelRegistryTests", dependencies: ["Inference", "ModelRegistry"]),
         .testTarget(name: "RoutingTests", dependencies: ["Inference", "ModelRegistry", "Routing", "TestSupport"]),
@@ -136,7 +137,6 @@ let package = Package(
             dependencies: ["LocalEngines", "Inference", logging, subprocess, systemPackage]
         ),
         .testTarget(name: "PersistenceTests", dependencies: ["Persistence", "Inference", grdb, logging]),
-        .testTarget(name: "RoundhouseTests", dependencies: ["Roundhouse", "Inference", yams]),
         .testTarget(
             name: "RoundhouseCLITests",
             dependencies: [

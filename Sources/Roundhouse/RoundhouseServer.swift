@@ -136,12 +136,6 @@ public final class RoundhouseServer: Sendable {
                 let availability = self.composition.router.availability(of: model.id)
                 guard known.updateValue(availability, forKey: model.id) != availability else { continue }
                 self.composition.health.set(availability == .available ? .serving : .notServing, for: model.id.description)
-                if case .unavailable(let reason) = availability {
-                    self.logger.warning(
-                        "A model cannot answer",
-                        metadata: ["model": "\(model.id)", "reason": "\(reason)"]
-                    )
-                }
             }
             for alias in snapshot.aliases {
                 let answers = alias.targets.contains { self.composition.router.availability(of: $0) == .available }
