@@ -22,6 +22,17 @@ constexpr int kAwaitedCalls = 16;
 /// How long connections without a call may take to say goodbye.
 constexpr int64_t kIdleGoodbyeMs = 200;
 
+/// An owned message if the body returns a problem or throws.
+char *problem_of(const std::function<std::optional<std::string>()> &body) {
+  std::optional<std::string> problem;
+  try {
+    problem = body();
+  } catch (const std::exception &error) {
+    problem = std::string("The server could not start: ") + error.what();
+  }
+  return problem ? ::strdup(problem->c_str()) : nullptr;
+}
+
 }  // namespace
 
 Server::Server(const cgrpc_server_options &options) : options_(options), listener_(std::make_unique<Listener>()) {
@@ -47,16 +58,15 @@ const MethodEntry *Server::find_method(const std::string &path, int32_t &index) 
   return &found->second;
 }
 
-std::optional<std::string> Server::start(const cgrpc_server_callbacks &callbacks) {
-  callbacks_ = callbacks;
+std::optional<std::string> Server::bind() {
   if (tls_) {
     if (auto problem = problem_with(*tls_)) return problem;
   }
-  if (auto problem = listener_->open()) return problem;
-  return build();
+  return listener_->open();
 }
 
-std::optional<std::string> Server::build() {
+std::optional<std::string> Server::start(const cgrpc_server_callbacks &callbacks) {
+  callbacks_ = callbacks;
   grpc::ServerBuilder builder;
   builder.RegisterAsyncGenericService(&service_);
   auto set = [&builder](const std::string &key, int value) { builder.AddChannelArgument(key, value); };
@@ -269,14 +279,12 @@ cgrpc_queue *cgrpc_server_queue(cgrpc_server *server, int32_t index) {
   return new cgrpc_queue{server->server->queue(index)};
 }
 
+char *cgrpc_server_bind(cgrpc_server *server) {
+  return cgrpc::problem_of([&] { return server->server->bind(); });
+}
+
 char *cgrpc_server_start(cgrpc_server *server, const cgrpc_server_callbacks *callbacks) {
-  std::optional<std::string> problem;
-  try {
-    problem = server->server->start(*callbacks);
-  } catch (const std::exception &error) {
-    problem = std::string("The server could not start: ") + error.what();
-  }
-  return problem ? ::strdup(problem->c_str()) : nullptr;
+  return cgrpc::problem_of([&] { return server->server->start(*callbacks); });
 }
 
 int32_t cgrpc_server_port(const cgrpc_server *server, int32_t index) { return server->server->port(index); }

@@ -59,6 +59,7 @@ class Server final : public std::enable_shared_from_this<Server> {
   void add_address(const char *host_or_path, int32_t port);
   int32_t add_method(const char *path, bool single_request, bool single_response);
   /// Nothing if all is well, else what went wrong.
+  std::optional<std::string> bind();
   std::optional<std::string> start(const cgrpc_server_callbacks &callbacks);
   void shutdown(int64_t grace_ms, int64_t goaway_ms, Refusal refusal);
   void end_queues() noexcept;
@@ -81,7 +82,6 @@ class Server final : public std::enable_shared_from_this<Server> {
   bool refuses(Refusal &refusal);
 
  private:
-  std::optional<std::string> build();
   void run_shutdown() noexcept;
   void check_stalled_calls(int32_t queue_index);
   void check_stuck_queues() noexcept;

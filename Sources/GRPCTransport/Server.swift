@@ -107,7 +107,7 @@ public final class Server: ServerTransport {
         }
         let shutdown = self.state.withLock { state in
             state.phase = .running(runtime)
-            state.addresses = .success(runtime.listeningAddresses)
+            state.addresses = .success(runtime.addresses)
             return state.shutdown
         }
         self.started.fire()

@@ -22,7 +22,9 @@ final class ServerRuntime: Sendable {
     private nonisolated(unsafe) let server: OpaquePointer
     private let executors: [QueueExecutor]
     private let methods: [MethodDescriptor]
-    private let localPeer: String
+    /// The addresses with the ports that were chosen, and gRPC's names for them.
+    let addresses: [Address]
+    private let localPeers: [String]
     private let handler: Handler
     private let configuration: Server.Configuration
     private let handlers = Mutex(Handlers())
@@ -37,13 +39,15 @@ final class ServerRuntime: Sendable {
         server: OpaquePointer,
         configuration: Server.Configuration,
         methods: [MethodDescriptor],
-        handler: @escaping Handler
+        handler: @escaping Handler,
+        addresses: [Address]
     ) {
         unsafe self.server = server
         self.configuration = configuration
         self.methods = methods
         self.handler = handler
-        self.localPeer = configuration.addresses.map(\.peerName).joined(separator: ",")
+        self.addresses = addresses
+        self.localPeers = addresses.map(\.peerName)
         self.executors = (0..<max(1, configuration.queues)).map { index in
             // The bridge gives each queue it has; the number is the one it was given.
             unsafe QueueExecutor(queue: cgrpc_server_queue(server, Int32(index)))
@@ -79,8 +83,16 @@ final class ServerRuntime: Sendable {
                 type.map { !$0.isRequestStreaming } ?? false, type.map { !$0.isResponseStreaming } ?? false
             )
         }
+        if let problem = unsafe cgrpc_server_bind(server) {
+            unsafe cgrpc_server_release(server)
+            throw unsafe ServerStartError(description: takeMessage(problem))
+        }
+        let addresses = configuration.addresses.enumerated().map { index, address in
+            guard case .hostPort(let host, _) = address else { return address }
+            return .hostPort(host: host, port: Int(unsafe cgrpc_server_port(server, Int32(index))))
+        }
         let runtime = unsafe ServerRuntime(
-            server: server, configuration: configuration, methods: methods, handler: handler)
+            server: server, configuration: configuration, methods: methods, handler: handler, addresses: addresses)
         return try runtime.start()
     }
 
@@ -111,14 +123,6 @@ final class ServerRuntime: Sendable {
             throw unsafe ServerStartError(description: takeMessage(problem))
         }
         return self
-    }
-
-    /// The addresses with the ports that were chosen.
-    var listeningAddresses: [Address] {
-        self.configuration.addresses.enumerated().map { index, address in
-            guard case .hostPort(let host, _) = address else { return address }
-            return .hostPort(host: host, port: Int(unsafe cgrpc_server_port(self.server, Int32(index))))
-        }
     }
 
     private static func of(_ context: UnsafeMutableRawPointer) -> ServerRuntime {
@@ -183,7 +187,7 @@ final class ServerRuntime: Sendable {
             var context = ServerContext(
                 descriptor: descriptor,
                 remotePeer: remotePeer,
-                localPeer: self.localPeer,
+                localPeer: self.localPeer(for: remotePeer),
                 cancellation: cancellation
             )
             context.transportSpecific = details
@@ -195,6 +199,13 @@ final class ServerRuntime: Sendable {
             await self.handler(stream, context)
         }
         call.handlerReturned()
+    }
+
+    /// The address that a peer of this kind can have come to.
+    private func localPeer(for remotePeer: String) -> String {
+        if self.localPeers.count == 1 { return self.localPeers[0] }
+        let isPath = remotePeer.hasPrefix("unix:")
+        return self.localPeers.first { $0.hasPrefix("unix:") == isPath } ?? ""
     }
 
     private func handlerReturned() {

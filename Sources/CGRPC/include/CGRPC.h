@@ -256,10 +256,13 @@ void cgrpc_server_add_address(cgrpc_server *server, const char *host_or_path, in
 int32_t cgrpc_server_add_method(cgrpc_server *server, const char *path, bool single_request, bool single_response);
 /// The queue with that index, owned.
 cgrpc_queue *cgrpc_server_queue(cgrpc_server *server, int32_t index);
-/// Binds, listens and serves. NULL if all is well, else an owned message for the operator; the server can then only be
-/// released, and no callback comes.
+/// Binds and listens, without taking connections yet. NULL if all is well, else an owned message for the operator; the
+/// server can then only be released.
+char *cgrpc_server_bind(cgrpc_server *server);
+/// Serves, after the bind. NULL if all is well, else an owned message; the server can then only be released, and no
+/// callback comes.
 char *cgrpc_server_start(cgrpc_server *server, const cgrpc_server_callbacks *callbacks);
-/// The port of the address with that index, in the order in which they were added. After the start.
+/// The port of the address with that index, in the order in which they were added. After the bind.
 int32_t cgrpc_server_port(const cgrpc_server *server, int32_t index);
 /// Stops listening and refuses new calls with UNAVAILABLE, `grpc-retry-pushback-ms` and `details` (a serialised
 /// google.rpc.Status for `grpc-status-details-bin`; may be empty). Connections are told to go away `goaway_ms` later or
