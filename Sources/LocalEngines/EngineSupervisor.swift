@@ -230,7 +230,8 @@ package final class EngineSupervisor: Sendable {
             }
             guard changed else { continue }
             if let problem {
-                self.logger.warning("local model cannot be served", metadata: ["model": "\(model.name)", "reason": "\(problem)"])
+                self.logger.warning(
+                    "local model cannot be served", metadata: ["model": "\(model.name)", "reason": "\(problem)"])
             } else {
                 self.logger.info("local model can be served now", metadata: ["model": "\(model.name)"])
             }
@@ -307,7 +308,9 @@ package final class EngineSupervisor: Sendable {
 
     // MARK: - State
 
-    private typealias Waiter = (number: Int, continuation: CheckedContinuation<Result<EngineEndpoint, UpstreamFault>, Never>)
+    private typealias Waiter = (
+        number: Int, continuation: CheckedContinuation<Result<EngineEndpoint, UpstreamFault>, Never>
+    )
 
     private func readyEndpoint(_ name: String) -> EngineEndpoint? {
         self.state.withLock { state in

@@ -38,7 +38,8 @@ package enum GGUFError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .unreadable(let reason): "it cannot be read: \(reason)"
         case .notGGUF: "it is not a GGUF file: the first four bytes are not 'GGUF'"
-        case .unsupportedVersion(let version): "it is GGUF version \(version); versions 2 and 3 (little-endian) can be read"
+        case .unsupportedVersion(let version):
+            "it is GGUF version \(version); versions 2 and 3 (little-endian) can be read"
         case .truncated(let size): "it ends inside its header, after \(size) bytes: was the download complete?"
         case .malformed(let what): "its GGUF header is damaged: \(what)"
         }
@@ -75,7 +76,8 @@ extension GGUFHeader {
         let missing = count - bytes.count
         let more = try unsafe [UInt8](unsafeUninitializedCapacity: missing) { buffer, filled in
             while filled < missing {
-                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
+                let rest = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
                 let read = try unsafe file.read(into: rest)
                 if read == 0 { return }
                 filled += read

@@ -64,15 +64,15 @@ package struct LlamaCppEngine: LocalEngine {
             guard self.preference == .automatic else { throw EngineUnavailable(Self.notInstalled) }
         }
         guard let server = Machine.findProgram("llama-server", path: self.searchPath) else {
-            let advice = "llama.cpp is chosen from the PATH, but no llama-server is there: install it, or choose another"
-            throw EngineUnavailable(self.preference == .path ? advice : Self.notInstalled)
+            throw EngineUnavailable(self.preference == .path ? Self.notOnPath : Self.notInstalled)
         }
         guard let python = Machine.findProgram("python3", path: self.searchPath) else {
-            throw EngineUnavailable("\(server) is started by a Python script, but no python3 is on the PATH: install it")
+            throw EngineUnavailable("\(server) is started by a Python script, but there is no python3 on the PATH")
         }
         return Installation(kind: .server(path: server), python: python)
     }
 
+    private static let notOnPath = "llama.cpp is to be taken from the PATH, but there is no llama-server on it"
     private static let notInstalled = "llama.cpp is not installed: run `roundhouse engines install llama.cpp`"
 
     package func prepare(_ model: LocalModel) throws(EngineUnavailable) -> EngineCommand {

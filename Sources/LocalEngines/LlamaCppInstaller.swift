@@ -61,7 +61,9 @@ package struct LlamaCppInstaller: Sendable {
 
     // MARK: - Steps
 
-    private func installLocked(_ progress: @escaping @Sendable (EngineInstallEvent) -> Void) async throws(EngineInstallError) {
+    private func installLocked(_ progress: @escaping @Sendable (EngineInstallEvent) -> Void)
+        async throws(EngineInstallError)
+    {
         progress(.checkingMachine)
         if let problem = Machine.processorProblem() { throw EngineInstallError(.unsupportedMachine, problem) }
         let python = try await self.checkPython()
@@ -229,13 +231,16 @@ package struct LlamaCppInstaller: Sendable {
 
     /// Those of installers that were killed: we hold the lock, so nobody is at work there.
     private func removePartials(in parent: String) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(".partial-") {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+        where name.hasPrefix(".partial-") {
             try? FileManager.default.removeItem(atPath: "\(parent)/\(name)")
         }
     }
 
     /// The kernel releases the lock when the descriptor is closed, also by the death of its process.
-    private func lock(_ progress: @Sendable (EngineInstallEvent) -> Void) async throws(EngineInstallError) -> FileDescriptor {
+    private func lock(_ progress: @Sendable (EngineInstallEvent) -> Void) async throws(EngineInstallError)
+        -> FileDescriptor
+    {
         let file: FileDescriptor
         do {
             file = try FileDescriptor.open(

@@ -6,16 +6,13 @@ package enum Machine {
     /// Cores that this process may run on, as affinity and cgroup cpusets leave them.
     package static let cores = max(1, ProcessInfo.processInfo.activeProcessorCount)
 
-    /// `x86_64`, `aarch64`.
-    package static var architecture: String {
-        #if arch(x86_64)
-            "x86_64"
-        #elseif arch(arm64)
-            "aarch64"
-        #else
-            "unknown"
-        #endif
-    }
+    #if arch(x86_64)
+    package static let architecture = "x86_64"
+    #elseif arch(arm64)
+    package static let architecture = "aarch64"
+    #else
+    package static let architecture = "unknown"
+    #endif
 
     /// Instructions that the published builds of llama.cpp for x86-64 use without asking.
     package static let requiredFeatures = ["avx2", "fma", "f16c", "bmi2"]

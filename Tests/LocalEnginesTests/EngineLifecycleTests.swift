@@ -68,7 +68,8 @@ import Testing
         let effects = lifecycle.ended(launch: 1, .refused(reason: "bad file"), next: 2, now: self.start)
         #expect(effects == [.refuse(UpstreamFault(.unreachable, "bad file"))])
         #expect(lifecycle.state == .failed)
-        #expect(lifecycle.request(launch: 3, now: self.start + .seconds(29)) == .refused(.init(.unreachable, "bad file")))
+        #expect(
+            lifecycle.request(launch: 3, now: self.start + .seconds(29)) == .refused(.init(.unreachable, "bad file")))
         #expect(lifecycle.request(launch: 4, now: self.start + .seconds(30)) == .wait([.launch(4, after: .zero)]))
     }
 
@@ -77,7 +78,8 @@ import Testing
         let changes = [lifecycle.checked(problem: "no engine"), lifecycle.checked(problem: "no engine")]
         #expect(changes == [true, false])
         #expect(lifecycle.state == .failed && lifecycle.reason == "no engine")
-        #expect(lifecycle.request(launch: 1, now: self.start) == .wait([.launch(1, after: .zero)]), "a request may look")
+        #expect(
+            lifecycle.request(launch: 1, now: self.start) == .wait([.launch(1, after: .zero)]), "a request may look")
         _ = lifecycle.ended(launch: 1, .unavailable(reason: "no engine"), next: 2, now: self.start)
         let cleared = lifecycle.checked(problem: nil)
         #expect(cleared && lifecycle.state == .stopped)
@@ -127,7 +129,9 @@ import Testing
                 #expect(world.waiters == 0, "someone waits and nobody will come")
             }
             guard depth > 0 else { return }
-            let exits: [EngineExit] = [.stopped, .crashed(reason: "c"), .refused(reason: "r"), .unavailable(reason: "u")]
+            let exits: [EngineExit] = [
+                .stopped, .crashed(reason: "c"), .refused(reason: "r"), .unavailable(reason: "u"),
+            ]
             for event in 0..<9 {
                 var next = world
                 next.last += 1
@@ -144,12 +148,15 @@ import Testing
                 case 2...5:
                     guard let current else { continue }
                     next.running.remove(current)
-                    apply(next.lifecycle.ended(launch: current, exits[event - 2], next: next.last, now: next.now), &next)
+                    apply(
+                        next.lifecycle.ended(launch: current, exits[event - 2], next: next.last, now: next.now), &next)
                 case 6: apply(next.lifecycle.stop(reason: "s"), &next)
                 case 7:
                     // News of a process long gone changes nothing.
                     let before = next.lifecycle.phase
-                    apply(next.lifecycle.ended(launch: -1, .crashed(reason: "old"), next: next.last, now: next.now), &next)
+                    apply(
+                        next.lifecycle.ended(launch: -1, .crashed(reason: "old"), next: next.last, now: next.now), &next
+                    )
                     apply(next.lifecycle.becameReady(self.endpoint(-1), now: next.now), &next)
                     #expect(next.lifecycle.phase == before)
                     continue

@@ -61,7 +61,7 @@ import Testing
         let endpoint = try await supervisor.whileRunning { try await supervisor.ensureReady("a") }
         let child = try #require(engine.child)
         #expect(!isAlive(endpoint.pid))
-        #expect(await eventually { !isAlive(child) }, "the engine's own child was left behind")
+        #expect(try await ends(child), "the engine's own child was left behind")
     }
 
     @Test func theOrphansOfACrashedEngineAreKilled() async throws {
@@ -73,7 +73,7 @@ import Testing
             #expect(isAlive(child))
             kill(first.pid, SIGKILL)
             _ = await supervisor.awaitExit(of: first, model: "a")
-            #expect(await eventually { !isAlive(child) })
+            #expect(try await ends(child))
         }
     }
 
@@ -148,19 +148,19 @@ import Testing
     }
 
     @Test func aCallerThatLeavesDoesNotStopTheStart() async throws {
-        let made = unsafe mkfifo("\(self.directory.path)/gate", 0o600)
-        try #require(made == 0)
         let engine = ScriptedEngine(directory: self.directory, plan: [.gated])
+        try engine.makePipe("gate")
+        try engine.makePipe("started")
         let supervisor = self.supervisor(engine)
         try await supervisor.whileRunning {
-            await withTaskGroup { group in
+            try await withThrowingTaskGroup { group in
                 group.addTask {
                     let fault = await self.fault { () async throws(UpstreamFault) in
                         try await supervisor.ensureReady("a")
                     }
                     #expect(fault?.kind == .cancelled)
                 }
-                #expect(await eventually { engine.starts.count == 1 })
+                try await engine.untilStarted()
                 group.cancelAll()
             }
             #expect(supervisor.status(of: "a")?.state == .starting)
@@ -178,7 +178,8 @@ import Testing
         )
         let supervisor = self.supervisor(engine)
         try await supervisor.whileRunning {
-            #expect(await eventually { supervisor.availability(of: "a") == .unavailable(reason: "install me") })
+            await self.clock.untilChecked()
+            #expect(supervisor.availability(of: "a") == .unavailable(reason: "install me"))
             let fault = await self.fault { () async throws(UpstreamFault) in try await supervisor.ensureReady("a") }
             #expect(fault == UpstreamFault(.unreachable, "install me"))
             try Data().write(to: URL(filePath: flag))
@@ -190,10 +191,10 @@ import Testing
 
     @Test func aPreloadedModelStartsWithoutARequest() async throws {
         let engine = ScriptedEngine(directory: self.directory)
+        try engine.makePipe("started")
         let supervisor = self.supervisor(engine, preload: true)
-        try await supervisor.whileRunning {
-            #expect(await eventually { supervisor.status(of: "a")?.state == .ready })
-        }
+        try await supervisor.whileRunning { try await engine.untilStarted() }
+        #expect(engine.starts.count == 1)
     }
 
     @Test func anEngineThatIsStoppedStartsAgainOnTheNextRequest() async throws {

@@ -97,7 +97,8 @@ struct GGUFBuilder {
             var bytes = self.file
             for _ in 0..<Int.random(in: 1...8, using: &generator) {
                 let index = Int.random(in: 0..<bytes.count, using: &generator)
-                bytes[index] = [0, 1, 0x7F, 0x80, 0xFF, UInt8.random(in: 0...255, using: &generator)]
+                bytes[index] =
+                    [0, 1, 0x7F, 0x80, 0xFF, UInt8.random(in: 0...255, using: &generator)]
                     .randomElement(using: &generator) ?? 0
             }
             bytes.removeLast(Int.random(in: 0..<bytes.count, using: &generator) / 8)

@@ -96,8 +96,9 @@ import Testing
                 _ = try await supervisor.ensureReady("bad")
                 Issue.record("it started")
             } catch {
-                #expect(error.message == "local/bad cannot be loaded from \(path): it is not a GGUF file: "
-                    + "the first four bytes are not 'GGUF'")
+                #expect(
+                    error.message == "local/bad cannot be loaded from \(path): it is not a GGUF file: "
+                        + "the first four bytes are not 'GGUF'")
             }
             _ = try await supervisor.ensureReady("tiny")
         }
@@ -164,7 +165,7 @@ import Testing
             #expect(isAlive(endpoint.pid))
             return endpoint
         }
-        #expect(await eventually { !isAlive(endpoint.pid) })
+        #expect(try await ends(endpoint.pid))
     }
 
     /// Starts the launcher below a process that is then killed, and waits for the engine's end.
@@ -202,7 +203,9 @@ import Testing
             print("gone" if gone else "the engine outlived its parent")
             if not gone: os.kill(ready["pid"], signal.SIGKILL)
             """
-        let arguments = ["-c", test, parent, engine.python, script, specification, pipeHeldElsewhere ? "held" : "plain"]
+        let arguments = [
+            "-c", test, parent, engine.python, script, specification, pipeHeldElsewhere ? "held" : "plain",
+        ]
         return try await output(of: python, arguments).text
     }
 

@@ -36,7 +36,8 @@ private final class EmptyAnswer: UpstreamStream {
     }
 
     private func supervisor(_ engine: ScriptedEngine) -> EngineSupervisor {
-        EngineSupervisor(engine: engine, models: [LocalModel(name: "a", path: "/a")], logger: silent)
+        EngineSupervisor(
+            engine: engine, models: [LocalModel(name: "a", path: "/a")], clock: FastClock().engineClock, logger: silent)
     }
 
     @Test func oneAdapterIsMadeForEachLifeOfAnEngine() async throws {

@@ -47,10 +47,13 @@ import Testing
         #expect(LocalModel.defaultThreads(cores: cores) == threads)
     }
 
-    @Test(arguments: [(nil, 1024, 1024), (nil, 131_072, 8192), (4096, 131_072, 4096), (nil, nil, 0)] as [(Int?, Int?, Int)])
+    @Test(
+        arguments: [(nil, 1024, 1024), (nil, 131_072, 8192), (4096, 131_072, 4096), (nil, nil, 0)]
+            as [(Int?, Int?, Int)])
     func theContextIsTheFilesUnlessThatIsHuge(asked: Int?, inFile: Int?, effective: Int) {
         let header = GGUFHeader(
-            version: 3, architecture: "llama", contextLength: inFile, hasChatTemplate: true, tensorCount: 1, sizeBytes: 1)
+            version: 3, architecture: "llama", contextLength: inFile, hasChatTemplate: true, tensorCount: 1,
+            sizeBytes: 1)
         #expect(LocalModel(name: "a", path: "/a", contextLength: asked).effectiveContextLength(header) == effective)
     }
 
@@ -63,7 +66,9 @@ import Testing
     }
 
     @Test func enginesDoNotSeeOtherProvidersKeys() {
-        let all = ["PATH": "/bin", "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "sk", "ROUNDHOUSE_TOKEN": "t", "HOME": "/h"]
+        let all = [
+            "PATH": "/bin", "OMP_NUM_THREADS": "1", "OPENAI_API_KEY": "sk", "ROUNDHOUSE_TOKEN": "t", "HOME": "/h",
+        ]
         #expect(EngineCommand.environment(from: all).keys.sorted() == ["HOME", "OMP_NUM_THREADS", "PATH"])
     }
 
@@ -94,7 +99,9 @@ import Testing
         let tail = LogTail()
         tail.append([UInt8](repeating: 0x61, count: 5 << 20))
         tail.append([0x0A])
-        for index in 0..<10_000 { tail.append(Array("line \(index) \(String(repeating: "x", count: index % 900))\n".utf8)) }
+        for index in 0..<10_000 {
+            tail.append(Array("line \(index) \(String(repeating: "x", count: index % 900))\n".utf8))
+        }
         #expect(tail.lines.count <= 64)
         #expect(tail.lines.reduce(0) { $0 + $1.utf8.count } <= 16 << 10)
         #expect(tail.lines.last?.hasPrefix("line 9999 ") == true)

@@ -4,6 +4,7 @@ import Logging
 import Subprocess
 import Synchronization
 import SystemPackage
+import Testing
 
 @testable import LocalEngines
 
@@ -66,24 +67,33 @@ func isAlive(_ pid: Int32) -> Bool {
     return !(stat.split(separator: ")").last ?? "").hasPrefix(" Z")
 }
 
-/// Waits until a condition holds that nothing announces, such as the death of a process that is not our child.
-func eventually(_ condition: () -> Bool) async -> Bool {
-    let limit = ContinuousClock.now + .seconds(20)
-    while !condition() {
-        guard ContinuousClock.now < limit else { return false }
-        await Task.yield()
-    }
-    return true
+/// Waits for the end of a process that need not be our child, or is gone already, and tells whether it came.
+func ends(_ pid: Int32) async throws -> Bool {
+    let script = """
+        import os, select, sys
+        try:
+            process = os.pidfd_open(int(sys.argv[1]))
+        except ProcessLookupError:
+            sys.exit(print("gone"))
+        print("gone" if select.select([process], [], [], 20)[0] else "alive")
+        """
+    return try await output(of: python, ["-c", script, "\(pid)"]).text == "gone\n"
 }
 
 /// A clock on which short waits are over at once and long ones never, with a list of the short ones.
 final class FastClock: Sendable {
     private let waits = Mutex<[Duration]>([])
+    private let rechecks = AsyncStream<Void>.makeStream()
     private let offset = Mutex(Duration.zero)
     private let start = ContinuousClock.now
 
     /// Waits of the lengths that restarts have, in order.
     var short: [Duration] { self.waits.withLock { $0 } }
+
+    /// Returns once the supervisor has looked for what is missing and waits to look again.
+    func untilChecked() async {
+        for await _ in self.rechecks.stream { return }
+    }
 
     func advance(_ duration: Duration) { self.offset.withLock { $0 += duration } }
 
@@ -95,6 +105,7 @@ final class FastClock: Sendable {
                 if (.milliseconds(250) ... .seconds(4)).contains(duration) {
                     self.waits.withLock { $0.append(duration) }
                 } else {
+                    if duration == .seconds(5) { self.rechecks.continuation.yield() }
                     // Ends only with the task.
                     for await _ in AsyncStream<Never>.makeStream().stream {}
                     throw CancellationError()
@@ -130,6 +141,17 @@ struct ScriptedEngine: LocalEngine {
 
     var child: Int32? { Int32(self.directory.read("child")) }
 
+    /// Makes a pipe: an engine that finds `started` there writes to it when it starts, and waits for a reader.
+    func makePipe(_ name: String) throws {
+        let made = unsafe mkfifo("\(self.directory.path)/\(name)", 0o600)
+        try #require(made == 0)
+    }
+
+    /// Returns once an engine has opened the pipe `started` and closed it.
+    func untilStarted() async throws {
+        _ = try await output(of: "/bin/cat", ["\(self.directory.path)/started"])
+    }
+
     func prepare(_ model: LocalModel) throws(EngineUnavailable) -> EngineCommand {
         if let reason = self.unavailable() { throw EngineUnavailable(reason) }
         let plan = self.plan.map { "\"\($0.rawValue)\"" }.joined(separator: ",")
@@ -151,6 +173,8 @@ struct ScriptedEngine: LocalEngine {
         with open("starts", "a") as file:
             file.write("%d\\n" % os.getpid())
         starts = len(open("starts").readlines())
+        if os.path.exists("started"):
+            open("started", "w").close()
         act = spec["plan"][min(starts, len(spec["plan"])) - 1]
         if act == "crash":
             for line in range(2000):
