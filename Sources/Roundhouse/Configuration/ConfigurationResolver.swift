@@ -66,7 +66,10 @@ extension ConfigurationDecoder {
         guard local.enabled else { return }
         for (index, model) in local.models.enumerated() {
             let key = "local.models[\(index)]"
-            self.requireReadable(model.path, at: "\(key).path", expected: "a GGUF file that can be read")
+            if !model.path.isEmpty, let reason = Paths.reasonUnreadable(model.path) {
+                // No problem: the engine notices a file that comes later, as from a disk that is not mounted yet.
+                self.warn("\(key).path", "found \(Quoting.quote(model.path)) (\(reason)); the model waits for its file")
+            }
             if self.isSound("\(key).name"), local.servedBundledModels.contains(where: { $0.name == model.name }) {
                 let expected = "a name of its own, or local.bundled_models: false"
                 self.report("\(key).name", found: "\(Quoting.quote(model.name)), a bundled model", expected: expected)
@@ -92,6 +95,7 @@ extension ConfigurationDecoder {
                 expected: "https, or allow_insecure: true to send prompts and keys in the clear"
             )
         }
+        self.requireReadable(provider.caFile, at: "\(path).ca_file", expected: "a PEM file that can be read")
         self.resolveKey(of: &provider, at: path)
         self.requireUnique(provider.models.map(\.name), keys: { "\(path).models[\($0)].name" })
     }
@@ -110,13 +114,9 @@ extension ConfigurationDecoder {
             let header = provider.headers.first { $0.name.lowercased() == "authorization" }?.name ?? ""
             self.report("\(path).headers.\(header)", found: "a key as well", expected: "one of the two")
         }
-        // Its own address answers nobody without a key, so every request would fail.
-        let needsKey =
-            [.openAI, .openRouter].contains(provider.kind) && provider.baseURL == provider.kind.defaultBaseURL
-        if needsKey, !isGiven, !hasHeader, self.isSound("\(path).kind"), self.isSound("\(path).api_key_file"),
-            !self.hasProblem(where: { $0.hasPrefix("\(path).headers") })
-        {
-            self.report("\(path).api_key", "missing, expected a key or api_key_file (\(provider.baseURL) needs one)")
+        if provider.kind.needsKey, !isGiven, self.isSound("\(path).kind") {
+            let reason = "kind \(provider.kind.rawValue) needs one; an endpoint without keys is kind custom"
+            self.report("\(path).api_key", "missing, expected a key or api_key_file (\(reason))")
         }
     }
 

@@ -1,4 +1,5 @@
 public import Inference
+import LocalEngines
 
 extension RoundhouseConfiguration {
     /// Models that Roundhouse runs itself, with llama.cpp.
@@ -9,7 +10,7 @@ extension RoundhouseConfiguration {
         public var bundledModels = true
         /// Starts every engine with the server, so that the first request need not wait. Default `true`.
         public var preload = true
-        /// Processor threads of each engine. 0 to 1024, default 0: as many as the machine has cores.
+        /// Processor threads of each engine. 0 to 1024, default 0: all cores up to four, one where there are only two.
         public var threads = 0
         /// More models, each a GGUF file. Names are unique.
         public var models: [LocalModel] = []
@@ -26,9 +27,9 @@ extension RoundhouseConfiguration {
         }
 
         /// The bundled models, best first.
-        public static let bundled = [
-            BundledModel(name: "small", priority: 900), BundledModel(name: "tiny", priority: 910),
-        ]
+        public static let bundled = BundledModels.files.enumerated().map { index, model in
+            BundledModel(name: model.name, priority: 900 + 10 * index)
+        }
 
         /// The bundled models that this configuration serves.
         public var servedBundledModels: [BundledModel] {
@@ -44,8 +45,8 @@ extension RoundhouseConfiguration {
         public var path: String
         /// For people. `nil`: the name.
         public var displayName: String?
-        /// Tokens of prompt and answer together. 256 to 1,048,576, default 4096.
-        public var contextLength = 4096
+        /// Tokens of prompt and answer together. 256 to 1,048,576; `nil` (default): what the file says, at most 8192.
+        public var contextLength: Int?
         /// Processor threads of this model's engine. 0 to 1024; `nil` (default): ``Local/threads``.
         public var threads: Int?
         /// Requests that the engine answers at the same time; they share the context. 1 to 64, default 1.
@@ -75,12 +76,14 @@ extension RoundhouseConfiguration {
         public var headers: [Header] = []
         /// Allows `http` to a host that is not this machine. Default `false`.
         public var allowInsecure = false
+        /// Certificates (PEM) to trust instead of the system's, for an endpoint with a certificate of your own.
+        public var caFile: String?
         /// Whether the endpoint can stream. Default `true`.
         public var streaming = true
         /// Smaller is asked first when `model` is `auto`. 0 to 1000, default 100.
         public var priority = 100
-        /// Connections at a time, and so requests at a time. 1 to 10,000, default 64.
-        public var maxConnections = 64
+        /// Connections at a time, and so requests at a time. 1 to 65,535, default 1024.
+        public var maxConnections = 1024
         /// How long each phase of a request may take.
         public var timeouts = Timeouts()
         /// The models that it serves. Names are unique. Empty (default): any name is passed on, and the provider says
@@ -110,8 +113,18 @@ extension RoundhouseConfiguration {
                 case .openAI: "https://api.openai.com/v1"
                 case .openRouter: "https://openrouter.ai/api/v1"
                 case .lmStudio: "http://127.0.0.1:1234/v1"
+                case .vLLM: "http://127.0.0.1:8000/v1"
+                case .llamaCpp: "http://127.0.0.1:8080/v1"
                 case .ollama: "http://127.0.0.1:11434/v1"
-                case .vLLM, .llamaCpp, .custom: nil
+                case .custom: nil
+                }
+            }
+
+            /// Whether the product answers nobody without a key.
+            public var needsKey: Bool {
+                switch self {
+                case .openAI, .openRouter: true
+                case .lmStudio, .vLLM, .llamaCpp, .ollama, .custom: false
                 }
             }
         }
@@ -134,12 +147,12 @@ extension RoundhouseConfiguration {
     public struct Timeouts: Sendable, Hashable {
         /// Until the connection stands, TLS included. Default 5 s.
         public var connect = Duration.seconds(5)
-        /// From the request to the first piece of output. Default 60 s.
-        public var firstToken = Duration.seconds(60)
-        /// Between two pieces of output. Default 30 s.
-        public var idle = Duration.seconds(30)
-        /// For the whole request. Default 10 min.
-        public var total = Duration.seconds(600)
+        /// From the request to the first piece of output. Default 2 min: models that think first need it.
+        public var firstToken = Duration.seconds(120)
+        /// Between two pieces of output. Default 2 min.
+        public var idle = Duration.seconds(120)
+        /// For the whole request. Default 30 min.
+        public var total = Duration.seconds(1800)
 
         public init() {}
     }

@@ -111,7 +111,7 @@ extension ConfigurationDecoder {
     /// What the HTTP client writes by itself, and what would break its framing.
     private static let ownHeaders: Set<String> = [
         "accept", "accept-encoding", "connection", "content-length", "content-type", "expect", "host", "keep-alive",
-        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "x-request-id",
     ]
 
     /// RFC 9110 section 5.6.2.

@@ -27,7 +27,7 @@ struct Setting<Root>: Sendable {
         /// There is no default.
         case example(String)
         case required(String)
-        /// The same as the key above it, said in another way: both at once would be an error.
+        /// Not to be turned on together with the other keys of the template.
         case alternative(String)
     }
 

@@ -12,10 +12,10 @@ enum SettingTables {
             .aliases(
                 "aliases", \.aliases,
                 """
-            Bare names that clients may ask for: one model, or a list asked in order. Without 'default' there, it \
-            stands for local/small and then local/tiny, or for every configured model by priority when those are not \
-            served.
-            """
+                Bare names that clients may ask for: one model, or a list asked in order. Without 'default' there, it \
+                stands for local/small and then local/tiny, or for every configured model by priority when those are not \
+                served.
+                """
             ),
         ]
 
@@ -100,7 +100,7 @@ enum SettingTables {
         ),
         .scalar(
             "local.threads", \.local.threads, .integer(0...1024),
-            "Processor threads of each engine; 0 takes one for each core."
+            "Processor threads of each engine; 0 takes all cores up to four, and one where there are only two."
         ),
         .elements(
             "local.models", \.local.models, of: Self.localModel,
@@ -113,9 +113,9 @@ enum SettingTables {
         .scalar("name", \.name, .modelName, sample: .required("my-model"), "Clients ask for local/NAME."),
         .scalar("path", \.path, .path, sample: .required("/models/my-model.gguf"), "The GGUF file."),
         .optional("display_name", \.displayName, .text, sample: .example("My model"), "The name for people."),
-        .scalar(
-            "context_length", \.contextLength, .integer(256...1_048_576),
-            "Tokens of prompt and answer together. More takes more memory."
+        .optional(
+            "context_length", \.contextLength, .integer(256...1_048_576), sample: .example("8192"),
+            "Tokens of prompt and answer together; more takes more memory. Without it: what the file says, at most 8192."
         ),
         .optional(
             "threads", \.threads, .integer(0...1024), sample: .example("2"),
@@ -134,8 +134,8 @@ enum SettingTables {
         .scalar(
             "base_url", \.baseURL, .baseURL, sample: .example("https://api.openai.com/v1"),
             """
-            Where it is, without /chat/completions. openai, openrouter, lm_studio and ollama have a default; the \
-            others need it.
+            Where it is, without /chat/completions. Every kind but custom has the product's usual address as its \
+            default.
             """
         ),
         .optional(
@@ -157,10 +157,14 @@ enum SettingTables {
             "allow_insecure", \.allowInsecure, .bool,
             "Allows http to a host that is not this machine: prompts and keys then travel in the clear."
         ),
+        .optional(
+            "ca_file", \.caFile, .path, sample: .alternative("/etc/ssl/my-ca.pem"),
+            "Certificates (PEM) to trust instead of the system's, for an endpoint with a certificate of your own."
+        ),
         .scalar("streaming", \.streaming, .bool, "Whether the endpoint can stream."),
         .scalar("priority", \.priority, .integer(0...1000), "Smaller is asked first when the model is 'auto'."),
         .scalar(
-            "max_connections", \.maxConnections, .integer(1...10_000),
+            "max_connections", \.maxConnections, .integer(1...65_535),
             "Connections at a time, and so requests at a time."
         ),
         .scalar("timeouts.connect", \.timeouts.connect, Self.timeout, "Until the connection stands, TLS included."),

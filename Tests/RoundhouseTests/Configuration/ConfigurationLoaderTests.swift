@@ -38,7 +38,7 @@ struct ConfigurationLoaderTests {
         #expect(provider.apiKey?.expose() == "sk-1")
         #expect(provider.headers == [.init(name: "X-Title", value: SecretString("my app"))])
         #expect(provider.timeouts.connect == .milliseconds(250))
-        #expect(provider.timeouts.total == .seconds(600))
+        #expect(provider.timeouts.total == .seconds(1800))
         #expect(provider.models.map(\.name) == ["gpt-4o", "org/other"])
         #expect(provider.models[0].capabilities == [.chat, .vision])
         #expect(configuration.aliases.map(\.name) == ["default", "fast"])
@@ -197,6 +197,18 @@ struct ConfigurationLoaderTests {
         #expect(
             directory?.description
                 == "\(fixture.directory): cannot be read (Is a directory), expected a configuration file"
+        )
+    }
+
+    @Test("A model file that is not there yet is a warning: the server starts, and the model waits")
+    func missingModelFile() throws {
+        let fixture = try ConfigurationFixture()
+        let loaded = try fixture.load("local: { models: [{ name: m, path: /nonexistent/m.gguf }] }")
+        #expect(
+            loaded.warnings.map(\.description) == [
+                "roundhouse.yaml:1:36: key 'local.models[0].path': found '/nonexistent/m.gguf' "
+                    + "(No such file or directory); the model waits for its file"
+            ]
         )
     }
 
