@@ -136,7 +136,6 @@ let package = Package(
             dependencies: ["LocalEngines", "Inference", logging, subprocess, systemPackage]
         ),
         .testTarget(name: "PersistenceTests", dependencies: ["Persistence", "Inference", grdb, logging]),
-        .testTarget(name: "RoundhouseTests", dependencies: ["Roundhouse", "Inference", yams]),
         .testTarget(
             name: "RoundhouseCLITests",
             dependencies: [
