@@ -30,7 +30,9 @@ final class Signal: Sendable {
     /// Suspends until it has happened or the time is over. Says which. Does not heed cancellation of the task, so that
     /// an orderly end stays possible in one.
     func wait(atMost limit: Duration) async -> Bool {
+        // task: it must outlive a cancelled caller, and ends when the timer cancels it at the latest.
         let waiting = Task.detached { await self.waitOrCancel() }
+        // task: ends with its sleep, and is cancelled below when that is no longer needed.
         let timer = Task.detached {
             try? await Task.sleep(for: limit)
             waiting.cancel()

@@ -1,15 +1,8 @@
+import Glibc
 import Inference
 import NIOCore
 import NIOPosix
 import NIOSSL
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// Where an upstream listens, and the path that its URLs begin with.
 package struct HTTPOrigin: Sendable, Hashable, CustomStringConvertible {

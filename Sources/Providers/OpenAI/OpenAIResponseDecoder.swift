@@ -1,10 +1,5 @@
-package import Inference
-
-#if canImport(FoundationEssentials)
 import FoundationEssentials
-#else
-import Foundation
-#endif
+package import Inference
 
 /// Makes events, or a fault, of one response to `POST /chat/completions`. Pure but for the date.
 ///

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 extension Span<UInt8> {
     /// The first place at or after `start` that holds `byte`, or `count`.

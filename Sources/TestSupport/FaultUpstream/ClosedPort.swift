@@ -1,10 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
 
 /// A loopback port that refuses connections, and that nobody else can take meanwhile: bound, but not listened on.
 package final class ClosedPort: Sendable {

@@ -1,12 +1,5 @@
-import NIOCore
-
-#if canImport(Glibc)
 import Glibc
-#elseif canImport(Musl)
-import Musl
-#else
-import Darwin
-#endif
+import NIOCore
 
 /// One connection of a ``FaultUpstream``: reads requests, carries out their scripts one after another.
 final class ScriptedConnection: ChannelInboundHandler {

@@ -1,6 +1,5 @@
 import Foundation
 import GRPCCore
-import GRPCInProcessTransport
 import GRPCProtobuf
 import RoundhouseAPI
 import SwiftProtobuf
@@ -15,15 +14,16 @@ private typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
     /// Asks on one stream, in order, and gives the answers.
     private func ask(
         _ questions: [Request.OneOf_MessageRequest?],
-        service: String = "grpc.reflection.v1.ServerReflection"
+        service: String = "grpc.reflection.v1.ServerReflection",
+        over carrier: Carrier = .inProcess
     ) async throws -> [Response] {
         let reflection = try ReflectionService(methods: [
             Roundhouse_V1_GenerationService.Method.Generate.descriptor,
             Roundhouse_V1_GenerationService.Method.StreamGenerate.descriptor,
             Grpc_Health_V1_Health.Method.Check.descriptor,
         ])
-        return try await withInProcessClient(of: [reflection]) { client, _ in
-            try await client.bidirectionalStreaming(
+        return try await carrier.serve([reflection]) { client in
+            try await client.caller.bidirectionalStreaming(
                 request: StreamingClientRequest { writer in
                     for question in questions {
                         try await writer.write(
@@ -49,9 +49,15 @@ private typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
         }
     }
 
-    @Test(arguments: ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"])
-    func `Lists exactly the services that are served, under both names of reflection`(service: String) async throws {
-        let answers = try await ask([.listServices("")], service: service)
+    @Test(
+        arguments: ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"],
+        Carrier.allCases
+    )
+    func `Lists exactly the services that are served, under both names of reflection`(
+        service: String,
+        carrier: Carrier
+    ) async throws {
+        let answers = try await ask([.listServices("")], service: service, over: carrier)
         #expect(
             answers.map { $0.listServicesResponse.service.map(\.name) } == [
                 [
@@ -126,15 +132,17 @@ private typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
         #expect(answers[2].messageResponse != nil)
     }
 
-    @Test func `What is not known is an answer of its own, and the stream goes on`() async throws {
-        let answers = try await ask([
+    @Test(arguments: Carrier.allCases)
+    func `What is not known is an answer of its own, and the stream goes on`(carrier: Carrier) async throws {
+        let questions: [Request.OneOf_MessageRequest?] = [
             .fileByFilename("nothing.proto"),
             .fileContainingSymbol("roundhouse.v1.Nothing"),
             .fileContainingExtension(.with { $0.containingType = "roundhouse.v1.Model" }),
             .allExtensionNumbersOfType("roundhouse.v1.Nothing"),
             nil,
             .fileByFilename("roundhouse/v1/registry.proto"),
-        ])
+        ]
+        let answers = try await ask(questions, over: carrier)
         let notFound = Int32(RPCError.Code.notFound.rawValue)
         #expect(answers.prefix(4).map(\.errorResponse.errorCode) == Array(repeating: notFound, count: 4))
         #expect(answers[1].errorResponse.errorMessage == "no symbol roundhouse.v1.Nothing")

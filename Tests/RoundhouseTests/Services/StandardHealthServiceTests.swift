@@ -1,5 +1,4 @@
 import GRPCCore
-import GRPCInProcessTransport
 import RoundhouseAPI
 import SwiftProtobuf
 import Testing
@@ -22,11 +21,12 @@ private func expectNext(
     private let registry = HealthRegistry(statuses: ["": .serving, "local/small": .notServing])
 
     private func withClient<Result: Sendable>(
+        over carrier: Carrier = .inProcess,
         registry: HealthRegistry? = nil,
-        _ body: (Grpc_Health_V1_Health.Client<InProcessTransport.Client>) async throws -> Result
+        _ body: (any Grpc_Health_V1_Health.ClientProtocol) async throws -> Result
     ) async throws -> Result {
-        try await withInProcessClient(of: [StandardHealthService(registry: registry ?? self.registry)]) { client, _ in
-            try await body(Grpc_Health_V1_Health.Client(wrapping: client))
+        try await carrier.serve([StandardHealthService(registry: registry ?? self.registry)]) { client in
+            try await body(client.health)
         }
     }
 
@@ -36,21 +36,24 @@ private func expectNext(
         #expect(response.status == expected)
     }
 
-    @Test func `Check of a name that is not known is NOT_FOUND and names it`() async throws {
+    @Test(arguments: Carrier.allCases)
+    func `Check of a name that is not known is NOT_FOUND and names it`(carrier: Carrier) async throws {
         let error = await #expect(throws: RPCError.self) {
-            _ = try await withClient { try await $0.check(.with { $0.service = "local/none" }) }
+            _ = try await withClient(over: carrier) { try await $0.check(.with { $0.service = "local/none" }) }
         }
         #expect(error?.code == .notFound)
         #expect(error?.message.contains("local/none") == true)
     }
 
-    @Test func `List tells everything`() async throws {
-        let statuses = try await withClient { try await $0.list(.init()) }.statuses.mapValues(\.status)
+    @Test(arguments: Carrier.allCases)
+    func `List tells everything`(carrier: Carrier) async throws {
+        let statuses = try await withClient(over: carrier) { try await $0.list(.init()) }.statuses.mapValues(\.status)
         #expect(statuses == ["": .serving, "local/small": .notServing])
     }
 
-    @Test func `Watch tells the status now, every change, and not what is no change`() async throws {
-        try await withClient { client in
+    @Test(arguments: Carrier.allCases)
+    func `Watch tells the status now, every change, and not what is no change`(carrier: Carrier) async throws {
+        try await withClient(over: carrier) { client in
             try await client.watch(.with { $0.service = "local/small" }) { response in
                 var messages = response.messages.makeAsyncIterator()
                 try await expectNext(.notServing, of: &messages)
@@ -64,8 +67,9 @@ private func expectNext(
         }
     }
 
-    @Test func `Watch of a name that is not known stays open until it is`() async throws {
-        try await withClient { client in
+    @Test(arguments: Carrier.allCases)
+    func `Watch of a name that is not known stays open until it is`(carrier: Carrier) async throws {
+        try await withClient(over: carrier) { client in
             try await client.watch(.with { $0.service = "late" }) { response in
                 var messages = response.messages.makeAsyncIterator()
                 try await expectNext(.serviceUnknown, of: &messages)
@@ -75,8 +79,9 @@ private func expectNext(
         }
     }
 
-    @Test func `Shutdown tells every watcher for good, and ended watches say UNAVAILABLE`() async throws {
-        try await withClient { client in
+    @Test(arguments: Carrier.allCases)
+    func `Shutdown tells every watcher for good, and ended watches say UNAVAILABLE`(carrier: Carrier) async throws {
+        try await withClient(over: carrier) { client in
             let error = await #expect(throws: RPCError.self) {
                 try await client.watch(.init()) { response in
                     var messages = response.messages.makeAsyncIterator()
@@ -94,19 +99,20 @@ private func expectNext(
     }
 
     @Test func `A graceful shutdown of the server does not wait for a watcher`() async throws {
-        try await withInProcessClient(of: [StandardHealthService(registry: registry)]) { client, server in
-            try await Grpc_Health_V1_Health.Client(wrapping: client).watch(.init()) { response in
+        try await Carrier.inProcess.serve([StandardHealthService(registry: registry)]) { client in
+            try await client.health.watch(.init()) { response in
                 var messages = response.messages.makeAsyncIterator()
                 try await expectNext(.serving, of: &messages)
-                server.beginGracefulShutdown()
+                client.beginServerShutdown()
                 try await expectNext(nil, of: &messages)
             }
         }
     }
 
-    @Test func `More watches than allowed are refused, and one that ends makes room`() async throws {
+    @Test(arguments: Carrier.allCases)
+    func `More watches than allowed are refused, and one that ends makes room`(carrier: Carrier) async throws {
         let registry = HealthRegistry(maximumWatches: 1)
-        try await withClient(registry: registry) { client in
+        try await withClient(over: carrier, registry: registry) { client in
             try await client.watch(.init()) { response in
                 var messages = response.messages.makeAsyncIterator()
                 try await expectNext(.serving, of: &messages)
