@@ -18,6 +18,8 @@ struct RoundhouseCommand: AsyncParsableCommand {
             ProvidersCommand.self,
             StatusCommand.self,
             TokensCommand.self,
+            EnginesCommand.self,
+            ConfigCommand.self,
         ]
     )
 }

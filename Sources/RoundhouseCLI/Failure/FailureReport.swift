@@ -18,6 +18,8 @@ struct FailureReport: Sendable, Hashable {
     var metadata: [String: String] = [:]
     var violations: [Violation] = []
     var attempts: [String] = []
+    /// Of a configuration, one sentence each.
+    var problems: [String] = []
     var requestID: String?
     /// How long to stay away, where the server said so.
     var retryDelay: Duration?
@@ -42,7 +44,11 @@ struct FailureReport: Sendable, Hashable {
         case .usage(let message):
             (self.status, self.message) = (.usage, message)
         case .configuration(let problems):
-            (self.status, self.message) = (.configuration, problems.joined(separator: "\n"))
+            self.status = .configuration
+            self.message = "the configuration has \(Figures.count(Int64(problems.count), "problem"))"
+            self.problems = problems
+        case .unreachable(let message):
+            (self.status, self.message) = (.unavailable, message)
         case .brokenPromise(let message):
             (self.status, self.message) = (.failure, message)
             self.hint = "the server may run another version; compare 'roundhouse --version' with 'roundhouse status'"
@@ -123,9 +129,11 @@ extension FailureReport {
         var lines = [self.message + (origin.isEmpty ? "" : " (\(origin))")]
         lines += self.violations.filter { !self.message.contains($0.description) }
             .map { "  \($0.field): \($0.description)" }
+        // Not indented, so that editors find the FILE:LINE:COLUMN in front.
+        lines += self.problems
         lines += self.attempts.filter { !self.message.contains($0) }.map { "  tried \($0)" }
         if let hint = self.hint { lines.append("  \(hint)") }
-        return lines.map { TerminalText.sanitized("\($0)") }.joined(separator: "\n") + "\n"
+        return lines.map(TerminalText.sanitized).joined(separator: "\n") + "\n"
     }
 }
 
@@ -137,7 +145,7 @@ extension FailureReport: Encodable {
     }
 
     private enum ErrorKeys: String, CodingKey {
-        case exitStatus, code, message, reason, metadata, violations, attempts, requestId, retryDelaySeconds, hint
+        case exitStatus, code, message, reason, metadata, violations, attempts, problems, requestId, retryDelaySeconds, hint
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -150,6 +158,7 @@ extension FailureReport: Encodable {
         if !self.metadata.isEmpty { try container.encode(self.metadata, forKey: .metadata) }
         if !self.violations.isEmpty { try container.encode(self.violations, forKey: .violations) }
         if !self.attempts.isEmpty { try container.encode(self.attempts, forKey: .attempts) }
+        if !self.problems.isEmpty { try container.encode(self.problems, forKey: .problems) }
         try container.encodeIfPresent(self.requestID, forKey: .requestId)
         try container.encodeIfPresent(self.retryDelay?.inSeconds, forKey: .retryDelaySeconds)
         try container.encodeIfPresent(self.hint, forKey: .hint)
