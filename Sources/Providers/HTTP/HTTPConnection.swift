@@ -19,7 +19,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     private var state: State
     private var parser = HTTPResponseParser()
     private var requestsSent = 0
-    private var lastError: (any Error)?
+    private var firstError: (any Error)?
     /// The pool counts this connection, and must hear of its end.
     private var isPooled = false
     private var timer = ConnectionTimer()
@@ -41,6 +41,8 @@ final class HTTPConnection: ChannelDuplexHandler {
         var lastActivity: NIODeadline
         var hasBytes = false
         var hasBody = false
+        /// The timer knows that the limit between portions counts now.
+        var limitsIdleness = false
         var isPaused = false
         /// The response's framing is complete.
         var hasEnded = false
@@ -92,7 +94,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func openingFault() -> UpstreamFault {
-        self.client.origin.connectFault(self.lastError)
+        self.client.origin.connectFault(self.firstError)
     }
 
     // MARK: - A request
@@ -206,6 +208,8 @@ final class HTTPConnection: ChannelDuplexHandler {
             return
         }
         busy.lastActivity = .now()
+        let isFirstBody = busy.hasBody && !busy.limitsIdleness
+        busy.limitsIdleness = busy.hasBody
         let advice = busy.exchange.flush()
         switch advice {
         case .goOn: break
@@ -214,13 +218,14 @@ final class HTTPConnection: ChannelDuplexHandler {
         case .settled: busy.settledSince = busy.settledSince ?? busy.lastActivity
         }
         self.state = .busy(busy)
-        if advice == .waitForDetails || advice == .settled { self.armTimer() }
+        if isFirstBody || advice == .waitForDetails || advice == .settled { self.armTimer() }
     }
 
     // MARK: - The end
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.lastError = error
+        // What follows the first is its consequence.
+        self.firstError = self.firstError ?? error
         self.closeSocket()
     }
 
@@ -246,10 +251,10 @@ final class HTTPConnection: ChannelDuplexHandler {
                 self.client.submitAfresh(busy.exchange)
                 return
             }
-            let reason = self.lastError.map { ": \(HTTPOrigin.describe($0))" } ?? ""
+            let reason = self.firstError.map { ": \(HTTPOrigin.describe($0))" } ?? ""
             busy.exchange.receive(
                 .fault(UpstreamFault(.unreachable, "the upstream closed the connection before it answered\(reason)")))
-        } else if self.parser.endsWithConnection, self.lastError == nil {
+        } else if self.parser.endsWithConnection, self.firstError == nil {
             busy.exchange.receive(.complete)
         } else {
             busy.exchange.receive(.cut)
@@ -291,23 +296,37 @@ final class HTTPConnection: ChannelDuplexHandler {
         guard due.time <= .now() else { return self.armTimer() }
         switch (due.event, self.state) {
         case (.close, _): self.close()
-        case (.end(let end), .busy(let busy)):
-            busy.exchange.receive(end)
-            _ = busy.exchange.flush()
-            self.close()
         case (.openingFailed, _):
             let ready = self.whenReady
             self.whenReady = nil
             self.close()
             ready?(.failure(UpstreamFault(.timedOut(.connect), "no TLS session with \(self.client.origin) in time")))
-        case (.end, _): break
+        case (.patienceOver, .busy(let busy)): self.end(busy, .patienceOver)
+        case (.timedOut(let phase), .busy(let busy)): self.end(busy, .fault(Self.fault(phase, busy.exchange.timeouts)))
+        case (.patienceOver, _), (.timedOut, _): break
+        }
+    }
+
+    private func end(_ busy: Busy, _ end: ResponseEnd) {
+        busy.exchange.receive(end)
+        _ = busy.exchange.flush()
+        self.close()
+    }
+
+    private static func fault(_ phase: UpstreamFault.Phase, _ limits: HTTPTimeouts) -> UpstreamFault {
+        switch phase {
+        case .connect: UpstreamFault(.timedOut(phase), "no connection within \(limits.connect)")
+        case .firstToken: UpstreamFault(.timedOut(phase), "no answer within \(limits.firstToken)")
+        case .idle: UpstreamFault(.timedOut(phase), "the answer stopped for \(limits.idle)")
+        case .total: UpstreamFault(.timedOut(phase), "no complete answer within \(limits.total)")
         }
     }
 
     private enum TimerEvent {
         case close
         case openingFailed
-        case end(ResponseEnd)
+        case patienceOver
+        case timedOut(UpstreamFault.Phase)
     }
 
     /// What is to happen next if nothing else does. One timer per connection looks at this when it fires, and is moved
@@ -317,33 +336,25 @@ final class HTTPConnection: ChannelDuplexHandler {
         case .closed: return nil
         case .opening: return (self.opened + TimeAmount(self.client.timeouts.connect), .openingFailed)
         case .idle(let since): return (since + self.timer.keepAlive(self.client.timeouts.keepAlive), .close)
-        case .busy(let busy): return self.due(busy)
+        case .busy(let busy): return Self.due(busy)
         }
     }
 
-    private func due(_ busy: Busy) -> (time: NIODeadline, event: TimerEvent) {
+    private static func due(_ busy: Busy) -> (time: NIODeadline, event: TimerEvent) {
         let limits = busy.exchange.timeouts
         if let since = busy.settledSince { return (since + TimeAmount(limits.patience), .close) }
-        let total = busy.exchange.deadline
-        let phase: (time: NIODeadline, fault: UpstreamFault)
+        let next: (time: NIODeadline, event: TimerEvent)
         if let since = busy.waitsForDetailsSince {
-            return (min(since + TimeAmount(limits.patience), total), .end(.patienceOver))
+            next = (since + TimeAmount(limits.patience), .patienceOver)
         } else if busy.isPaused {
-            phase = (.distantFuture, UpstreamFault(.timedOut(.idle), ""))
-        } else if !busy.hasBody {
-            phase = (
-                busy.started + TimeAmount(limits.firstToken),
-                UpstreamFault(.timedOut(.firstToken), "no answer within \(limits.firstToken)")
-            )
+            // The consumer's slowness is not the peer's.
+            next = (.distantFuture, .timedOut(.total))
+        } else if busy.hasBody {
+            next = (busy.lastActivity + TimeAmount(limits.idle), .timedOut(.idle))
         } else {
-            phase = (
-                busy.lastActivity + TimeAmount(limits.idle),
-                UpstreamFault(.timedOut(.idle), "the answer stopped for \(limits.idle)")
-            )
+            next = (busy.started + TimeAmount(limits.firstToken), .timedOut(.firstToken))
         }
-        guard phase.time < total else {
-            return (total, .end(.fault(UpstreamFault(.timedOut(.total), "no complete answer within \(limits.total)"))))
-        }
-        return (phase.time, .end(.fault(phase.fault)))
+        let total = busy.exchange.deadline
+        return next.time < total ? next : (total, .timedOut(.total))
     }
 }

@@ -71,8 +71,13 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     package func accepted() async throws(UpstreamFault) {
         while true {
             let (isAccepted, outcome) = self.shared.withLock { ($0.isAccepted, $0.outcome) }
-            if case .fault(let fault) = outcome { throw fault }
-            if isAccepted || outcome != nil { return }
+            // What came before a fault is for the consumer to see first.
+            if isAccepted { return }
+            switch outcome {
+            case .fault(let fault): throw fault
+            case .finished: return
+            case nil: break
+            }
             await self.wait(forElements: false)
         }
     }

@@ -75,6 +75,7 @@ package final class FaultUpstream: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 made.futureResult.hop(to: channel.eventLoop).flatMapThrowing { upstream in
+                    try channel.pipeline.syncOperations.addHandler(Bottom())
                     try prepare(channel)
                     let number = upstream.connections.append { $0 }
                     try channel.pipeline.syncOperations.addHandler(

@@ -89,7 +89,9 @@ final class ScriptedConnection: ChannelInboundHandler {
                     bound.value.goOn()
                 }
         case .flood(let bytes, let times):
-            self.flood = (ByteBuffer(bytes: bytes), times)
+            // For ever need not be byte by byte.
+            let repeated = times == nil ? max(1, 16_384 / max(bytes.count, 1)) : 1
+            self.flood = (ByteBuffer(bytes: [[UInt8]](repeating: bytes, count: repeated).joined()), times)
             self.pour()
         case .wait(let gate): gate.whenOpen { loop.execute { bound.value.goOn() } }
         case .delay(let duration):
@@ -99,9 +101,12 @@ final class ScriptedConnection: ChannelInboundHandler {
         case .close: context.close(promise: nil)
         case .reset:
             // Closing with a linger time of zero sends RST.
-            let channel = context.channel
-            guard let options = channel as? any SocketOptionProvider else { return channel.close(promise: nil) }
-            options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in channel.close(promise: nil) }
+            let options = context.channel as? any SocketOptionProvider
+            options?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).whenComplete { _ in
+                let context = bound.value.context
+                let bottom = try? context?.pipeline.syncOperations.context(handlerType: Bottom.self)
+                (bottom ?? context)?.close(promise: nil)
+            }
         }
     }
 
@@ -112,8 +117,10 @@ final class ScriptedConnection: ChannelInboundHandler {
 
     private func pour() {
         guard let context = self.context else { return }
-        while context.channel.isWritable, let (bytes, left) = self.flood {
-            guard left != 0 else { break }
+        // The others on this event loop want their turn too.
+        for _ in 0..<16 {
+            guard context.channel.isActive, context.channel.isWritable, let (bytes, left) = self.flood, left != 0
+            else { break }
             self.flood = (bytes, left.map { $0 - 1 })
             let sent = self.upstream.bytesSent
             context.writeAndFlush(self.wrapOutboundOut(bytes)).whenSuccess { sent.add(bytes.readableBytes) }
@@ -121,6 +128,14 @@ final class ScriptedConnection: ChannelInboundHandler {
         if let flood = self.flood, flood.left == 0 {
             self.flood = nil
             self.goOn()
+        } else if self.flood != nil, context.channel.isActive, context.channel.isWritable {
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            context.eventLoop.execute { bound.value.pour() }
         }
     }
+}
+
+/// Marks the place beneath TLS, from where a connection can be closed without a farewell.
+final class Bottom: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
 }

@@ -1,0 +1,143 @@
+import Foundation
+import Inference
+import NIOCore
+import NIOSSL
+import Providers
+import TestSupport
+import Testing
+
+/// An upstream behind TLS, with a certificate authority that the test makes.
+@Suite(.timeLimit(.minutes(1))) struct TLSTests {
+    /// A certificate for 127.0.0.1 and localhost, signed by an authority that nobody knows.
+    struct Certificates {
+        let folder: URL
+        var authority: String { self.folder.appendingPathComponent("ca.pem").path }
+
+        init() throws {
+            self.folder = FileManager.default.temporaryDirectory.appendingPathComponent("tls-\(UUID().uuidString)")
+            try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
+            try "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
+                .write(to: self.folder.appendingPathComponent("names"), atomically: true, encoding: .utf8)
+            let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+            try self.openssl(
+                ["req", "-x509", "-subj", "/CN=Test CA", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"] + key)
+            try self.openssl(["req", "-subj", "/CN=upstream", "-keyout", "server.key", "-out", "server.csr"] + key)
+            try self.openssl([
+                "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
+                "2", "-out", "server.pem", "-extfile", "names",
+            ])
+        }
+
+        func remove() {
+            try? FileManager.default.removeItem(at: self.folder)
+        }
+
+        func server() throws -> NIOSSLContext {
+            let path = { (name: String) in self.folder.appendingPathComponent(name).path }
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: try NIOSSLCertificate.fromPEMFile(path("server.pem")).map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(file: path("server.key"), format: .pem)))
+            configuration.applicationProtocols = ["http/1.1"]
+            return try NIOSSLContext(configuration: configuration)
+        }
+
+        private func openssl(_ arguments: [String]) throws {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments = ["openssl"] + arguments
+            process.currentDirectoryURL = self.folder
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            process.waitUntilExit()
+            try #require(process.terminationStatus == 0)
+        }
+    }
+
+    static func run(
+        _ script: @escaping FaultUpstream.Script, _ body: (FaultUpstream, Certificates) async throws -> Void
+    ) async throws {
+        let certificates = try Certificates()
+        defer { certificates.remove() }
+        let context = try certificates.server()
+        try await FaultUpstream.run(
+            prepare: { try $0.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context)) },
+            script: script
+        ) { try await body($0, certificates) }
+    }
+
+    @Test(arguments: ["127.0.0.1", "localhost"])
+    func `An authority of one's own is trusted, and the connection is used again`(_ host: String) async throws {
+        try await Self.run { request in
+            request.text.contains("stream")
+                ? .stream([Fixture.content("a"), Fixture.finish(), Fixture.usage()]) : .whole(Fixture.whole)
+        } _: { upstream, certificates in
+            let provider = try Fixture.provider("https://\(host):\(upstream.port)/v1") {
+                $0.caFile = certificates.authority
+            }
+            for delivery in [UpstreamRequest.Delivery.whole, .streamed, .whole] {
+                let events = try await provider.start(Fixture.request(delivery: delivery)).collect()
+                #expect(events.last == .finished(.stop))
+            }
+            #expect(upstream.requests.all.map(\.connection) == [0, 0, 0])
+        }
+    }
+
+    @Test func `An authority that nobody knows is not trusted`() async throws {
+        try await Self.run { _ in
+            .whole(Fixture.whole)
+        } _: { upstream, _ in
+            let provider = try Fixture.provider("https://127.0.0.1:\(upstream.port)/v1")
+            let seen = await fault { _ = try await provider.start(Fixture.request()) }
+            #expect(seen?.kind == .unreachable)
+            #expect(seen?.message.contains("certificate is not trusted") == true, "\(seen?.message ?? "")")
+            #expect(upstream.requests.all.isEmpty)
+        }
+    }
+
+    @Test func `Cancelling closes the socket without waiting for a farewell`() async throws {
+        try await Self.run { _ in
+            .streamHead() + .chunk("data: \(Fixture.content("a"))\n\n")
+        } _: { upstream, certificates in
+            let provider = try Fixture.provider("https://127.0.0.1:\(upstream.port)/v1") {
+                $0.caFile = certificates.authority
+            }
+            var shortest = Duration.seconds(60)
+            for attempt in 0..<4 {
+                let stream = try await provider.start(Fixture.request())
+                _ = try await stream.next()
+                let began = ContinuousClock.now
+                stream.cancel()
+                shortest = min(shortest, await upstream.closures.element(attempt).time - began)
+            }
+            #expect(shortest < .milliseconds(50))
+        }
+    }
+
+    @Test func `A cut without a farewell is no end`() async throws {
+        try await Self.run { _ in
+            [
+                .send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n"), .send(#"{"choices":["#),
+                .delay(.milliseconds(20)), .reset,
+            ]
+        } _: { upstream, certificates in
+            let provider = try Fixture.provider("https://127.0.0.1:\(upstream.port)/v1") {
+                $0.caFile = certificates.authority
+            }
+            let seen = await fault { _ = try await provider.start(Fixture.request(delivery: .whole)).collect() }
+            #expect(seen?.kind == .truncated, "\(seen?.message ?? "")")
+        }
+    }
+
+    @Test func `A peer that never speaks TLS runs into the limit for connecting`() async throws {
+        try await FaultUpstream.run { _ in
+            []
+        } _: { upstream in
+            let provider = try Fixture.provider("https://127.0.0.1:\(upstream.port)/v1") {
+                $0.timeouts.connect = .milliseconds(40)
+            }
+            let seen = await fault { _ = try await provider.start(Fixture.request()) }
+            #expect(seen?.kind == .timedOut(.connect))
+            #expect(await upstream.closures.element(0).connection == 0)
+        }
+    }
+}
