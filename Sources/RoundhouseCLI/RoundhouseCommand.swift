@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Roundhouse
 
 /// The `roundhouse` executable.
 ///
@@ -9,7 +10,7 @@ struct RoundhouseCommand: AsyncParsableCommand {
         commandName: "roundhouse",
         abstract: "A self-hosted model gateway for services that speak gRPC.",
         discussion: ExitStatus.helpTable,
-        version: ProgramVersion.current,
+        version: RoundhouseServer.version,
         subcommands: [
             ServeCommand.self,
             ChatCommand.self,

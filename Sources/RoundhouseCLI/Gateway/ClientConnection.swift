@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import GRPCCore
 internal import GRPCTransport
+internal import Roundhouse
 
 /// The one place where the transport to a server is made.
 struct ClientConnection: Sendable {
@@ -18,7 +19,7 @@ struct ClientConnection: Sendable {
 
     private static let options: Client.Options = {
         var options = Client.Options()
-        options.userAgent = "roundhouse-cli/\(ProgramVersion.current)"
+        options.userAgent = "roundhouse-cli/\(RoundhouseServer.version)"
         return options
     }()
 
