@@ -62,8 +62,8 @@ struct FlowTests {
                 #expect(error.message.contains("SLOW_CONSUMER"))
             }
             #expect(server.counters.slowConsumers == 1)
-            // What was written went into the windows and buffers of one stream, not into our memory.
-            #expect(written.bytes.load(ordering: .relaxed) < 12 << 20)
+            // What was written went into HTTP/2's windows, which libgrpc opens to 16 MiB, and not into our memory.
+            #expect(written.bytes.load(ordering: .relaxed) < 40 << 20)
         }
     }
 
@@ -191,7 +191,7 @@ struct FlowTests {
         var configuration = Server.Configuration.forTest
         configuration.limits.metadataBytes = 4096
         try await withPair(service, configuration) { server, client in
-            let long = Metadata.Value.string(String(repeating: "x", count: 8192))
+            let long = Metadata.Value.string(String(repeating: "x", count: 5000))
             let error = try await error { try await client.call("Unary", metadata: ["long": long]) }
             #expect(error.code == .resourceExhausted)
             let answer = try await client.call("Unary")
