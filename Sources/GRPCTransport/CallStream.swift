@@ -26,6 +26,8 @@ class CallStream<Part: Sendable>: @unchecked Sendable {
         var isFull = false
         var writers: [(id: UInt64, waiter: Waiter<Void>)] = []
         var nextWriter: UInt64 = 0
+        /// A message was not taken any more.
+        var isClosed = false
         /// Why writing makes no sense any more.
         var writeError: RPCError?
     }
@@ -125,6 +127,7 @@ class CallStream<Part: Sendable>: @unchecked Sendable {
             // Under our lock, so that `onRoom` cannot overtake us between the bridge's answer and the note of it.
             let result = state.handle?.write(message) ?? CGRPC_WRITE_CLOSED
             if result == CGRPC_WRITE_FULL { state.isFull = true }
+            if result == CGRPC_WRITE_CLOSED { state.isClosed = true }
             return result
         }
         switch result {

@@ -127,6 +127,8 @@ extension ClientCall {
         func finish() async { self.call.finish() }
 
         func finish(throwing error: any Error) async {
+            // A write that came too late is no failure of the request: the server's status says how the call ended.
+            if self.call.state.withLock({ $0.isClosed }) { return }
             self.call.cancel(error as? RPCError ?? RPCError(code: .cancelled, message: "The request has failed."))
         }
     }
