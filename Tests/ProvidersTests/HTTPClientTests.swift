@@ -198,7 +198,8 @@ import Testing
     @Test(arguments: [
         Cut(testDescription: "after the head", steps: [.send(head), .close], kind: .truncated, events: 0),
         Cut(
-            testDescription: "in mid-stream", steps: .streamHead() + .chunk("data: \(Fixture.content("a"))\n\n") + [.close],
+            testDescription: "in mid-stream",
+            steps: .streamHead() + .chunk("data: \(Fixture.content("a"))\n\n") + [.close],
             kind: .truncated, events: 1),
         Cut(
             testDescription: "by a reset",
@@ -208,23 +209,33 @@ import Testing
             testDescription: "properly, but without a reason", steps: .stream([Fixture.content("a")], done: false),
             kind: .truncated, events: 1, closes: false),
         Cut(
-            testDescription: "with bytes that are no chunk", steps: .streamHead() + [.send("hello\r\n")], kind: .malformed,
+            testDescription: "with bytes that are no chunk", steps: .streamHead() + [.send("hello\r\n")],
+            kind: .malformed,
             events: 0),
         Cut(
             testDescription: "with a page", steps: .whole("<html>", type: "text/html"), kind: .malformed, events: 0),
         Cut(testDescription: "with nonsense", steps: [.send("SSH-2.0-OpenSSH_9\r\n")], kind: .malformed, events: 0),
         Cut(
-            testDescription: "with an endless head", steps: [.send("HTTP/1.1 200 OK\r\n"), .flood(Array("a: b\r\n".utf8), times: nil)],
+            testDescription: "with an endless head",
+            steps: [.send("HTTP/1.1 200 OK\r\n"), .flood(Array("a: b\r\n".utf8), times: nil)],
             kind: .malformed, events: 0),
         Cut(
-            testDescription: "with an endless event", steps: [.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"),
-            .flood([UInt8](repeating: 0x61, count: 10_000), times: nil)], kind: .malformed, events: 0),
+            testDescription: "with an endless event",
+            steps: [
+                .send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"),
+                .flood([UInt8](repeating: 0x61, count: 10_000), times: nil),
+            ], kind: .malformed, events: 0),
         Cut(
-            testDescription: "with an endless explanation", steps: [.send("HTTP/1.1 500 Oh\r\n\r\n"),
-            .flood([UInt8](repeating: 0x61, count: 10_000), times: nil)], kind: .serverError, events: 0),
+            testDescription: "with an endless explanation",
+            steps: [
+                .send("HTTP/1.1 500 Oh\r\n\r\n"),
+                .flood([UInt8](repeating: 0x61, count: 10_000), times: nil),
+            ], kind: .serverError, events: 0),
     ])
     func `A stream that is cut is never an end`(_ cut: Cut) async throws {
-        try await FaultUpstream.run { _ in cut.steps } _: { upstream in
+        try await FaultUpstream.run { _ in
+            cut.steps
+        } _: { upstream in
             let provider = try Fixture.provider(upstream.baseURL)
             var events: [InferenceEvent] = []
             let seen = await fault {

@@ -57,7 +57,8 @@ import Testing
         },
         Case(
             what: "chunks, with extension and trailer",
-            text: "HTTP/1.1 200\r\nTransfer-Encoding:  Chunked \r\n\r\n5;a=b\r\nhello\r\nA\r\n, world!!!\r\n0\r\nx: y\r\n\r\n"
+            text:
+                "HTTP/1.1 200\r\nTransfer-Encoding:  Chunked \r\n\r\n5;a=b\r\nhello\r\nA\r\n, world!!!\r\n0\r\nx: y\r\n\r\n"
         ) { [Response(status: 200, body: "hello, world!!!", isComplete: true)] },
         Case(what: "until the close", text: "HTTP/1.1 200 OK\r\n\r\nhello") {
             [Response(status: 200, body: "hello", keepsAlive: false, isComplete: true)]
@@ -80,7 +81,8 @@ import Testing
             what: "both framings",
             text: "HTTP/1.1 200 OK\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
         ) { [Response(status: 200, body: "ok", keepsAlive: false, isComplete: true)] },
-        Case(what: "the same length twice", text: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nok") {
+        Case(what: "the same length twice", text: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nok")
+        {
             [Response(status: 200, body: "ok", isComplete: true)]
         },
         Case(what: "a length that is not reached", text: "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok") {

@@ -18,33 +18,44 @@ import Testing
     }
 
     static let cases: [Case] = [
-        Case(400, #"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+        Case(
+            400, #"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
             .contextLengthExceeded),
-        Case(400, #"{"error":{"code":400,"message":"m","type":"exceed_context_size_error","n_ctx":64}}"#,
+        Case(
+            400, #"{"error":{"code":400,"message":"m","type":"exceed_context_size_error","n_ctx":64}}"#,
             .contextLengthExceeded),
-        Case(400, #"{"object":"error","message":"This model's maximum context length is 8 tokens.","type":"BadRequestError","code":400}"#,
+        Case(
+            400,
+            #"{"object":"error","message":"This model's maximum context length is 8 tokens.","type":"BadRequestError","code":400}"#,
             .contextLengthExceeded),
-        Case(400, #"{"error":{"message":"temperature is wrong","type":"invalid_request_error","code":null}}"#,
+        Case(
+            400, #"{"error":{"message":"temperature is wrong","type":"invalid_request_error","code":null}}"#,
             .invalidRequest),
         Case(400, #"{"error":{"message":"m","code":"content_filter","innererror":{}}}"#, .contentFiltered),
         Case(422, #"{"detail":"Field required"}"#, .invalidRequest),
         Case(422, #"{"detail":[{"loc":["body"],"msg":"Field required"}]}"#, .invalidRequest),
-        Case(401, #"{"error":{"message":"m","type":"invalid_request_error","code":"invalid_api_key"}}"#,
+        Case(
+            401, #"{"error":{"message":"m","type":"invalid_request_error","code":"invalid_api_key"}}"#,
             .authenticationFailed),
         Case(402, #"{"error":{"code":402,"message":"no credits"}}"#, .authenticationFailed),
         Case(403, "<html>forbidden</html>", .authenticationFailed),
-        Case(404, #"{"error":{"message":"m","type":"invalid_request_error","code":"model_not_found"}}"#, .modelNotFound),
-        Case(404, #"{"object":"error","message":"The model x does not exist.","type":"NotFoundError","code":404}"#,
+        Case(
+            404, #"{"error":{"message":"m","type":"invalid_request_error","code":"model_not_found"}}"#, .modelNotFound),
+        Case(
+            404, #"{"object":"error","message":"The model x does not exist.","type":"NotFoundError","code":404}"#,
             .modelNotFound),
         Case(404, "page not found", .modelNotFound),
-        Case(429, #"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#,
+        Case(
+            429, #"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#,
             .authenticationFailed),
-        Case(429, #"{"error":{"message":"m","type":"requests","code":"rate_limit_exceeded"}}"#,
+        Case(
+            429, #"{"error":{"message":"m","type":"requests","code":"rate_limit_exceeded"}}"#,
             .rateLimited(retryAfter: nil)),
         Case(429, "", .rateLimited(retryAfter: nil)),
         Case(500, #"{"error":{"message":"m","type":"server_error"}}"#, .serverError),
         Case(502, "<html>bad gateway</html>", .serverError),
-        Case(503, #"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#,
+        Case(
+            503, #"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#,
             .overloaded(retryAfter: nil)),
         Case(529, "", .overloaded(retryAfter: nil)),
         Case(413, "too big", .contextLengthExceeded),
@@ -75,12 +86,13 @@ import Testing
         #expect(fault.message.contains("https://elsewhere.example/v1"))
     }
 
-    @Test(arguments: [
-        ("7", nil, Duration.seconds(7)), ("0.5", nil, .milliseconds(500)), ("7", "250", .milliseconds(250)),
-        ("Sun, 06 Nov 1994 08:49:37 GMT", nil, .seconds(37)), ("Sun, 06 Nov 1994 08:48:00 GMT", nil, .zero),
-        ("999999999999", nil, .seconds(86_400)), ("-1", nil, nil), ("soon", nil, nil), (nil, nil, nil),
-        ("Sun, 06 Nov 2094 08:49:37 GMT", nil, .seconds(86_400)), ("nan", nil, nil), (nil, "-5", nil),
-    ] as [(String?, String?, Duration?)])
+    @Test(
+        arguments: [
+            ("7", nil, Duration.seconds(7)), ("0.5", nil, .milliseconds(500)), ("7", "250", .milliseconds(250)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", nil, .seconds(37)), ("Sun, 06 Nov 1994 08:48:00 GMT", nil, .zero),
+            ("999999999999", nil, .seconds(86_400)), ("-1", nil, nil), ("soon", nil, nil), (nil, nil, nil),
+            ("Sun, 06 Nov 2094 08:49:37 GMT", nil, .seconds(86_400)), ("nan", nil, nil), (nil, "-5", nil),
+        ] as [(String?, String?, Duration?)])
     func `Retry-After is honoured as seconds, as a date and in milliseconds`(
         _ seconds: String?, _ milliseconds: String?, _ expected: Duration?
     ) {
@@ -91,10 +103,11 @@ import Testing
         #expect(RetryAfter.delay(head, now: 784_111_740) == expected)
     }
 
-    @Test(arguments: [
-        ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199),
-        ("Fri, 01 Mar 2024 00:00:00 GMT", 1_709_251_200), ("Wed, 31 Dec 2025 12:00:00 GMT", 1_767_182_400),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199),
+            ("Fri, 01 Mar 2024 00:00:00 GMT", 1_709_251_200), ("Wed, 31 Dec 2025 12:00:00 GMT", 1_767_182_400),
+        ] as [(String, Int64)])
     func `HTTP dates are seconds since 1970`(_ text: String, _ seconds: Int64) {
         #expect(RetryAfter.date(text) == seconds)
     }

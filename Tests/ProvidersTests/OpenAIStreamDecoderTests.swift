@@ -76,7 +76,8 @@ import Testing
                 + sse(Fixture.content("a"), Fixture.finish("length"), Fixture.finish(), Fixture.usage(), "[DONE]"),
             [a, usage, .finished(.length)]),
         Case(
-            "empty frames", "data:\n\ndata: \n\n" + sse(Fixture.content("a")) + "data\n\n" + sse(Fixture.finish(), "[DONE]"),
+            "empty frames",
+            "data:\n\ndata: \n\n" + sse(Fixture.content("a")) + "data\n\n" + sse(Fixture.finish(), "[DONE]"),
             [a, stop]),
         Case("no [DONE]", sse(Fixture.content("a"), Fixture.finish(), Fixture.usage()), [a, usage, stop]),
         Case("neither [DONE] nor usage", sse(Fixture.content("a"), Fixture.finish()), [a, stop]),
@@ -161,7 +162,8 @@ import Testing
         Case("an unknown reason", sse(Fixture.finish("weary")), [.finished(.other)]),
         Case("the filter's reason", sse(Fixture.finish("content_filter")), [.finished(.contentFilter)]),
         // Failures.
-        Case("no finish reason to the end", sse(Fixture.content("a"), Fixture.content("a")), [a, a], fault: .truncated),
+        Case(
+            "no finish reason to the end", sse(Fixture.content("a"), Fixture.content("a")), [a, a], fault: .truncated),
         Case(
             "no finish reason but [DONE]", sse(Fixture.content("a"), Fixture.usage(), "[DONE]"), [a], fault: .truncated),
         Case("nothing", "", [], fault: .truncated),

@@ -61,8 +61,9 @@ import Testing
         let context = try certificates.server()
         try await FaultUpstream.run(
             prepare: { try $0.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context)) },
-            script: script
-        ) { try await body($0, certificates) }
+            script: script,
+            { try await body($0, certificates) }
+        )
     }
 
     @Test(arguments: ["127.0.0.1", "localhost"])

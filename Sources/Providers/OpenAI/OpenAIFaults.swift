@@ -56,7 +56,8 @@ package enum OpenAIFaults {
 
     private static func kind(named name: String?, retryAfter: Duration?) -> UpstreamFault.Kind? {
         switch name {
-        case "context_length_exceeded", "exceed_context_size_error", "context_window_exceeded", "string_above_max_length":
+        case "context_length_exceeded", "exceed_context_size_error", "context_window_exceeded",
+            "string_above_max_length":
             .contextLengthExceeded
         case "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_error":
             .contentFiltered
@@ -100,7 +101,9 @@ enum RetryAfter {
     static let longest = Duration.seconds(24 * 3600)
 
     static func delay(_ head: HTTPResponseHead, now: Int64) -> Duration? {
-        if let text = head.retryAfterMilliseconds, let milliseconds = Double(text), (0...86_400_000).contains(milliseconds) {
+        if let text = head.retryAfterMilliseconds, let milliseconds = Double(text),
+            (0...86_400_000).contains(milliseconds)
+        {
             return .milliseconds(milliseconds)
         }
         guard let text = head.retryAfter else { return nil }
@@ -119,7 +122,8 @@ enum RetryAfter {
             let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
                 .firstIndex(of: words[2]),
             let day = Int64(words[1]), (1...31).contains(day), let year = Int64(words[3]), (1970...9999).contains(year),
-            let hour = Int64(words[4]), (0...23).contains(hour), let minute = Int64(words[5]), (0...59).contains(minute),
+            let hour = Int64(words[4]), (0...23).contains(hour), let minute = Int64(words[5]),
+            (0...59).contains(minute),
             let second = Int64(words[6]), (0...60).contains(second)
         else { return nil }
         // Days from civil: the year begins in March, so that the leap day is its last.

@@ -49,7 +49,7 @@ extension Span<UInt8> {
     }
 }
 
-extension Array<UInt8> {
+extension [UInt8] {
     mutating func append(_ bytes: Span<UInt8>) {
         unsafe bytes.withUnsafeBufferPointer { unsafe self.append(contentsOf: $0) }
     }

@@ -95,7 +95,8 @@ final class ScriptedConnection: ChannelInboundHandler {
             self.pour()
         case .wait(let gate): gate.whenOpen { loop.execute { bound.value.goOn() } }
         case .delay(let duration):
-            let nanoseconds = duration.components.seconds * 1_000_000_000
+            let nanoseconds =
+                duration.components.seconds * 1_000_000_000
                 + duration.components.attoseconds / 1_000_000_000
             loop.scheduleTask(in: .nanoseconds(nanoseconds)) { bound.value.goOn() }
         case .close: context.close(promise: nil)
