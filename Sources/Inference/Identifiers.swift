@@ -30,7 +30,8 @@ public struct ProviderID: Sendable, Hashable, Comparable, CustomStringConvertibl
     static func isValid(_ text: String) -> Bool {
         guard (1...63).contains(text.utf8.count), let first = text.utf8.first else { return false }
         let isLetterOrDigit = { (byte: UInt8) in
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
         }
         return isLetterOrDigit(first)
             && text.utf8.allSatisfy { isLetterOrDigit($0) || $0 == 0x2D || $0 == 0x5F || $0 == 0x2E }
@@ -55,7 +56,9 @@ public struct ModelID: Sendable, Hashable, Comparable, CustomStringConvertible {
 
     /// - Returns: `nil` when `text` has no slash or either side of it is not valid.
     public init?(_ text: String) {
-        guard let slash = text.firstIndex(of: "/"), let provider = ProviderID(String(text[..<slash])) else { return nil }
+        guard let slash = text.firstIndex(of: "/"), let provider = ProviderID(String(text[..<slash])) else {
+            return nil
+        }
         self.init(provider: provider, name: String(text[text.index(after: slash)...]))
     }
 

@@ -50,7 +50,8 @@ public struct Router: Sendable {
             do {
                 return try await self.attempt(candidate, request, delivery, begin: begin, after: attempts)
             } catch {
-                attempts.append(Attempt(model: candidate.id, duration: begin.duration(to: self.clock.now), fault: error))
+                attempts.append(
+                    Attempt(model: candidate.id, duration: begin.duration(to: self.clock.now), fault: error))
                 if error.disposition == .fail { break }
             }
         }
@@ -78,7 +79,8 @@ public struct Router: Sendable {
                 let upstream = UpstreamRequest(inference: request, model: candidate.id.name, delivery: .whole)
                 return (candidate.id, try await provider.countTokens(upstream))
             } catch {
-                attempts.append(Attempt(model: candidate.id, duration: begin.duration(to: self.clock.now), fault: error))
+                attempts.append(
+                    Attempt(model: candidate.id, duration: begin.duration(to: self.clock.now), fault: error))
                 if error.disposition == .fail { break }
             }
         }

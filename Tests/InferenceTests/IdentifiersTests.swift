@@ -3,7 +3,8 @@ import Testing
 
 @Suite("Identifiers")
 struct IdentifiersTests {
-    @Test("A provider name is accepted when it can stand in a model id", arguments: ["openai", "a", "0x", "my-vllm_2.b"])
+    @Test(
+        "A provider name is accepted when it can stand in a model id", arguments: ["openai", "a", "0x", "my-vllm_2.b"])
     func acceptsProviderNames(text: String) {
         #expect(ProviderID(text)?.rawValue == text)
     }
@@ -30,7 +31,9 @@ struct IdentifiersTests {
         #expect(id.description == text)
     }
 
-    @Test("A model id that could not be sent upstream is refused", arguments: ["gpt", "/gpt", "openai/", "openai/a b", "openai/a\n"])
+    @Test(
+        "A model id that could not be sent upstream is refused",
+        arguments: ["gpt", "/gpt", "openai/", "openai/a b", "openai/a\n"])
     func refusesModelIDs(text: String) {
         #expect(ModelID(text) == nil)
     }

@@ -41,8 +41,14 @@ struct RegistrySnapshotTests {
     func refusesContradictions() throws {
         let model = ModelDescription(id: try self.id("local/a"))
         let cases: [(() throws -> RegistrySnapshot, String)] = [
-            ({ try RegistrySnapshot(providers: [local, local], models: [], aliases: []) }, "provider 'local' is there twice"),
-            ({ try RegistrySnapshot(providers: [local], models: [model, model], aliases: []) }, "model 'local/a' is there twice"),
+            (
+                { try RegistrySnapshot(providers: [local, local], models: [], aliases: []) },
+                "provider 'local' is there twice"
+            ),
+            (
+                { try RegistrySnapshot(providers: [local], models: [model, model], aliases: []) },
+                "model 'local/a' is there twice"
+            ),
             (
                 { try RegistrySnapshot(providers: [], models: [model], aliases: []) },
                 "model 'local/a' belongs to provider 'local', which does not exist"

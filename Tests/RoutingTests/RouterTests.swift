@@ -12,7 +12,9 @@ private struct Bench {
 
     init(
         first: @escaping @Sendable (UpstreamRequest) -> ScriptedProvider.Script,
-        second: @escaping @Sendable (UpstreamRequest) -> ScriptedProvider.Script = { _ in .answer([[.textDelta("two"), .finished(.stop)]]) }
+        second: @escaping @Sendable (UpstreamRequest) -> ScriptedProvider.Script = { _ in
+            .answer([[.textDelta("two"), .finished(.stop)]])
+        }
     ) throws {
         let firstID = try #require(ProviderID("first"))
         let secondID = try #require(ProviderID("second"))
@@ -102,7 +104,8 @@ struct RouterTests {
     func readyFirst() async throws {
         let bench = try Bench(first: { _ in .answer([[.textDelta("one"), .finished(.stop)]]) })
         bench.first.set(.loading, of: "m")
-        #expect(try await bench.router.begin(Bench.request("auto"), delivery: .streamed).model.description == "second/m")
+        #expect(
+            try await bench.router.begin(Bench.request("auto"), delivery: .streamed).model.description == "second/m")
         #expect(try await bench.router.begin(Bench.request("pair"), delivery: .streamed).model.description == "first/m")
     }
 

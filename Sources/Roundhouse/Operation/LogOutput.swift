@@ -56,7 +56,8 @@ public struct LogOutput: LogHandler {
     @Sendable public static func standardError(_ line: String) {
         var bytes = Array(line.utf8)
         bytes.append(UInt8(ascii: "\n"))
-        unsafe bytes.withUnsafeBytes { buffer in _ = unsafe Glibc.write(STDERR_FILENO, buffer.baseAddress, buffer.count) }
+        unsafe bytes.withUnsafeBytes { buffer in _ = unsafe Glibc.write(STDERR_FILENO, buffer.baseAddress, buffer.count)
+        }
     }
 
     private static func quotedIfNeeded(_ text: String) -> String {

@@ -1,8 +1,8 @@
 internal import FoundationEssentials
 internal import GRPCCore
 internal import Inference
-internal import Routing
 internal import RoundhouseAPI
+internal import Routing
 internal import SwiftProtobuf
 
 /// `roundhouse.v1.GenerationService`: reads requests, runs the pipeline, writes what it delivers.

@@ -1,8 +1,8 @@
 internal import GRPCCore
 internal import Inference
 internal import ModelRegistry
-internal import Routing
 internal import RoundhouseAPI
+internal import Routing
 internal import SwiftProtobuf
 
 /// What `GetSystemStatus` tells of things that other rooms own. Each closure answers at once, from memory.

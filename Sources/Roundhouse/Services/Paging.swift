@@ -19,7 +19,8 @@ enum Paging {
         key: (Element) -> String
     ) throws(RequestFailure) -> Page<Element> {
         guard size >= 0 else {
-            let violation = FieldViolation("page_size", found: "\(size)", expected: "0 or more; 0 means \(self.defaultSize)")
+            let violation = FieldViolation(
+                "page_size", found: "\(size)", expected: "0 or more; 0 means \(self.defaultSize)")
             throw RequestFailure(cause: .invalidRequest([violation]), requestID: "")
         }
         let limit = size == 0 ? self.defaultSize : min(Int(size), self.largestSize)

@@ -1,8 +1,8 @@
 internal import GRPCCore
 internal import Inference
 internal import ModelRegistry
-internal import Routing
 internal import RoundhouseAPI
+internal import Routing
 internal import SwiftProtobuf
 
 /// `roundhouse.v1.RegistryService`: what the gateway can route to.

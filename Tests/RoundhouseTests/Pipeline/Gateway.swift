@@ -57,7 +57,8 @@ struct Gateway {
             aliases: models.isEmpty ? [] : [Alias(name: "all", targets: models.map(\.id))]
         )
         let registry = Registry(snapshot)
-        let router = Router(registry: registry, providers: Dictionary(uniqueKeysWithValues: providers.map { ($0.id, $0) }))
+        let router = Router(
+            registry: registry, providers: Dictionary(uniqueKeysWithValues: providers.map { ($0.id, $0) }))
         let counters = RequestCounters()
         let pipeline = Pipeline(router: router, recorder: records, counters: counters)
         let report = SystemReport(
@@ -91,7 +92,9 @@ struct Gateway {
     }
 }
 
-func provider(_ name: String, _ script: @escaping @Sendable (UpstreamRequest) -> ScriptedProvider.Script) throws -> ScriptedProvider {
+func provider(_ name: String, _ script: @escaping @Sendable (UpstreamRequest) -> ScriptedProvider.Script) throws
+    -> ScriptedProvider
+{
     ScriptedProvider(try #require(ProviderID(name)), script: script)
 }
 
@@ -99,7 +102,12 @@ extension Roundhouse_V1_StreamGenerateRequest {
     static func asking(_ text: String, model: String = "", edit: (inout Self) -> Void = { _ in }) -> Self {
         .with {
             $0.model = model
-            $0.messages = [.with { $0.role = .user; $0.parts = [.with { $0.text = text }] }]
+            $0.messages = [
+                .with {
+                    $0.role = .user
+                    $0.parts = [.with { $0.text = text }]
+                }
+            ]
             edit(&$0)
         }
     }
@@ -109,7 +117,12 @@ extension Roundhouse_V1_GenerateRequest {
     static func asking(_ text: String, model: String = "", edit: (inout Self) -> Void = { _ in }) -> Self {
         .with {
             $0.model = model
-            $0.messages = [.with { $0.role = .user; $0.parts = [.with { $0.text = text }] }]
+            $0.messages = [
+                .with {
+                    $0.role = .user
+                    $0.parts = [.with { $0.text = text }]
+                }
+            ]
             edit(&$0)
         }
     }

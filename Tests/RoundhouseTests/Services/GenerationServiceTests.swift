@@ -93,7 +93,9 @@ struct StreamGenerateTests {
         }
     }
 
-    @Test("A stream that is cut is never completed and never OK", arguments: [UpstreamFault.Kind.truncated, .serverError, .malformed, .timedOut(.idle)])
+    @Test(
+        "A stream that is cut is never completed and never OK",
+        arguments: [UpstreamFault.Kind.truncated, .serverError, .malformed, .timedOut(.idle)])
     func neverLies(kind: UpstreamFault.Kind) async throws {
         let first = try provider("a") { _ in .answer([[.textDelta("half")]], fault: UpstreamFault(kind, "cut")) }
         try await Gateway.with(first, ScriptedProvider(.local, saying: ["yes"])) { gateway in
@@ -175,7 +177,11 @@ struct GenerateTests {
             _ = try await gateway.generation.generate(.asking("hi"))
             _ = try await gateway.generation.generate(
                 .asking("hi") {
-                    $0.messages.insert(.with { $0.role = .system; $0.parts = [.with { $0.text = "be kind" }] }, at: 0)
+                    $0.messages.insert(
+                        .with {
+                            $0.role = .system
+                            $0.parts = [.with { $0.text = "be kind" }]
+                        }, at: 0)
                     $0.temperature = 0
                     $0.topP = 0.5
                     $0.maxOutputTokens = 7
@@ -246,7 +252,12 @@ struct GenerateTests {
     func tellsAllViolations() async throws {
         try await Gateway.with(ScriptedProvider(.local, saying: ["x"])) { gateway in
             let error = await #expect(throws: RPCError.self) {
-                try await gateway.generation.generate(.asking("hi") { $0.temperature = 9; $0.topP = 9; $0.messages = [] })
+                try await gateway.generation.generate(
+                    .asking("hi") {
+                        $0.temperature = 9
+                        $0.topP = 9
+                        $0.messages = []
+                    })
             }
             let fields = try #require(error).details().details.compactMap(\.badRequest).first?.violations.map(\.field)
             #expect(fields == ["messages", "temperature", "top_p"])
@@ -287,7 +298,12 @@ struct GenerateTests {
         let first = ScriptedProvider(.local, saying: [])
         try await Gateway.with(first) { gateway in
             let request = Roundhouse_V1_CountTokensRequest.with {
-                $0.messages = [.with { $0.role = .user; $0.parts = [.with { $0.text = "12345678" }] }]
+                $0.messages = [
+                    .with {
+                        $0.role = .user
+                        $0.parts = [.with { $0.text = "12345678" }]
+                    }
+                ]
             }
             let estimate = try await gateway.generation.countTokens(request)
             #expect(estimate.estimated)

@@ -18,7 +18,11 @@ struct RegistryServiceTests {
             var seen: [String] = []
             var token = ""
             repeat {
-                let page = try await gateway.registry.listModels(.with { $0.pageSize = size; $0.pageToken = token })
+                let page = try await gateway.registry.listModels(
+                    .with {
+                        $0.pageSize = size
+                        $0.pageToken = token
+                    })
                 #expect(page.models.count <= size)
                 seen += page.models.map(\.id)
                 token = page.nextPageToken
@@ -51,7 +55,10 @@ struct RegistryServiceTests {
                 #expect(model.stateReason == "no engine")
                 #expect(model.sizeBytes == 7)
             }
-            for (name, code) in [("local/x", RPCError.Code.notFound), ("nothing", .notFound), ("", .invalidArgument), ("a/", .invalidArgument)] {
+            for (name, code) in [
+                ("local/x", RPCError.Code.notFound), ("nothing", .notFound), ("", .invalidArgument),
+                ("a/", .invalidArgument),
+            ] {
                 let error = await #expect(throws: RPCError.self) {
                     try await gateway.registry.getModel(.with { $0.model = name })
                 }
