@@ -140,7 +140,8 @@ let package = Package(
         .testTarget(
             name: "RoundhouseCLITests",
             dependencies: [
-                "RoundhouseCLI", "RoundhouseAPI", argumentParser, grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf,
+                "RoundhouseCLI", "Roundhouse", "RoundhouseAPI", "GRPCTransport", argumentParser, grpcCore, grpcInProcess,
+                grpcProtobuf, swiftProtobuf,
             ]
         ),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.

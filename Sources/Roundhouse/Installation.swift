@@ -44,6 +44,11 @@ package struct EngineCatalog: Sendable {
         package var kind: Kind
         /// What happened and what to do, in a sentence or two.
         package var message: String
+
+        package init(kind: Kind, message: String) {
+            self.kind = kind
+            self.message = message
+        }
     }
 
     private static let llamaCpp = "llama.cpp"
@@ -107,12 +112,14 @@ extension EngineCatalog.Step {
 
 extension EngineCatalog.Failure {
     fileprivate init(_ error: EngineInstallError) {
-        self.message = error.message
-        switch error.kind {
-        case .network: self.kind = .network
-        case .cancelled: self.kind = .cancelled
-        case .unsupportedMachine, .pythonMissing, .libraryMissing, .rejected, .diskFull, .notWritable, .broken, .failed:
-            self.kind = .other
-        }
+        let kind: Kind =
+            switch error.kind {
+            case .network: .network
+            case .cancelled: .cancelled
+            case .unsupportedMachine, .pythonMissing, .libraryMissing, .rejected, .diskFull, .notWritable, .broken,
+                .failed:
+                .other
+            }
+        self.init(kind: kind, message: error.message)
     }
 }

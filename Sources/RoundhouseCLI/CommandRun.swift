@@ -14,6 +14,8 @@ enum CommandRun {
     ) async throws {
         // A closed pipe must be an error of the write, which ends the command in order, not the death of the process.
         _ = signal(SIGPIPE, SIG_IGN)
+        // gRPC's own log lines on standard error would stand between the answer and the error, or in its JSON.
+        _ = unsafe setenv("GRPC_VERBOSITY", "NONE", 0)
         let console = StandardConsole(environment: ProcessInfo.processInfo.environment)
         let status = await Self.status(json: json, address: address, console: console) {
             try await Interruption.guarding { try await body(console) }

@@ -66,7 +66,9 @@ struct FailureReport: Sendable, Hashable {
         for detail in details {
             self.take(detail)
         }
-        self.hint = Self.hint(code: error.code, reason: self.reason, address: address)
+        self.hint =
+            Self.encryptionHint(error, reason: self.reason)
+            ?? Self.hint(code: error.code, reason: self.reason, address: address)
     }
 
     private mutating func take(_ detail: ErrorDetails) {
@@ -94,6 +96,20 @@ struct FailureReport: Sendable, Hashable {
             }
             .sorted { $0.0 < $1.0 }
             .map(\.1)
+    }
+
+    /// Of a connection that failed because one side speaks TLS and the other does not, or does not trust. gRPC tells it
+    /// in words only.
+    private static func encryptionHint(_ error: RPCError, reason: String?) -> String? {
+        guard reason == nil, error.code == .unavailable else { return nil }
+        let words = error.message.lowercased()
+        if words.contains("handshake failed") {
+            return "does the server speak TLS, with a certificate that --ca vouches for? without TLS leave --tls out"
+        }
+        if words.contains("socket closed") || words.contains("connection reset") {
+            return "if the server speaks TLS, add --tls"
+        }
+        return nil
     }
 
     /// What to do about it: by the server's reason, or by the status when the server did not speak.
