@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Persistence
 
 /// A moment of the calendar, for records and status.
 struct WallTime: Sendable, Hashable {
@@ -6,8 +6,6 @@ struct WallTime: Sendable, Hashable {
     var microsecondsSince1970: Int64
 
     static func now() -> WallTime {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(microsecondsSince1970: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+        WallTime(microsecondsSince1970: WallClock.microseconds())
     }
 }
