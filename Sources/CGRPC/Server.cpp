@@ -22,6 +22,13 @@ constexpr int kAwaitedCalls = 16;
 /// How long connections without a call may take to say goodbye.
 constexpr int64_t kIdleGoodbyeMs = 200;
 
+/// As HTTP/2 counts header lists (RFC 9113 section 6.5.2).
+int64_t metadata_size(const grpc::ServerContext &context) {
+  size_t size = 0;
+  for (const auto &entry : context.client_metadata()) size += entry.first.size() + entry.second.size() + 32;
+  return static_cast<int64_t>(size);
+}
+
 /// An owned message if the body returns a problem or throws.
 char *problem_of(const std::function<std::optional<std::string>()> &body) {
   std::optional<std::string> problem;
@@ -73,7 +80,8 @@ std::optional<std::string> Server::start(const cgrpc_server_callbacks &callbacks
   apply(options_.keepalive, set);
   if (options_.max_receive_message_bytes) builder.SetMaxReceiveMessageSize(options_.max_receive_message_bytes);
   if (options_.max_send_message_bytes) builder.SetMaxSendMessageSize(options_.max_send_message_bytes);
-  if (options_.max_metadata_bytes) set(GRPC_ARG_MAX_METADATA_SIZE, options_.max_metadata_bytes);
+  // gRPC 1.51 closes the whole connection when its own limit is passed, so that one lies well above ours.
+  if (options_.max_metadata_bytes) set(GRPC_ARG_MAX_METADATA_SIZE, std::min(options_.max_metadata_bytes, 1 << 28) * 4);
   if (options_.max_concurrent_streams) set(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.max_concurrent_streams);
   if (options_.memory_quota_bytes) {
     builder.SetResourceQuota(grpc::ResourceQuota("server").Resize(options_.memory_quota_bytes));
@@ -128,15 +136,18 @@ void Server::call_opened() noexcept {
   calls_started_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Server::call_closed() noexcept {
-  int64_t left = calls_open_.fetch_sub(1) - 1;
+void Server::call_closed(bool was_running) noexcept {
+  calls_open_.fetch_sub(1);
+  if (!was_running) return;
+  int64_t left = calls_running_.fetch_sub(1) - 1;
   if (left == 0 && draining_.load()) {
     std::lock_guard<std::mutex> lock(mutex_);
     changed_.notify_all();
   }
 }
 
-bool Server::refuses(Refusal &refusal) {
+bool Server::refuses(const grpc::ServerContext &context, Refusal &refusal) {
+  int64_t metadata = options_.max_metadata_bytes > 0 ? metadata_size(context) : 0;
   if (draining_.load(std::memory_order_acquire)) {
     std::lock_guard<std::mutex> lock(mutex_);
     refusal = refusal_;
@@ -145,7 +156,12 @@ bool Server::refuses(Refusal &refusal) {
     refusal.message = "The server already runs " + std::to_string(options_.max_concurrent_calls) +
                       " calls, as many as it may.";
     refusal.pushback_ms = 1000;
+  } else if (metadata > options_.max_metadata_bytes) {
+    refusal.code = GRPC_STATUS_RESOURCE_EXHAUSTED;
+    refusal.message = "The metadata has " + std::to_string(metadata) + " bytes and may have at most " +
+                      std::to_string(options_.max_metadata_bytes) + ".";
   } else {
+    calls_running_.fetch_add(1);
     return false;
   }
   calls_refused_.fetch_add(1, std::memory_order_relaxed);
@@ -201,8 +217,15 @@ void Server::run_shutdown() noexcept {
   // The deadlines may move while we wait for them.
   for (;;) {
     int64_t left = std::min(goaway_at_ms_, cancel_at_ms_) - now_ms();
-    if (calls_open_.load() == 0 || left <= 0) break;
+    if (calls_running_.load() == 0 || left <= 0) break;
     changed_.wait_for(lock, milliseconds(left));
+  }
+  if (calls_running_.load() == 0) {
+    // Hangs up on everybody. From the moment of `Shutdown` gRPC 1.51 cancels calls that are just coming in, which their
+    // clients must take for a failure; of a connection that was closed they know that they may try elsewhere.
+    lock.unlock();
+    grpc_server_cancel_all_calls(server_->c_server());
+    lock.lock();
   }
   bool done = false;
   std::thread goodbye([this, &done] {
@@ -214,7 +237,7 @@ void Server::run_shutdown() noexcept {
   int64_t empty_since = 0;
   while (!done) {
     int64_t now = now_ms();
-    empty_since = calls_open_.load() > 0 ? 0 : empty_since == 0 ? now : empty_since;
+    empty_since = calls_running_.load() > 0 ? 0 : empty_since == 0 ? now : empty_since;
     bool cancel = now >= cancel_at_ms_ || (empty_since != 0 && now - empty_since >= kIdleGoodbyeMs);
     if (cancel) {
       lock.unlock();

@@ -78,8 +78,9 @@ class Server final : public std::enable_shared_from_this<Server> {
   const MethodEntry *find_method(const std::string &path, int32_t &index) const;
   bool is_fault_method(const std::string &path) const { return !fault_method_.empty() && path == fault_method_; }
   void call_opened() noexcept;
-  void call_closed() noexcept;
-  bool refuses(Refusal &refusal);
+  void call_closed(bool was_running) noexcept;
+  /// Whether the call must be turned away; if not, it counts as running until it is closed.
+  bool refuses(const grpc::ServerContext &context, Refusal &refusal);
 
  private:
   void run_shutdown() noexcept;
@@ -97,7 +98,7 @@ class Server final : public std::enable_shared_from_this<Server> {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Listener> listener_;
 
-  std::atomic<int64_t> calls_open_{0}, calls_started_{0}, calls_refused_{0}, slow_consumers_{0}, stuck_queues_{0};
+  std::atomic<int64_t> calls_open_{0}, calls_running_{0}, calls_started_{0}, calls_refused_{0}, slow_consumers_{0}, stuck_queues_{0};
   std::atomic<bool> draining_{false};
   std::atomic<int32_t> queues_running_{0};
 

@@ -61,10 +61,11 @@ void ServerCall::on_request(bool ok) {
     // One fewer is awaited from now on; fifteen others are.
   }
   Refusal refusal;
-  if (server_->refuses(refusal)) {
+  if (server_->refuses(wire_->context, refusal)) {
     refuse(refusal);
     return;
   }
+  running_ = true;
   const std::string &path = wire_->context.method();
   if (server_->is_fault_method(path)) throw std::runtime_error("fault injected by the options");
   method_ = server_->find_method(path, method_index_);
@@ -175,7 +176,7 @@ void ServerCall::wire_done() noexcept {
   wire_.reset();
   if (!accepted_) return;
   queue_->remove(this);
-  server_->call_closed();
+  server_->call_closed(running_);
   server_.reset();
 }
 

@@ -53,6 +53,8 @@ class ServerCall final : public Call {
   std::unique_ptr<Wire> wire_;
   /// The call has come in, and is counted.
   bool accepted_ = false;
+  /// It was not refused.
+  bool running_ = false;
   /// The owner knows of it. On the queue's thread only.
   bool announced_ = false;
   /// The code of `cancel`, for `on_end`. Guarded by mutex_.

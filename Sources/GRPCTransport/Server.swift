@@ -29,7 +29,9 @@ public final class Server: ServerTransport {
         case idle
         case starting
         case running(ServerRuntime)
-        case stopped
+        /// With what was counted until then. Nothing is left of the runtime, whose handler refers to the `GRPCServer`
+        /// that owns this transport.
+        case stopped(Counters)
     }
 
     private struct State {
@@ -70,7 +72,11 @@ public final class Server: ServerTransport {
     /// What the server counts. Zeros before the start.
     public var counters: Counters {
         self.state.withLock { state in
-            if case .running(let runtime) = state.phase { runtime.counters } else { Counters() }
+            switch state.phase {
+            case .idle, .starting: Counters()
+            case .running(let runtime): runtime.counters
+            case .stopped(let counters): counters
+            }
         }
     }
 
@@ -99,7 +105,7 @@ public final class Server: ServerTransport {
             runtime = try ServerRuntime.start(self.configuration, methods: methods, handler: streamHandler)
         } catch {
             self.state.withLock { state in
-                state.phase = .stopped
+                state.phase = .stopped(Counters())
                 state.addresses = .failure(error)
             }
             self.started.fire()
@@ -117,6 +123,7 @@ public final class Server: ServerTransport {
         } onCancel: {
             self.shutdownNow()
         }
+        self.state.withLock { $0.phase = .stopped(runtime.counters) }
     }
 
     /// Stops listening and refuses new calls with UNAVAILABLE and a hint when to retry; running calls may end until
