@@ -20,7 +20,8 @@ struct ChatTests {
         }
         #expect(try await server.run(["chat", "capital?"], console: console) == .success)
         #expect(console.transcript.output == "Paris\n")
-        #expect(console.transcript.errors == "local/tiny · 11 tokens · 20.0 tokens/s · first token 100 ms · total 600 ms\n")
+        #expect(
+            console.transcript.errors == "local/tiny · 11 tokens · 20.0 tokens/s · first token 100 ms · total 600 ms\n")
     }
 
     @Test("every option reaches the server")

@@ -73,7 +73,8 @@ struct FailureTests {
         let report = FailureReport(error, address: "h:1")
         #expect(report.attempts == ["a/x: unreachable", "b/y: timed out", "z"])
         #expect(
-            report.text == """
+            report.text
+                == """
                 every model failed: a/x: unreachable; b/y: timed out (UNAVAILABLE, UPSTREAM_UNREACHABLE)
 
                 """
@@ -143,7 +144,8 @@ struct FailureTests {
     @Test("the address comes from the flag, else the environment, else the default")
     func address() throws {
         let environment = ["ROUNDHOUSE_ADDRESS": "env:2"]
-        #expect(try ConnectionOptions.parse(["--address", "flag:1"]).settings(environment: environment).address == "flag:1")
+        #expect(
+            try ConnectionOptions.parse(["--address", "flag:1"]).settings(environment: environment).address == "flag:1")
         #expect(try ConnectionOptions.parse([]).settings(environment: environment).address == "env:2")
         let none = try ConnectionOptions.parse([])
         #expect(none.settings(environment: ["ROUNDHOUSE_ADDRESS": ""]).address == "127.0.0.1:50051")

@@ -45,7 +45,9 @@ struct QueryCommandTests {
         #expect(console.transcript.output == "re: a\n\nb\n")
     }
 
-    @Test("an empty prompt is a usage error and asks nobody", arguments: [["generate", " "], ["generate"], ["tokens", "count"]])
+    @Test(
+        "an empty prompt is a usage error and asks nobody",
+        arguments: [["generate", " "], ["generate"], ["tokens", "count"]])
     func emptyPrompt(arguments: [String]) async throws {
         let console = RecordingConsole()
         #expect(try await self.answering.run(arguments, console: console) == .usage)

@@ -25,7 +25,8 @@ struct ConfigCommand: AsyncParsableCommand {
             let loader = self.location.loader(environment: ProcessInfo.processInfo.environment)
             try await CommandRun.perform(json: self.json) { console in
                 let loaded = try ConfigurationTexts.load(loader)
-                try await console.write(self.json ? ConfigurationTexts.json(loaded) : ConfigurationTexts.verdict(loaded))
+                try await console.write(
+                    self.json ? ConfigurationTexts.json(loaded) : ConfigurationTexts.verdict(loaded))
                 if !self.json { await console.note(ConfigurationTexts.warnings(loaded)) }
             }
         }

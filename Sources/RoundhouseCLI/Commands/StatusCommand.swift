@@ -68,7 +68,8 @@ enum StatusText {
 
     private static func engines(_ engines: [Roundhouse_V1_EngineStatus]) -> Table {
         var table = Table([
-            .init(title: "MODEL"), .init(title: "ENGINE"), .init(title: "STATE"), .init(title: "PID", alignment: .right),
+            .init(title: "MODEL"), .init(title: "ENGINE"), .init(title: "STATE"),
+            .init(title: "PID", alignment: .right),
             .init(title: "RESTARTS", alignment: .right), .init(title: "REMARK", canShrink: true),
         ])
         for engine in engines {

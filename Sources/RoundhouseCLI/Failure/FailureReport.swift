@@ -161,7 +161,8 @@ extension FailureReport: Encodable {
     }
 
     private enum ErrorKeys: String, CodingKey {
-        case exitStatus, code, message, reason, metadata, violations, attempts, problems, requestId, retryDelaySeconds, hint
+        case exitStatus, code, message, reason, metadata, violations, attempts, problems, requestId, retryDelaySeconds,
+            hint
     }
 
     func encode(to encoder: any Encoder) throws {

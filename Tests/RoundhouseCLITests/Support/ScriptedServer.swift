@@ -33,7 +33,8 @@ final class ScriptedServer: Sendable {
         onGenerate: @escaping @Sendable (Roundhouse_V1_GenerateRequest) throws -> Roundhouse_V1_GenerateResponse = {
             _ in .init()
         },
-        onListModels: @escaping @Sendable (Roundhouse_V1_ListModelsRequest) throws ->
+        onListModels:
+            @escaping @Sendable (Roundhouse_V1_ListModelsRequest) throws ->
             Roundhouse_V1_ListModelsResponse = { _ in .init() }
     ) {
         self.status = status
