@@ -3,6 +3,7 @@
 
 #include "CGRPC.h"
 #include "Queue.hpp"
+#include "ThreadSanitizer.hpp"
 
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
@@ -60,7 +61,10 @@ class Call {
   };
   virtual void start_send(Send send) = 0;
   /// Started operations and their ends. `end_operation` on the queue's thread only.
-  void begin_operation() noexcept { operations_.fetch_add(1, std::memory_order_relaxed); }
+  void begin_operation() noexcept {
+    operations_.fetch_add(1, std::memory_order_relaxed);
+    happens_before(queue_.get());
+  }
   void end_operation() noexcept;
   /// All operations have completed: lets the gRPC objects go.
   virtual void wire_done() noexcept = 0;

@@ -69,7 +69,10 @@ void ClientCall::start() noexcept {
     awaiting_headers_ = true;
     begin_operation();
     lock.unlock();
-    wire_->stream->ReadInitialMetadata(&wire_->headers_tag);
+    Wire &wire = *wire_;
+    auto &stream = *wire.stream;
+    happens_before(queue_.get());
+    stream.ReadInitialMetadata(&wire.headers_tag);
   }
 }
 
@@ -77,7 +80,10 @@ void ClientCall::start_read_locked(std::unique_lock<std::mutex> &lock) {
   reading_ = true;
   begin_operation();
   lock.unlock();
-  wire_->stream->Read(&wire_->incoming, &wire_->read_tag);
+  Wire &wire = *wire_;
+  auto &stream = *wire.stream;
+  happens_before(queue_.get());
+  stream.Read(&wire.incoming, &wire.read_tag);
 }
 
 void ClientCall::on_headers(bool ok) {
@@ -135,7 +141,10 @@ void ClientCall::finish_if_due(std::unique_lock<std::mutex> &lock) {
   finishing_ = true;
   begin_operation();
   lock.unlock();
-  wire_->stream->Finish(&wire_->status, &wire_->finish_tag);
+  Wire &wire = *wire_;
+  auto &stream = *wire.stream;
+  happens_before(queue_.get());
+  stream.Finish(&wire.status, &wire.finish_tag);
 }
 
 void ClientCall::on_finish(bool) {
@@ -167,13 +176,16 @@ void ClientCall::on_finish(bool) {
 void ClientCall::start_send(Send send) {
   grpc::WriteOptions options;
   if (send.hint) options.set_buffer_hint();
+  Wire &wire = *wire_;
+  auto &stream = *wire.stream;
+  happens_before(queue_.get());
   if (send.kind == Send::end) {
-    wire_->stream->WritesDone(&wire_->write_tag);
+    stream.WritesDone(&wire.write_tag);
     return;
   }
   grpc::ByteBuffer buffer(&send.slice, 1);
-  if (send.kind == Send::message) wire_->stream->Write(buffer, options, &wire_->write_tag);
-  else wire_->stream->WriteLast(buffer, options, &wire_->write_tag);
+  if (send.kind == Send::message) stream.Write(buffer, options, &wire.write_tag);
+  else stream.WriteLast(buffer, options, &wire.write_tag);
 }
 
 void ClientCall::wire_done() noexcept {

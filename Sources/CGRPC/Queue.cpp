@@ -1,6 +1,7 @@
 #include "Queue.hpp"
 
 #include "Call.hpp"
+#include "ThreadSanitizer.hpp"
 
 #include <grpc/support/time.h>
 
@@ -157,6 +158,7 @@ void Queue::loop() noexcept {
     void *tag = nullptr;
     bool ok = false;
     auto status = cq_->AsyncNext(&tag, &ok, deadline);
+    happens_after(this);
     busy_since_.store(now_ms(), std::memory_order_relaxed);
     stuck_reported_.store(false, std::memory_order_relaxed);
     if (status == grpc::CompletionQueue::SHUTDOWN) break;
@@ -197,5 +199,9 @@ bool cgrpc_queue_enqueue(cgrpc_queue *queue, uintptr_t job) { return queue->queu
 bool cgrpc_queue_is_current(const cgrpc_queue *queue) { return queue->queue->is_current(); }
 
 void cgrpc_queue_release(cgrpc_queue *queue) { delete queue; }
+
+void cgrpc_happens_before(void *address) { cgrpc::happens_before(address); }
+
+void cgrpc_happens_after(void *address) { cgrpc::happens_after(address); }
 
 }  // extern "C"

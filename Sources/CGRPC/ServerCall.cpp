@@ -72,7 +72,9 @@ void ServerCall::on_request(bool ok) {
   hold_single_ = method_ && method_->single_response;
   reading_ = true;
   begin_operation();
-  wire_->stream.Read(&wire_->incoming, &wire_->read_tag);
+  Wire &wire = *wire_;
+  happens_before(queue_.get());
+  wire.stream.Read(&wire.incoming, &wire.read_tag);
   // A unary request is announced with its message. For the rest the metadata may be all that comes for a while.
   if (!method_ || !method_->single_request) announce(nullptr, false);
 }
@@ -131,7 +133,9 @@ void ServerCall::read() noexcept {
     reading_ = true;
     begin_operation();
   }
-  wire_->stream.Read(&wire_->incoming, &wire_->read_tag);
+  Wire &wire = *wire_;
+  happens_before(queue_.get());
+  wire.stream.Read(&wire.incoming, &wire.read_tag);
 }
 
 void ServerCall::start_send(Send send) {
@@ -141,13 +145,15 @@ void ServerCall::start_send(Send send) {
     std::lock_guard<std::mutex> lock(mutex_);
     headers_sent_ = true;
   }
+  Wire &wire = *wire_;
+  happens_before(queue_.get());
   if (send.kind == Send::end) {
-    wire_->stream.Finish(status_, &wire_->write_tag);
+    wire.stream.Finish(status_, &wire.write_tag);
     return;
   }
   grpc::ByteBuffer buffer(&send.slice, 1);
-  if (send.kind == Send::message) wire_->stream.Write(buffer, options, &wire_->write_tag);
-  else wire_->stream.WriteAndFinish(buffer, options, status_, &wire_->write_tag);
+  if (send.kind == Send::message) wire.stream.Write(buffer, options, &wire.write_tag);
+  else wire.stream.WriteAndFinish(buffer, options, status_, &wire.write_tag);
 }
 
 void ServerCall::on_done(bool) {

@@ -93,7 +93,8 @@ struct FlowTests {
                         let before = residentBytes()
                         try await self.stream(500, from: fast)
                         let after = residentBytes()
-                        #expect(after - before < 64 << 20, "grew by \((after - before) >> 20) MiB")
+                        // A sanitizer keeps freed memory for a while, to find those who use it.
+                        #expect(isSanitized || after - before < 64 << 20, "grew by \((after - before) >> 20) MiB")
                         #expect(written.bytes.load(ordering: .relaxed) == previous)
                         await finished.set(())
                         try await group.waitForAll()

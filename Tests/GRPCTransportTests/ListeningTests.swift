@@ -137,7 +137,7 @@ struct ListeningTests {
             }
             // On a quiet machine all are below 1 ms; a busy one may delay any single one, the stall would delay most.
             let median = slowest.sorted()[1]
-            #expect(median < .milliseconds(5), "after idling: \(slowest)")
+            #expect(isSanitized || median < .milliseconds(5), "after idling: \(slowest)")
         }
     }
 }

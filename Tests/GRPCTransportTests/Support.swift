@@ -3,6 +3,13 @@ import GRPCTransport
 import Synchronization
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Whether this runs under a sanitizer, which takes time and memory of its own.
+let isSanitized = unsafe getenv("GRPC_TRANSPORT_SANITIZER") != nil
+
 /// Messages as they are: bytes.
 struct RawSerializer: MessageSerializer {
     func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }

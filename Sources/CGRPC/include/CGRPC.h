@@ -333,6 +333,10 @@ void cgrpc_channel_release(cgrpc_channel *channel);
 
 /// Raises the soft limit of file descriptors to the hard one. Returns the limit in force.
 int64_t cgrpc_raise_file_limit(void);
+/// For ThreadSanitizer, which does not see locks in libraries that are not instrumented: what a thread did before
+/// `happens_before` comes before what another does after `happens_after` with the same address. Otherwise nothing.
+void cgrpc_happens_before(void *address);
+void cgrpc_happens_after(void *address);
 /// The version of libgrpc++ that is linked, e.g. "1.51.1". Static.
 const char *cgrpc_version(void);
 
