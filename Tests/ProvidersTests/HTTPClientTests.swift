@@ -369,7 +369,7 @@ import Testing
         }
     }
 
-    @Test func `A task that is cancelled already sends nothing to the end`() async throws {
+    @Test func `A task that is cancelled already sends nothing`() async throws {
         try await FaultUpstream.run { _ in
             .whole(Fixture.whole)
         } _: { upstream in
@@ -382,6 +382,9 @@ import Testing
             task.cancel()
             gate.open()
             #expect(await task.value?.kind == .cancelled)
+            // The next request is the first that arrives.
+            _ = try await Self.ask(provider)
+            #expect(upstream.requests.all.count == 1)
         }
     }
 

@@ -78,6 +78,13 @@ import Testing
         #expect(fault.message.contains("one two"))
     }
 
+    @Test func `The upstream's own name of the request is passed on`() {
+        var head = HTTPResponseHead(status: 500)
+        head.requestID = "req_7"
+        let fault = OpenAIFaults.fault(head, body: Array(#"{"error":{"message":"m"}}"#.utf8).span, now: 0)
+        #expect(fault.message == "HTTP 500: m (its request id: req_7)")
+    }
+
     @Test func `A redirect names where it leads`() {
         var head = HTTPResponseHead(status: 308)
         head.location = "https://elsewhere.example/v1"

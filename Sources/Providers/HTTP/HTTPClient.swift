@@ -83,8 +83,9 @@ package final class HTTPClient: Sendable {
     }
 
     private func limitWait(of exchange: any HTTPExchange, to limit: Duration) {
-        self.group.next().scheduleTask(in: TimeAmount(limit)) {
-            guard self.pool.withLock({ $0.withdraw(exchange) }) else { return }
+        // Weak: a request that was served long ago must not be kept, prompt and all, until its timer fires.
+        self.group.next().scheduleTask(in: TimeAmount(limit)) { [weak exchange] in
+            guard let exchange, self.pool.withLock({ $0.withdraw(exchange) }) else { return }
             exchange.fail(
                 UpstreamFault(
                     .overloaded(retryAfter: nil),

@@ -22,6 +22,7 @@ package enum OpenAIFaults {
         var message = detail?.message ?? (body.isEmpty ? "" : body.excerpt)
         if message.isEmpty { message = "no explanation" }
         if head.status == 404, detail == nil { message += " (is base_url right?)" }
+        if let id = head.requestID { message += " (its request id: \(id.prefix(80)))" }
         return UpstreamFault(
             Self.kind(detail, status: head.status, retryAfter: retryAfter),
             self.sentence("HTTP \(head.status)", detail, message), httpStatus: head.status)

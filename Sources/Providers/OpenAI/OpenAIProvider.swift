@@ -61,6 +61,7 @@ package final class OpenAIProvider: Provider {
     }
 
     package func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {
+        if Task.isCancelled { throw UpstreamFault(.cancelled, "the request was cancelled before it was sent") }
         var request = request
         if !self.configuration.isStreamingAllowed { request.delivery = .whole }
         let body = try self.encoder.encode(request)
