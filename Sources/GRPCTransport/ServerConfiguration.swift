@@ -9,7 +9,7 @@ extension Server {
         public var limits: Limits
         /// Pings and ages of connections.
         public var keepalive: Keepalive
-        /// Threads that read sockets and run handlers. Default: the processor's cores, at most 4.
+        /// Threads that read sockets and run handlers. Default: one for each 4 cores, from 1 to 4.
         public var queues: Int
         /// How a shutdown goes.
         public var shutdown: Shutdown
@@ -134,7 +134,12 @@ extension Server {
         public var queuesBlocked = 0
     }
 
-    static var defaultQueues: Int { min(max(1, availableCores()), 4) }
+    /// One queue for up to 7 cores, then one for each 4, at most 4.
+    ///
+    /// More queues are not faster before one thread is busy: libgrpc lets one thread at a time wait for all sockets, and
+    /// when that is not the one to which the call belongs it has to wake the other. Measured with one call at a time on
+    /// 2 cores: 22 µs of processor time and 33 µs per call with one queue, 58-122 µs and 51-98 µs with two.
+    static var defaultQueues: Int { min(max(1, availableCores() / 4), 4) }
 }
 
 /// Pings and ages of connections. Nil leaves gRPC's own default.
