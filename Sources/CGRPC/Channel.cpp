@@ -41,15 +41,13 @@ grpc::ChannelArguments arguments(const cgrpc_channel_options &options) {
   if (options.max_metadata_bytes) arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
   if (options.initial_reconnect_backoff_ms) {
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, options.initial_reconnect_backoff_ms);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, options.initial_reconnect_backoff_ms);
   }
   if (options.max_reconnect_backoff_ms) {
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, options.max_reconnect_backoff_ms);
   }
   if (options.user_agent) arguments.SetUserAgentPrefix(options.user_agent);
   if (options.server_name) arguments.SetSslTargetNameOverride(options.server_name);
-  // Retries are GRPCCore's business. A pool of its own keeps two clients of one process apart.
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // A pool of its own keeps two clients of one process apart.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return arguments;
 }

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -172,6 +173,7 @@ void Listener::start(ListenerEvents events, int64_t max_connections, int64_t wat
 }
 
 void Listener::run(std::shared_ptr<ListenerEvents> events, int64_t watch_ms) noexcept {
+  ::pthread_setname_np(::pthread_self(), "grpc-listener");
   std::vector<pollfd> polled;
   for (;;) {
     polled.clear();

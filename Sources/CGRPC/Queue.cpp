@@ -4,6 +4,7 @@
 #include "ThreadSanitizer.hpp"
 
 #include <grpc/support/time.h>
+#include <pthread.h>
 
 #include <chrono>
 #include <thread>
@@ -146,6 +147,7 @@ void Queue::flush_calls() noexcept {
 
 void Queue::loop() noexcept {
   current_queue = this;
+  ::pthread_setname_np(::pthread_self(), "grpc-queue");
   bool jobs_left = false;
   for (;;) {
     gpr_timespec deadline = gpr_inf_future(GPR_CLOCK_MONOTONIC);

@@ -134,7 +134,7 @@ extension Server {
         public var queuesBlocked = 0
     }
 
-    /// One queue for up to 7 cores, then one for each 4, at most 4.
+    /// One queue for each 4 cores, at least 1 and at most 4.
     ///
     /// More queues are not faster before one thread is busy: libgrpc lets one thread at a time wait for all sockets, and
     /// when that is not the one to which the call belongs it has to wake the other. Measured with one call at a time on
