@@ -151,7 +151,8 @@ package final class HTTPClient: Sendable {
                 }
             }
         } catch {
-            self.openFailed(self.origin.connectFault(error))
+            // The handler is gone: the peer closed before we came here.
+            self.openFailed(self.origin.connectFault(nil))
         }
     }
 
