@@ -71,7 +71,10 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func openingFault() -> UpstreamFault {
-        self.client.origin.connectFault(self.firstError)
+        guard self.firstError == nil, self.client.origin.isSecure else {
+            return self.client.origin.connectFault(self.firstError)
+        }
+        return UpstreamFault(.unreachable, "\(self.client.origin) closed the connection while TLS was negotiated")
     }
 
     // MARK: - A request
