@@ -112,16 +112,20 @@ package final class HTTPClient: Sendable {
     }
 
     private func open() {
-        self.connect().whenComplete { result in
-            switch result {
-            case .success(let channel): self.adopt(channel)
-            case .failure(let error): self.openFailed(self.origin.connectFault(error))
+        let eventLoop = self.group.next()
+        // On the event loop, so that nothing can happen to the connection before it is adopted.
+        eventLoop.execute {
+            self.connect(on: eventLoop).whenComplete { result in
+                switch result {
+                case .success(let channel): self.adopt(channel)
+                case .failure(let error): self.openFailed(self.origin.connectFault(error))
+                }
             }
         }
     }
 
-    private func connect() -> EventLoopFuture<any Channel> {
-        let bootstrap = ClientBootstrap(group: self.group.next())
+    private func connect(on eventLoop: any EventLoop) -> EventLoopFuture<any Channel> {
+        let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(self.timeouts.connect))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
@@ -151,7 +155,8 @@ package final class HTTPClient: Sendable {
                 }
             }
         } catch {
-            self.openFailed(self.origin.connectFault(error))
+            // The handler is gone: the peer closed before we came here.
+            self.openFailed(self.origin.connectFault(nil))
         }
     }
 

@@ -16,7 +16,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     private let opened = NIODeadline.now()
     private var context: ChannelHandlerContext?
     private var link: HTTPConnectionLink?
-    private var state: State
+    private var state: HTTPConnectionState
     private var parser = HTTPResponseParser()
     private var requestsSent = 0
     private var firstError: (any Error)?
@@ -26,29 +26,6 @@ final class HTTPConnection: ChannelDuplexHandler {
     private var whenReady: ((Result<HTTPConnectionLink, UpstreamFault>) -> Void)?
     /// A read that the channel asked for while the consumer was behind.
     private var hasHeldRead = false
-
-    private enum State {
-        /// TLS is being negotiated.
-        case opening
-        case idle(since: NIODeadline)
-        case busy(Busy)
-        case closed
-    }
-
-    private struct Busy {
-        let exchange: any HTTPExchange
-        let started: NIODeadline
-        var lastActivity: NIODeadline
-        var hasBytes = false
-        var hasBody = false
-        /// The timer knows that the limit between portions counts now.
-        var limitsIdleness = false
-        var isPaused = false
-        /// The response's framing is complete.
-        var hasEnded = false
-        var waitsForDetailsSince: NIODeadline?
-        var settledSince: NIODeadline?
-    }
 
     init(client: HTTPClient) {
         self.client = client
@@ -94,7 +71,10 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func openingFault() -> UpstreamFault {
-        self.client.origin.connectFault(self.firstError)
+        guard self.firstError == nil, self.client.origin.isSecure else {
+            return self.client.origin.connectFault(self.firstError)
+        }
+        return UpstreamFault(.unreachable, "\(self.client.origin) closed the connection while TLS was negotiated")
     }
 
     // MARK: - A request
@@ -110,7 +90,7 @@ final class HTTPConnection: ChannelDuplexHandler {
             return
         }
         let now = NIODeadline.now()
-        self.state = .busy(Busy(exchange: exchange, started: now, lastActivity: now))
+        self.state = .busy(HTTPConnectionState.Busy(exchange: exchange, started: now, lastActivity: now))
         self.requestsSent += 1
         context.writeAndFlush(self.wrapOutboundOut(exchange.request), promise: nil)
         self.armTimer()
@@ -173,7 +153,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         case drop
     }
 
-    private func parse(_ bytes: Span<UInt8>, _ busy: inout Busy) -> Verdict {
+    private func parse(_ bytes: Span<UInt8>, _ busy: inout HTTPConnectionState.Busy) -> Verdict {
         var position = 0
         do throws(UpstreamFault) {
             while true {
@@ -242,7 +222,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     /// The peer closed the connection under a request.
-    private func endAtClose(_ busy: Busy) {
+    private func endAtClose(_ busy: HTTPConnectionState.Busy) {
         if busy.hasEnded {
             // It ended in the same read; the close is the peer's right.
         } else if !busy.hasBytes {
@@ -284,6 +264,14 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     // MARK: - Time
 
+    private func due() -> HTTPConnectionState.Due? {
+        let timeouts = self.client.timeouts
+        return self.state.due(
+            openingUntil: self.opened + TimeAmount(timeouts.connect),
+            keepAlive: self.timer.keepAlive(timeouts.keepAlive)
+        )
+    }
+
     private func armTimer() {
         guard let context = self.context, let due = self.due()?.time else { return }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -307,7 +295,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         }
     }
 
-    private func end(_ busy: Busy, _ end: ResponseEnd) {
+    private func end(_ busy: HTTPConnectionState.Busy, _ end: ResponseEnd) {
         busy.exchange.receive(end)
         _ = busy.exchange.flush()
         self.close()
@@ -320,41 +308,5 @@ final class HTTPConnection: ChannelDuplexHandler {
         case .idle: UpstreamFault(.timedOut(phase), "the answer stopped for \(limits.idle)")
         case .total: UpstreamFault(.timedOut(phase), "no complete answer within \(limits.total)")
         }
-    }
-
-    private enum TimerEvent {
-        case close
-        case openingFailed
-        case patienceOver
-        case timedOut(UpstreamFault.Phase)
-    }
-
-    /// What is to happen next if nothing else does. One timer per connection looks at this when it fires, and is moved
-    /// only when something falls due earlier: a request that goes well costs no timer at all.
-    private func due() -> (time: NIODeadline, event: TimerEvent)? {
-        switch self.state {
-        case .closed: return nil
-        case .opening: return (self.opened + TimeAmount(self.client.timeouts.connect), .openingFailed)
-        case .idle(let since): return (since + self.timer.keepAlive(self.client.timeouts.keepAlive), .close)
-        case .busy(let busy): return Self.due(busy)
-        }
-    }
-
-    private static func due(_ busy: Busy) -> (time: NIODeadline, event: TimerEvent) {
-        let limits = busy.exchange.timeouts
-        if let since = busy.settledSince { return (since + TimeAmount(limits.patience), .close) }
-        let next: (time: NIODeadline, event: TimerEvent)
-        if let since = busy.waitsForDetailsSince {
-            next = (since + TimeAmount(limits.patience), .patienceOver)
-        } else if busy.isPaused {
-            // The consumer's slowness is not the peer's.
-            next = (.distantFuture, .timedOut(.total))
-        } else if busy.hasBody {
-            next = (busy.lastActivity + TimeAmount(limits.idle), .timedOut(.idle))
-        } else {
-            next = (busy.started + TimeAmount(limits.firstToken), .timedOut(.firstToken))
-        }
-        let total = busy.exchange.deadline
-        return next.time < total ? next : (total, .timedOut(.total))
     }
 }

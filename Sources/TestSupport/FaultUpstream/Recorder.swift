@@ -66,6 +66,8 @@ package final class Gate: Sendable {
 
     package init() {}
 
+    package var isOpen: Bool { self.state.withLock { $0.isOpen } }
+
     package func open() {
         let waiters = self.state.withLock { state in
             state.isOpen = true

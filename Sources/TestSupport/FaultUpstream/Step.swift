@@ -40,6 +40,13 @@ extension [FaultUpstream.Step] {
     /// The end of a chunked body.
     package static var lastChunk: [FaultUpstream.Step] { [.send("0\r\n\r\n")] }
 
+    /// The same bytes in one write; only for steps that send.
+    package var inOneWrite: [FaultUpstream.Step] {
+        var bytes: [UInt8] = []
+        for case .send(let portion) in self { bytes += portion }
+        return [.send(bytes)]
+    }
+
     /// A whole stream: each event in a chunk of its own, `data: ` put before it, `[DONE]` after them.
     package static func stream(_ events: [String], done: Bool = true) -> [FaultUpstream.Step] {
         var steps = Self.streamHead()
