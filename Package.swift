@@ -140,7 +140,8 @@ let package = Package(
         .testTarget(
             name: "RoundhouseCLITests",
             dependencies: [
-                "RoundhouseCLI", "Roundhouse", "RoundhouseAPI", "GRPCTransport", argumentParser, grpcCore, grpcInProcess,
+                "RoundhouseCLI", "Roundhouse", "RoundhouseAPI", "GRPCTransport", argumentParser, grpcCore,
+                grpcInProcess,
                 grpcProtobuf, swiftProtobuf,
             ]
         ),

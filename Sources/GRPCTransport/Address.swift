@@ -29,7 +29,8 @@ public enum Address: Sendable, Hashable {
             throw AddressError(text: text, reason: "an IPv6 address must stand in brackets, as in [::1]:50051")
         }
         guard !host.isEmpty else {
-            throw AddressError(text: text, reason: "the host is missing; 127.0.0.1 is this machine, 0.0.0.0 all interfaces")
+            throw AddressError(
+                text: text, reason: "the host is missing; 127.0.0.1 is this machine, 0.0.0.0 all interfaces")
         }
         self = .hostPort(host: String(host), port: Int(port))
     }

@@ -17,7 +17,9 @@ struct CallHandle: Sendable {
         unsafe message.withSlice { unsafe cgrpc_call_write(self.raw, $0) }
     }
 
-    func addHeader(_ key: cgrpc_view, _ value: cgrpc_view) -> Bool { unsafe cgrpc_call_add_header(self.raw, key, value) }
+    func addHeader(_ key: cgrpc_view, _ value: cgrpc_view) -> Bool {
+        unsafe cgrpc_call_add_header(self.raw, key, value)
+    }
 
     func addTrailer(_ key: cgrpc_view, _ value: cgrpc_view) -> Bool {
         unsafe cgrpc_call_add_trailer(self.raw, key, value)

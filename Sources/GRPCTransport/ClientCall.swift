@@ -21,7 +21,8 @@ final class ClientCall: CallStream<RPCResponsePart<Bytes>>, @unchecked Sendable 
 
     /// Starts the call with its metadata, which is what a request begins with.
     fileprivate func start(_ metadata: Metadata) throws {
-        let handle = try self.client.prepare(self, descriptor: self.descriptor, metadata: metadata, options: self.options)
+        let handle = try self.client.prepare(
+            self, descriptor: self.descriptor, metadata: metadata, options: self.options)
         let mayStart = self.state.withLock { state in
             guard state.handle == nil, state.end == nil else { return false }
             state.handle = handle

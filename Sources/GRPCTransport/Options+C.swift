@@ -1,7 +1,7 @@
 internal import CGRPC
 
 #if canImport(Glibc)
-    private import Glibc
+private import Glibc
 #endif
 
 /// Cores that this process may run on.

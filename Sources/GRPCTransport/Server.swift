@@ -89,9 +89,10 @@ public final class Server: ServerTransport {
     ///
     /// - Throws: ``ServerStartError`` if it cannot listen, `RuntimeError` if it was started before.
     public func listen(
-        streamHandler: @escaping @Sendable @concurrent (
-            _ stream: RPCStream<Inbound, Outbound>, _ context: ServerContext
-        ) async -> Void
+        streamHandler:
+            @escaping @Sendable @concurrent (
+                _ stream: RPCStream<Inbound, Outbound>, _ context: ServerContext
+            ) async -> Void
     ) async throws {
         let methods = try self.state.withLock { state in
             guard case .idle = state.phase else {

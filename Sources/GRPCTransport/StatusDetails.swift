@@ -11,7 +11,9 @@ enum StatusDetails {
         // google.rpc.RetryInfo: retry_delay = 1
         let retryInfo = self.field(1, bytes: duration)
         // google.protobuf.Any: type_url = 1, value = 2
-        let any = self.field(1, bytes: Array("type.googleapis.com/google.rpc.RetryInfo".utf8)) + self.field(2, bytes: retryInfo)
+        let any =
+            self.field(1, bytes: Array("type.googleapis.com/google.rpc.RetryInfo".utf8))
+            + self.field(2, bytes: retryInfo)
         // google.rpc.Status: code = 1, message = 2, details = 3
         return self.field(1, varint: UInt64(code.rawValue)) + self.field(2, bytes: Array(message.utf8))
             + self.field(3, bytes: any)

@@ -1,28 +1,28 @@
 #if THREAD_SANITIZER
-    private import CGRPC
-    internal import Synchronization
+private import CGRPC
+internal import Synchronization
 
-    /// Stands in for `Synchronization.Mutex` when `scripts/sanitize thread` builds this module: that one lives in a
-    /// library which is not instrumented, so that ThreadSanitizer takes all that it guards for races.
-    struct Mutex<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
-        private let base: Synchronization.Mutex<Value>
-        private let identity = Identity()
+/// Stands in for `Synchronization.Mutex` when `scripts/sanitize thread` builds this module: that one lives in a
+/// library which is not instrumented, so that ThreadSanitizer takes all that it guards for races.
+struct Mutex<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
+    private let base: Synchronization.Mutex<Value>
+    private let identity = Identity()
 
-        private final class Identity {}
+    private final class Identity {}
 
-        init(_ value: consuming sending Value) {
-            self.base = Synchronization.Mutex(value)
-        }
+    init(_ value: consuming sending Value) {
+        self.base = Synchronization.Mutex(value)
+    }
 
-        borrowing func withLock<Result: ~Copyable, Failure: Error>(
-            _ body: (inout sending Value) throws(Failure) -> sending Result
-        ) throws(Failure) -> sending Result {
-            let identity = unsafe Unmanaged.passUnretained(self.identity).toOpaque()
-            return try self.base.withLock { value throws(Failure) in
-                unsafe cgrpc_happens_after(identity)
-                defer { unsafe cgrpc_happens_before(identity) }
-                return try body(&value)
-            }
+    borrowing func withLock<Result: ~Copyable, Failure: Error>(
+        _ body: (inout sending Value) throws(Failure) -> sending Result
+    ) throws(Failure) -> sending Result {
+        let identity = unsafe Unmanaged.passUnretained(self.identity).toOpaque()
+        return try self.base.withLock { value throws(Failure) in
+            unsafe cgrpc_happens_after(identity)
+            defer { unsafe cgrpc_happens_before(identity) }
+            return try body(&value)
         }
     }
+}
 #endif

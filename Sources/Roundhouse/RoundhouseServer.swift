@@ -135,7 +135,8 @@ public final class RoundhouseServer: Sendable {
             for model in snapshot.models {
                 let availability = self.composition.router.availability(of: model.id)
                 guard known.updateValue(availability, forKey: model.id) != availability else { continue }
-                self.composition.health.set(availability == .available ? .serving : .notServing, for: model.id.description)
+                self.composition.health.set(
+                    availability == .available ? .serving : .notServing, for: model.id.description)
             }
             for alias in snapshot.aliases {
                 let answers = alias.targets.contains { self.composition.router.availability(of: $0) == .available }

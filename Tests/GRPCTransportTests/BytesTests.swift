@@ -46,7 +46,9 @@ struct AddressTests {
         #expect(try Address(parsing: "unix:///tmp/a") == .unixDomainSocket(path: "/tmp/a"))
     }
 
-    @Test("what is no address is refused with the reason", arguments: ["", "host", ":1", "h:65536", "h:-1", "::1:5", "unix:", "h:x"])
+    @Test(
+        "what is no address is refused with the reason",
+        arguments: ["", "host", ":1", "h:65536", "h:-1", "::1:5", "unix:", "h:x"])
     func refusal(text: String) {
         #expect(throws: AddressError.self) { try Address(parsing: text) }
     }

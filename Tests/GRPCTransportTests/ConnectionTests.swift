@@ -3,7 +3,7 @@ import GRPCTransport
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 @Suite("Keepalive and the age of connections", .timeLimit(.minutes(1)))
@@ -51,7 +51,9 @@ struct ConnectionTests {
         }
     }
 
-    @Test("a peer may ping as often as the server says, and is sent away if it pings more often", arguments: [true, false])
+    @Test(
+        "a peer may ping as often as the server says, and is sent away if it pings more often",
+        arguments: [true, false])
     func pings(areAllowed: Bool) async throws {
         var configuration = Server.Configuration.forTest
         configuration.keepalive.minimumReceivedPingInterval = areAllowed ? .milliseconds(1) : .seconds(60)
@@ -97,8 +99,10 @@ private final class RawPeer {
 
     func send(_ bytes: [UInt8]) throws {
         // A server that has said goodbye may have closed.
-        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.send(
-                self.socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        _ = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.send(
+                self.socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
     }
 
     /// The types of the frames that come, until those wanted are among them or the connection ends.

@@ -3,7 +3,7 @@ import GRPCTransport
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 @Suite("Listening", .timeLimit(.minutes(1)))
@@ -42,7 +42,9 @@ struct ListeningTests {
         }
     }
 
-    @Test("an address of another machine, or a name that is none, is an error that names it", arguments: ["192.0.2.1", "no.such.host.invalid"])
+    @Test(
+        "an address of another machine, or a name that is none, is an error that names it",
+        arguments: ["192.0.2.1", "no.such.host.invalid"])
     func foreignAddress(host: String) async throws {
         var configuration = Server.Configuration.forTest
         configuration.addresses = [.hostPort(host: host, port: 0)]

@@ -91,7 +91,8 @@ struct MetadataTests {
         }
     }
 
-    @Test("metadata that HTTP/2 cannot carry is an error that names the key, not a crash", arguments: ["täg", "sp ace"])
+    @Test(
+        "metadata that HTTP/2 cannot carry is an error that names the key, not a crash", arguments: ["täg", "sp ace"])
     func illegalKey(key: String) async throws {
         var service = TestService()
         service.add("Unary", .unary) { _, _ in single([]) }
@@ -110,7 +111,9 @@ struct MetadataTests {
         }
     }
 
-    @Test("a string under a -bin key is taken for base64", arguments: [("AQID", [1, 2, 3] as [UInt8]), ("AQI=", [1, 2]), ("AQ", [1])])
+    @Test(
+        "a string under a -bin key is taken for base64",
+        arguments: [("AQID", [1, 2, 3] as [UInt8]), ("AQI=", [1, 2]), ("AQ", [1])])
     func base64(text: String, bytes: [UInt8]) async throws {
         var service = TestService()
         service.add("Unary", .unary) { request, _ in
@@ -155,7 +158,8 @@ struct MetadataTests {
         }
     }
 
-    @Test("a client's request may be compressed, and so may a response", arguments: [CompressionAlgorithm.gzip, .deflate])
+    @Test(
+        "a client's request may be compressed, and so may a response", arguments: [CompressionAlgorithm.gzip, .deflate])
     func compression(algorithm: CompressionAlgorithm) async throws {
         let message = Array(repeating: UInt8(ascii: "a"), count: 200_000)
         var service = TestService()

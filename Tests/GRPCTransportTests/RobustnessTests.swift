@@ -3,7 +3,7 @@ import GRPCTransport
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 @Suite("Robustness", .timeLimit(.minutes(1)))
@@ -95,7 +95,9 @@ struct RobustnessTests {
     @Test("a handler may hop to other executors and write from there")
     func foreignThreads() async throws {
         actor Elsewhere {
-            func write(_ index: Int, to writer: RPCWriter<[UInt8]>) async throws { try await writer.write("\(index)".bytes) }
+            func write(_ index: Int, to writer: RPCWriter<[UInt8]>) async throws {
+                try await writer.write("\(index)".bytes)
+            }
         }
         var service = TestService()
         service.add("Hop", .serverStreaming) { _, _ in

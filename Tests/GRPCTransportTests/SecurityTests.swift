@@ -3,7 +3,7 @@ import GRPCTransport
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #endif
 
 @Suite("TLS", .timeLimit(.minutes(2)))
@@ -79,7 +79,9 @@ struct SecurityTests {
             try certificates.issueServerCertificate(from: "renewed")
             let renewed = ClientTLSConfiguration(authoritiesPath: certificates.path("renewed.pem"))
             try await within(.seconds(30)) {
-                while (try? await self.who(address, .tls(renewed))) == nil { try await Task.sleep(for: .milliseconds(100)) }
+                while (try? await self.who(address, .tls(renewed))) == nil {
+                    try await Task.sleep(for: .milliseconds(100))
+                }
             }
             let error = try await error { try await self.who(address, .tls(old)) }
             #expect(error.code == .unavailable)
@@ -119,11 +121,13 @@ private final class Certificates: Sendable {
             return unsafe String(cString: base)
         }
         for authority in ["authority", "renewed"] {
-            try self.run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=\(authority) "
-                + "-keyout \(authority).key -out \(authority).pem")
+            try self.run(
+                "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=\(authority) "
+                    + "-keyout \(authority).key -out \(authority).pem")
         }
-        try self.run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=stranger "
-            + "-keyout stranger.key -out stranger.pem")
+        try self.run(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=stranger "
+                + "-keyout stranger.key -out stranger.pem")
         try self.issueServerCertificate(from: "authority")
         try self.issue("client", names: "DNS:client.test", from: "authority")
     }
@@ -140,10 +144,13 @@ private final class Certificates: Sendable {
     }
 
     private func issue(_ name: String, names: String, from authority: String) throws {
-        try self.run("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=\(name) -keyout new.key -out \(name).csr")
+        try self.run(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=\(name) -keyout new.key -out \(name).csr"
+        )
         try self.shell("printf 'subjectAltName=\(names)' > names.txt")
-        try self.run("x509 -req -days 1 -in \(name).csr -CA \(authority).pem -CAkey \(authority).key -CAcreateserial "
-            + "-extfile names.txt -out new.pem")
+        try self.run(
+            "x509 -req -days 1 -in \(name).csr -CA \(authority).pem -CAkey \(authority).key -CAcreateserial "
+                + "-extfile names.txt -out new.pem")
         try self.shell("mv new.key \(name).key && mv new.pem \(name).pem")
     }
 

@@ -90,7 +90,8 @@ struct ShutdownTests {
         configuration.shutdown.grace = .milliseconds(300)
         let failure = Box<RPCError>()
         let took = try await withThrowingTaskGroup(of: Void.self) { group in
-            let took = try await self.serve(self.service(started: started, release: Box()), configuration) { _, address in
+            let took = try await self.serve(self.service(started: started, release: Box()), configuration) {
+                _, address in
                 _ = address
                 await self.startEndless(address, in: failure)
                 await started.get()
@@ -119,7 +120,8 @@ struct ShutdownTests {
         let failure = Box<RPCError>()
         var configuration = Server.Configuration.forTest
         configuration.shutdown.grace = .seconds(600)
-        let took = try await self.serve(self.service(started: started, release: Box()), configuration) { server, address in
+        let took = try await self.serve(self.service(started: started, release: Box()), configuration) {
+            server, address in
             await self.startEndless(address, in: failure)
             await started.get()
             Task {
