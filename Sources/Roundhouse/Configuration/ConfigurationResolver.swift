@@ -150,13 +150,15 @@ extension ConfigurationDecoder {
 
     private mutating func resolveAliases(_ configuration: inout RoundhouseConfiguration) {
         let models = configuration.modelsByPriority
+        let open = Set(configuration.providers.filter(\.models.isEmpty).map(\.id))
         let namesAreSound = !self.hasProblem {
             $0 == "providers" || $0 == "local.models" || $0.hasSuffix(".id") || $0.hasSuffix(".name")
                 || $0.hasSuffix("].models")
         }
         if namesAreSound {
             for alias in configuration.aliases {
-                for (index, target) in alias.targets.enumerated() where !models.contains(target) {
+                for (index, target) in alias.targets.enumerated()
+                where !models.contains(target) && !open.contains(target.provider) {
                     let path = "aliases.\(alias.name)"
                     let full = self.isGiven("\(path)[\(index)]") ? "\(path)[\(index)]" : path
                     self.report(

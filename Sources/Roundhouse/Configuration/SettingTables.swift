@@ -177,8 +177,8 @@ enum SettingTables {
         .elements(
             "models", \.models, of: Self.model,
             prototype: { RoundhouseConfiguration.Model(name: "") },
-            isRequired: true,
-            "The models that it serves."
+            "The models that it serves. Without any, every name is passed on, and the provider says what exists; "
+                + "such models are not listed, and 'auto' does not ask them."
         ),
     ]
 
