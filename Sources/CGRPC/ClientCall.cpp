@@ -39,7 +39,8 @@ ClientCall::ClientCall(std::shared_ptr<Channel> channel, std::shared_ptr<Queue> 
     wire.AddMetadata(string(entry.key), string(entry.value));
   }
   if (options.timeout_ns != std::numeric_limits<int64_t>::max()) {
-    wire.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(options.timeout_ns, GPR_TIMESPAN)));
+    gpr_timespec timeout = gpr_time_from_nanos(options.timeout_ns, GPR_TIMESPAN);
+    wire.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), timeout));
   }
   wire.set_wait_for_ready(options.wait_for_ready);
   if (options.compression == 1) wire.set_compression_algorithm(GRPC_COMPRESS_DEFLATE);

@@ -69,7 +69,7 @@ class Listener final {
 
   std::vector<Address> addresses_;
   int wake_ = -1;
-  /// Given up for a moment when descriptors run out, so that a waiting client can be turned away instead of left to hang.
+  /// Given up for a moment when descriptors run out, so that a waiting client can be turned away, not left to hang.
   int spare_ = -1;
 
   std::mutex mutex_;

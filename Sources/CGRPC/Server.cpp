@@ -120,7 +120,9 @@ std::optional<std::string> Server::start(const cgrpc_server_callbacks &callbacks
     parameters.fd = fd;
     acceptor->HandleNewConnection(&parameters);
   };
-  events.accept_failed = [this](int error) { callbacks_.on_event(callbacks_.context, CGRPC_EVENT_ACCEPT_FAILED, 0, error); };
+  events.accept_failed = [this](int error) {
+    callbacks_.on_event(callbacks_.context, CGRPC_EVENT_ACCEPT_FAILED, 0, error);
+  };
   events.refused = [this](int64_t open) {
     callbacks_.on_event(callbacks_.context, CGRPC_EVENT_CONNECTION_REFUSED, 0, open);
   };

@@ -98,7 +98,8 @@ class Server final : public std::enable_shared_from_this<Server> {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Listener> listener_;
 
-  std::atomic<int64_t> calls_open_{0}, calls_running_{0}, calls_started_{0}, calls_refused_{0}, slow_consumers_{0}, stuck_queues_{0};
+  std::atomic<int64_t> calls_open_{0}, calls_running_{0}, calls_started_{0}, calls_refused_{0};
+  std::atomic<int64_t> slow_consumers_{0}, stuck_queues_{0};
   std::atomic<bool> draining_{false};
   std::atomic<int32_t> queues_running_{0};
 

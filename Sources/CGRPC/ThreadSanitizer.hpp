@@ -1,5 +1,5 @@
-// What ThreadSanitizer cannot see for itself: that libgrpc's completion queue orders the start of an operation before the
-// event of its completion, and that Swift's Mutex is a lock. Both live in libraries that are not instrumented.
+// What ThreadSanitizer cannot see for itself: that libgrpc's completion queue orders the start of an operation before
+// the event of its completion, and that Swift's Mutex is a lock. Both live in libraries that are not instrumented.
 #pragma once
 
 #if defined(__has_feature)

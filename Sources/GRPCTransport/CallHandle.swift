@@ -45,13 +45,30 @@ struct CallHandle: Sendable {
 @safe
 struct Waiter<Value: Sendable>: Sendable {
     private let continuation: UnsafeContinuation<Value, any Error>
+    private let order: WaiterOrder
 
-    fileprivate init(_ continuation: UnsafeContinuation<Value, any Error>) { unsafe self.continuation = continuation }
+    fileprivate init(_ continuation: UnsafeContinuation<Value, any Error>, _ order: WaiterOrder) {
+        unsafe self.continuation = continuation
+        self.order = order
+    }
 
-    func resume(with result: Result<Value, any Error>) { unsafe self.continuation.resume(with: result) }
+    func resume(with result: Result<Value, any Error>) {
+        self.order.willResume()
+        unsafe self.continuation.resume(with: result)
+    }
 }
 
 /// Suspends until the waiter is resumed.
 func withWaiter<Value: Sendable>(_ body: (Waiter<Value>) -> Void) async throws -> Value {
-    try await unsafe withUnsafeThrowingContinuation { unsafe body(Waiter($0)) }
+    let order = WaiterOrder()
+    defer { order.hasResumed() }
+    return try await unsafe withUnsafeThrowingContinuation { unsafe body(Waiter($0, order)) }
 }
+
+#if !THREAD_SANITIZER
+/// Nothing: resuming a task comes before what it does next. ThreadSanitizer has to be told, see there.
+struct WaiterOrder: Sendable {
+    func willResume() {}
+    func hasResumed() {}
+}
+#endif

@@ -197,7 +197,7 @@ extension Array {
 }
 
 extension Status {
-    /// The status that a call ended with. A code that gRPC does not define counts as unknown, as the specification says.
+    /// The status that a call ended with. As the specification says, a code that gRPC does not define is unknown.
     init(code: Int32, message: String) {
         self.init(code: Status.Code(rawValue: Int(code)) ?? .unknown, message: message)
     }

@@ -136,8 +136,8 @@ extension Server {
 
     /// One queue for each 4 cores, at least 1 and at most 4.
     ///
-    /// More queues are not faster before one thread is busy: libgrpc lets one thread at a time wait for all sockets, and
-    /// when that is not the one to which the call belongs it has to wake the other. Measured with one call at a time on
+    /// More queues are not faster before one thread is busy: libgrpc lets one thread at a time wait for all sockets,
+    /// and when that is not the one to which the call belongs it has to wake the other. Measured with one call at a time on
     /// 2 cores: 22 µs of processor time and 33 µs per call with one queue, 58-122 µs and 51-98 µs with two.
     static var defaultQueues: Int { min(max(1, availableCores() / 4), 4) }
 }

@@ -110,7 +110,7 @@ final class ServerRuntime: Sendable {
         }
         unsafe callbacks.on_stopped = { context in
             guard let context = unsafe context else { return }
-            unsafe ServerRuntime.of(context).stopped.fire()
+            unsafe ServerRuntime.of(context).onStopped()
         }
         unsafe callbacks.on_terminated = { context in
             guard let context = unsafe context else { return }
@@ -170,7 +170,7 @@ final class ServerRuntime: Sendable {
         let details = unsafe CallDetails(info)
         let remotePeer = unsafe String(info.peer)
         self.handlers.withLock { $0.count += 1 }
-        // Not structured: a call comes from a thread of the bridge, outside of any task. `runUntilStopped` waits for it.
+        // Not structured: a call comes from a thread of the bridge, not from a task. `runUntilStopped` waits for it.
         let task = Task(executorPreference: unsafe self.executors[Int(info.queue_index)]) {
             await self.handle(call, descriptor: descriptor, remotePeer: remotePeer, details: details)
             self.handlerReturned()
@@ -214,6 +214,16 @@ final class ServerRuntime: Sendable {
             return handlers.count == 0 && handlers.isStopping
         }
         if isLast { self.lastHandlerReturned() }
+    }
+
+    /// No call is left, and none can come.
+    private func onStopped() {
+        let isIdle = self.handlers.withLock { handlers in
+            handlers.isStopping = true
+            return handlers.count == 0
+        }
+        if isIdle { self.lastHandlerReturned() }
+        self.stopped.fire()
     }
 
     private func lastHandlerReturned() {
@@ -276,11 +286,6 @@ final class ServerRuntime: Sendable {
             // A blocked queue cannot finish its calls.
             if self.isPastDeadline(by: self.configuration.shutdown.abandonAfter) { break }
         }
-        let isIdle = self.handlers.withLock { handlers in
-            handlers.isStopping = true
-            return handlers.count == 0
-        }
-        if isIdle { self.lastHandlerReturned() }
         if await self.handlersReturned.wait(atMost: self.configuration.shutdown.abandonAfter) {
             _ = await self.terminated.wait(atMost: self.configuration.shutdown.abandonAfter)
         } else {

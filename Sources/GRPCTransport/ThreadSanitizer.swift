@@ -25,4 +25,11 @@ struct Mutex<Value: ~Copyable>: ~Copyable, @unchecked Sendable {
         }
     }
 }
+
+/// Tells ThreadSanitizer that what was done before a task was resumed comes before what it does next. Swift's runtime
+/// does not when the task was resumed before it had come to suspend.
+final class WaiterOrder: Sendable {
+    func willResume() { unsafe cgrpc_happens_before(Unmanaged.passUnretained(self).toOpaque()) }
+    func hasResumed() { unsafe cgrpc_happens_after(Unmanaged.passUnretained(self).toOpaque()) }
+}
 #endif

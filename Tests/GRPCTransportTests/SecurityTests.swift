@@ -145,7 +145,8 @@ private final class Certificates: Sendable {
 
     private func issue(_ name: String, names: String, from authority: String) throws {
         try self.run(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=\(name) -keyout new.key -out \(name).csr"
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=\(name) "
+                + "-keyout new.key -out \(name).csr"
         )
         try self.shell("printf 'subjectAltName=\(names)' > names.txt")
         try self.run(

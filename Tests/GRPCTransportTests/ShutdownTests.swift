@@ -3,6 +3,10 @@ import GRPCTransport
 import Synchronization
 import Testing
 
+#if canImport(Glibc)
+import Glibc
+#endif
+
 @Suite("Shutdown", .timeLimit(.minutes(1)))
 struct ShutdownTests {
     /// A method that streams a message, then waits for `release` or its cancellation, then streams another.
@@ -200,6 +204,30 @@ struct ShutdownTests {
         // It runs to its end all the same.
         await release.set(())
         _ = await failure.get()
+    }
+
+    @Test("a handler that blocks its queue's thread cannot keep the server from ending")
+    func blocked() async throws {
+        let started = Box<Void>()
+        var service = TestService()
+        service.add("Block", .unary) { _, _ in
+            Task.detached { await started.set(()) }
+            usleep(3_000_000)
+            return single([])
+        }
+        var configuration = Server.Configuration.forTest
+        configuration.shutdown.grace = .milliseconds(50)
+        configuration.shutdown.abandonAfter = .milliseconds(200)
+        let done = Box<Void>()
+        let took = try await self.serve(service, configuration) { _, address in
+            Task {
+                _ = try? await withClient(address) { client in try await client.call("Block") }
+                await done.set(())
+            }
+            await started.get()
+        }
+        #expect(took < .seconds(2))
+        await done.get()
     }
 
     @Test("servers can start and stop again and again without losing anything", arguments: 1...3)

@@ -21,7 +21,9 @@ struct StressTests {
         return service
     }
 
-    @Test("a storm of calls, streams, errors and cancellations on several queues leaves nothing behind", arguments: [1, 3])
+    @Test(
+        "a storm of calls, streams, errors and cancellations on several queues leaves nothing behind",
+        arguments: [1, 3])
     func storm(queues: Int) async throws {
         var configuration = Server.Configuration.forTest
         configuration.queues = queues

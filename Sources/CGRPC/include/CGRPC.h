@@ -106,7 +106,8 @@ typedef struct cgrpc_end {
 typedef struct cgrpc_call_callbacks {
     /// Client only: the response's metadata. At most once, before any message.
     void (*on_headers)(void *call_context, cgrpc_headers headers);
-    /// The answer to `cgrpc_call_read`. `message` is owned by the callee if the result is CGRPC_READ_MESSAGE, else NULL.
+    /// The answer to `cgrpc_call_read`. `message` is owned by the callee if the result is CGRPC_READ_MESSAGE, else it
+    /// is NULL.
     void (*on_message)(void *call_context, cgrpc_read_result result, cgrpc_slice *message);
     /// Room again, after CGRPC_WRITE_FULL.
     void (*on_writable)(void *call_context);
