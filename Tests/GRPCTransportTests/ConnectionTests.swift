@@ -47,7 +47,8 @@ struct ConnectionTests {
             try await within(.seconds(20)) {
                 while server.counters.connectionsOpen > 0 { try await Task.sleep(for: .milliseconds(20)) }
             }
-            _ = try await client.call("Unary")
+            // The client may still hold the connection for open; then one call finds out.
+            if (try? await client.call("Unary")) == nil { _ = try await client.call("Unary") }
         }
     }
 
