@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import GRPCCore
 internal import Inference
 internal import RoundhouseAPI
@@ -15,7 +14,7 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         context: ServerContext
     ) async throws -> Roundhouse_V1_GenerateResponse {
         let inference = try Self.read { () throws(RequestError) in
-            try RequestReader.inferenceRequest(from: request, makeID: Self.makeRequestID)
+            try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var collector = ResponseCollector(requestID: inference.id)
         try await self.pipeline.run(inference, delivery: .whole) { collector.take($0) }
@@ -28,7 +27,7 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         context: ServerContext
     ) async throws {
         let inference = try Self.read { () throws(RequestError) in
-            try RequestReader.inferenceRequest(from: request, makeID: Self.makeRequestID)
+            try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var writer = ResponseWriter(requestID: inference.id)
         try await self.pipeline.run(inference, delivery: .streamed) { outputs in
@@ -64,6 +63,4 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
             throw RequestFailure(cause: error, requestID: "")
         }
     }
-
-    private static func makeRequestID() -> String { UUID().uuidString.lowercased() }
 }
