@@ -14,8 +14,10 @@ enum RequestError: Error, Sendable, Hashable {
     case allFailed([Attempt])
     /// The answer was cut after output had been sent.
     case interrupted(Attempt, sent: SentOutput)
-    /// The client left or its deadline passed.
+    /// The client left.
     case cancelled
+    /// The client's deadline passed.
+    case deadlineExceeded
 
     init(_ failure: RoutingFailure) {
         switch failure {

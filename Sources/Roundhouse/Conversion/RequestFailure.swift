@@ -23,6 +23,7 @@ struct RequestFailure: Error, Sendable, Hashable {
         case .allFailed(let attempts): Self.verdict(over: attempts).code
         case .interrupted(let attempt, _): attempt.fault.map(FaultStatus.init)?.code ?? .unavailable
         case .cancelled: .cancelled
+        case .deadlineExceeded: .deadlineExceeded
         }
     }
 
@@ -43,7 +44,9 @@ struct RequestFailure: Error, Sendable, Hashable {
         case .interrupted(let attempt, let sent):
             "the answer was cut after \(sent.textBytes) bytes of text: \(Self.sentence(attempt))"
         case .cancelled:
-            "the client cancelled the request or its deadline passed"
+            "the client cancelled the request"
+        case .deadlineExceeded:
+            "the client's deadline passed before the answer was whole"
         }
     }
 
@@ -56,6 +59,7 @@ struct RequestFailure: Error, Sendable, Hashable {
         case .allFailed(let attempts): Self.verdict(over: attempts).reason
         case .interrupted(let attempt, _): attempt.fault.map { FaultStatus($0).reason } ?? "UPSTREAM_ERROR"
         case .cancelled: "CANCELLED"
+        case .deadlineExceeded: "DEADLINE_EXCEEDED"
         }
     }
 
@@ -67,7 +71,7 @@ struct RequestFailure: Error, Sendable, Hashable {
         case .allFailed(let attempts):
             guard self.code == .unavailable || self.code == .resourceExhausted else { return nil }
             return attempts.compactMap { $0.fault?.retryAfter }.min() ?? .seconds(1)
-        case .invalidRequest, .modelNotFound, .interrupted, .cancelled:
+        case .invalidRequest, .modelNotFound, .interrupted, .cancelled, .deadlineExceeded:
             return nil
         }
     }
@@ -93,7 +97,7 @@ struct RequestFailure: Error, Sendable, Hashable {
                     errorDescription: "is neither a model id nor an alias"
                 )
             )
-        case .nobodyReady, .allFailed, .interrupted, .cancelled:
+        case .nobodyReady, .allFailed, .interrupted, .cancelled, .deadlineExceeded:
             break
         }
         if let delay = self.retryDelay { details.append(.retryInfo(delay: delay)) }
@@ -104,7 +108,7 @@ struct RequestFailure: Error, Sendable, Hashable {
     /// Every changing value of the message, for programs.
     private var metadata: [String: String] {
         switch self.cause {
-        case .invalidRequest, .cancelled:
+        case .invalidRequest, .cancelled, .deadlineExceeded:
             return [:]
         case .modelNotFound(let requested):
             return ["model": String(requested.prefix(Self.longestMessageShown))]

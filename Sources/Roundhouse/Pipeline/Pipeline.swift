@@ -18,15 +18,24 @@ struct Pipeline: Sendable {
 
     /// Carries out a request.
     ///
-    /// - Parameter deliver: takes outputs in order: `started` first, `completed` last and only when the answer is
-    ///   whole. Its await is the backpressure: while it waits, the upstream is not read.
+    /// - Parameters:
+    ///   - deadline: the client's, to tell its passing from a client that left; the transport enforces it.
+    ///   - deliver: takes outputs in order: `started` first, `completed` last and only when the answer is
+    ///     whole. Its await is the backpressure: while it waits, the upstream is not read.
     /// - Throws: ``RequestFailure`` when the answer is not whole, or what `deliver` threw.
     func run(
         _ request: InferenceRequest,
         delivery: UpstreamRequest.Delivery,
+        deadline: ContinuousClock.Instant? = nil,
         deliver: ([PipelineOutput]) async throws -> Void
     ) async throws {
-        var life = RequestLife(request: request, delivery: delivery, arrival: self.clock.now, time: .now())
+        var life = RequestLife(
+            request: request,
+            delivery: delivery,
+            deadline: deadline,
+            arrival: self.clock.now,
+            time: .now()
+        )
         self.counters.began()
         do {
             let routed = try await self.router.begin(request, delivery: delivery)

@@ -5,6 +5,7 @@ internal import Routing
 struct RequestLife: Sendable {
     let request: InferenceRequest
     private let delivery: UpstreamRequest.Delivery
+    private let deadline: ContinuousClock.Instant?
     private let arrival: ContinuousClock.Instant
     private let time: WallTime
 
@@ -19,11 +20,13 @@ struct RequestLife: Sendable {
     init(
         request: InferenceRequest,
         delivery: UpstreamRequest.Delivery,
+        deadline: ContinuousClock.Instant?,
         arrival: ContinuousClock.Instant,
         time: WallTime
     ) {
         self.request = request
         self.delivery = delivery
+        self.deadline = deadline
         self.arrival = arrival
         self.time = time
     }
@@ -67,11 +70,11 @@ struct RequestLife: Sendable {
     mutating func failed(_ error: any Error, at now: ContinuousClock.Instant) -> RequestError {
         switch error {
         case let failure as RoutingFailure:
-            let cause = RequestError(failure)
             if case .allFailed(let attempts) = failure { self.failedAttempts = attempts }
-            return cause
+            let cause = RequestError(failure)
+            return cause == .cancelled ? self.cancellation(at: now) : cause
         case let fault as UpstreamFault where fault.kind != .cancelled:
-            guard let answering = self.answering else { return .cancelled }
+            guard let answering = self.answering else { return self.cancellation(at: now) }
             let attempt = Attempt(
                 model: answering.model,
                 duration: answering.beganAt.duration(to: now),
@@ -81,8 +84,14 @@ struct RequestLife: Sendable {
             return .interrupted(attempt, sent: self.sent)
         default:
             // The client left: its transport or its cancellation says so, in errors of many types.
-            return .cancelled
+            return self.cancellation(at: now)
         }
+    }
+
+    private func cancellation(at now: ContinuousClock.Instant) -> RequestError {
+        guard let deadline = self.deadline else { return .cancelled }
+        // The transport's timers count in milliseconds and may be one early.
+        return now >= deadline - .milliseconds(2) ? .deadlineExceeded : .cancelled
     }
 
     /// The record of the request, which has just ended.

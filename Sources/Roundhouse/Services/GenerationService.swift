@@ -1,4 +1,5 @@
 internal import GRPCCore
+internal import GRPCTransport
 internal import Inference
 internal import RoundhouseAPI
 internal import Routing
@@ -17,7 +18,7 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var collector = ResponseCollector(requestID: inference.id)
-        try await self.pipeline.run(inference, delivery: .whole) { collector.take($0) }
+        try await self.pipeline.run(inference, delivery: .whole, deadline: context.deadline) { collector.take($0) }
         return collector.response
     }
 
@@ -30,7 +31,7 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var writer = ResponseWriter(requestID: inference.id)
-        try await self.pipeline.run(inference, delivery: .streamed) { outputs in
+        try await self.pipeline.run(inference, delivery: .streamed, deadline: context.deadline) { outputs in
             try await response.write(contentsOf: writer.messages(from: outputs))
         }
     }
@@ -62,5 +63,12 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         } catch {
             throw RequestFailure(cause: error, requestID: "")
         }
+    }
+}
+
+extension ServerContext {
+    /// When the client will wait no longer; `nil` when it said nothing or the transport does not know.
+    fileprivate var deadline: ContinuousClock.Instant? {
+        (self.transportSpecific as? CallDetails)?.deadline
     }
 }
