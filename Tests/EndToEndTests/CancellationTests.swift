@@ -1,8 +1,10 @@
 import GRPCCore
+import GRPCTransport
 import Inference
 import Persistence
 import RoundhouseAPI
 import Subprocess
+import SwiftProtobuf
 import SystemPackage
 import TestSupport
 import Testing

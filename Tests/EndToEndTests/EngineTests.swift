@@ -1,6 +1,10 @@
 import GRPCCore
+import GRPCProtobuf
+import GRPCTransport
 import Glibc
 import RoundhouseAPI
+import Subprocess
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -91,7 +95,8 @@ extension EndToEnd {
                 let endless = String(repeating: "one two three ", count: 1000)
                 let error = try await gateway.failure(of: .asking(endless, "local/small"))
                 #expect(error.code == .invalidArgument)
-                #expect(try error.errorInfo().reason == "CONTEXT_LENGTH_EXCEEDED")
+                let info = try error.errorInfo()
+                #expect(info.reason == "CONTEXT_LENGTH_EXCEEDED")
             }
         }
 

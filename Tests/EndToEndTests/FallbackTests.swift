@@ -1,5 +1,8 @@
 import GRPCCore
+import GRPCProtobuf
+import GRPCTransport
 import RoundhouseAPI
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -101,7 +104,8 @@ extension EndToEnd {
                             #expect(info.domain == "roundhouse" && info.reason == "UPSTREAM_ERROR")
                             #expect(info.metadata["attempt_1"]?.contains("unreachable") == true)
                             #expect(info.metadata["attempt_2"]?.contains("server_error") == true)
-                            #expect(try error.retryInfo()?.delay ?? .zero > .zero)
+                            let delay = try error.retryInfo()?.delay
+                            #expect(delay.map { $0 > .zero } == true)
                         }
                     }
                 }

@@ -1,5 +1,7 @@
 import GRPCCore
+import GRPCTransport
 import RoundhouseAPI
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -54,7 +56,7 @@ extension EndToEnd {
                             try await Self.misbehave(gateway)
                             goOn.open()
                             try await group.waitForAll()
-                            #expect(try await gateway.isServing(""))
+                            try await gateway.expectServing()
                         }
                     }
                 }
@@ -82,13 +84,13 @@ extension EndToEnd {
             try await RunningServer.with("local: { enabled: false }") { server in
                 guard case .hostPort(let host, let port) = server.address else { return }
                 try await server.withClient { gateway in
-                    #expect(try await gateway.isServing(""))
+                    try await gateway.expectServing()
                     for junk in ["GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n", "\\x16\\x03\\x01\\xff", "PRI * HTTP/2.0\\r\\n\\r\\nXX"] {
                         // Ends when the server closes, or after a while without: both are fine.
                         let script = "exec 3<>/dev/tcp/\(host)/\(port); printf '\(junk)' >&3; timeout 1 cat <&3"
                         _ = try await Program.run("bash", ["-c", script])
                     }
-                    #expect(try await gateway.isServing(""))
+                    try await gateway.expectServing()
                 }
             }
         }

@@ -1,6 +1,10 @@
 import GRDB
+import GRPCCore
+import GRPCTransport
 import Inference
 import RoundhouseAPI
+import Subprocess
+import SwiftProtobuf
 import Synchronization
 import TestSupport
 import Testing

@@ -1,6 +1,8 @@
 import GRPCCore
 import GRPCTransport
 import RoundhouseAPI
+import Subprocess
+import SwiftProtobuf
 import TestSupport
 import Testing
 

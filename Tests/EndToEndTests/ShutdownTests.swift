@@ -1,5 +1,7 @@
 import GRPCCore
+import GRPCTransport
 import RoundhouseAPI
+import SwiftProtobuf
 import TestSupport
 import Testing
 

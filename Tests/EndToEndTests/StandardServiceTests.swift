@@ -1,4 +1,5 @@
 import GRPCCore
+import GRPCTransport
 import RoundhouseAPI
 import SwiftProtobuf
 import TestSupport
@@ -11,10 +12,12 @@ extension EndToEnd {
             try await RunningServer.with(providers("http://127.0.0.1:9/v1")) { server in
                 try await server.withClient { gateway in
                     for name in ["", "roundhouse.v1.GenerationService", "first/m", "all"] {
-                        #expect(try await gateway.isServing(name), "\(name)")
+                        try await gateway.expectServing(name)
                     }
-                    let error = await #expect(throws: RPCError.self) { _ = try await gateway.isServing("nobody/none") }
-                    #expect(error?.code == .notFound)
+                    let error = try await #require(throws: RPCError.self) {
+                        try await gateway.isServing("nobody/none")
+                    }
+                    #expect(error.code == .notFound)
                 }
             }
         }

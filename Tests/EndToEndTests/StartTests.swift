@@ -1,7 +1,11 @@
 import FoundationEssentials
+import GRPCCore
+import GRPCProtobuf
+import GRPCTransport
 import Glibc
 import RoundhouseAPI
 import Subprocess
+import SwiftProtobuf
 import TestSupport
 import Testing
 
@@ -57,7 +61,7 @@ extension EndToEnd {
             ) { server in
                 guard case .hostPort(_, let port) = server.address else { return }
                 try await server.withClient(to: .hostPort(host: "127.0.0.1", port: port)) { gateway in
-                    #expect(try await gateway.isServing(""))
+                    try await gateway.expectServing()
                 }
             }
         }
@@ -70,7 +74,7 @@ extension EndToEnd {
                 #expect(outcome.errors.contains("\(server.address)"), "\(outcome.text)")
                 #expect(outcome.errors.lowercased().contains("in use"), "\(outcome.text)")
                 // The first one has not noticed.
-                #expect(try await server.withClient { try await $0.isServing("") })
+                try await server.withClient { try await $0.expectServing() }
             }
         }
 
@@ -96,8 +100,8 @@ extension EndToEnd {
         @Test func `A data directory that cannot be written is an error that says what to do`() async throws {
             let directory = try TemporaryDirectory()
             let file = try directory.write("local: { enabled: false }\n", to: "roundhouse.yaml")
-            chmod(directory.path, 0o555)
-            defer { chmod(directory.path, 0o755) }
+            unsafe chmod(directory.path, 0o555)
+            defer { unsafe chmod(directory.path, 0o755) }
             let command = [Program.path, "serve", "--grpc", "127.0.0.1:0", "--data-dir", directory.path, "--config", file]
             // To root every directory is writable, unless it gives up the right.
             let asUser = geteuid() == 0 ? ["setpriv", "--bounding-set=-dac_override"] : []
@@ -120,8 +124,10 @@ extension EndToEnd {
                     let error = try await gateway.failure(of: .asking("hi", ""))
                     #expect(error.code == .unavailable)
                     #expect(error.message.contains(cure), "\(error.message)")
-                    #expect(try error.errorInfo().reason == "NO_READY_MODEL")
-                    #expect(try await gateway.isServing("local/small") == false)
+                    let info = try error.errorInfo()
+                    #expect(info.reason == "NO_READY_MODEL")
+                    let isServing = try await gateway.isServing("local/small")
+                    #expect(!isServing)
                 }
                 #expect(await server.log.first(containing: "engines install llama.cpp") != nil)
             }

@@ -2,6 +2,7 @@ import GRPCCore
 import GRPCProtobuf
 import GRPCTransport
 import RoundhouseAPI
+import SwiftProtobuf
 import Testing
 
 /// The generated clients of one connection.
@@ -38,12 +39,19 @@ struct Gateway: Sendable {
 
     /// The error of a `Generate` call that must fail.
     func failure(of request: Roundhouse_V1_GenerateRequest) async throws -> RPCError {
-        try await #require(throws: RPCError.self) { _ = try await self.generation.generate(request) }
+        let client = self.generation
+        return try await #require(throws: RPCError.self) { try await client.generate(request) }
     }
 
     /// Whether `grpc.health.v1` calls `name` able to serve.
     func isServing(_ name: String) async throws -> Bool {
         try await self.health.check(.with { $0.service = name }).status == .serving
+    }
+
+    /// Expects that `grpc.health.v1` calls `name` able to serve.
+    func expectServing(_ name: String = "", sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let isServing = try await self.isServing(name)
+        #expect(isServing, "\(name)", sourceLocation: sourceLocation)
     }
 
     /// Waits until an engine has loaded its model.
