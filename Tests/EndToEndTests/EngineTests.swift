@@ -105,7 +105,11 @@ extension EndToEnd {
                 let before = try await self.engine(of: gateway)
                 #expect(before.state == .ready && before.restartCount == 0)
                 try #require(before.processID > 0)
-                kill(pid_t(before.processID), SIGKILL)
+                let cut = try await gateway.stream(.asking(Self.story, "local/small")) { message in
+                    if case .started = message.event { kill(pid_t(before.processID), SIGKILL) }
+                }
+                #expect(cut.error?.code == .unavailable && cut.isTruthful, "\(cut)")
+                #expect(cut.error?.message.contains("signal 9") == true, "\(cut)")
                 // Requests may be told UNAVAILABLE meanwhile, but nothing else.
                 let answers = try await Processes.until(within: .seconds(60)) {
                     let answer = try await gateway.stream(.asking(Self.question, "local/small") { $0.temperature = 0 })
@@ -118,10 +122,14 @@ extension EndToEnd {
             }
         }
 
-        @Test func `SIGTERM ends the engines before the server`() async throws {
-            try await self.withEngine { server, _ in
+        @Test func `SIGTERM lets an engine finish its answer, and ends it before the server`() async throws {
+            try await self.withEngine { server, gateway in
                 try #require(!Processes.engines(of: server.pid).isEmpty)
-                server.terminate()
+                let answer = try await gateway.stream(.asking(Self.story, "local/small")) { message in
+                    if case .started = message.event { server.terminate() }
+                }
+                #expect(answer.error == nil && answer.isTruthful)
+                #expect(answer.completed?.finishReason == .stop)
                 await server.end()
                 #expect(Processes.engines(of: server.pid).isEmpty)
             }

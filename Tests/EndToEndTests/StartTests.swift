@@ -115,8 +115,9 @@ extension EndToEnd {
             // A PATH on which there is no llama-server.
             let environment = ["ROUNDHOUSE_ENGINES_DIR": engines.path, "PATH": engines.path]
             try await RunningServer.with("", environment: environment) { server in
+                let cure = "roundhouse engines install llama.cpp"
+                #expect(await server.log.first(containing: cure) != nil)
                 try await server.withClient { gateway in
-                    let cure = "roundhouse engines install llama.cpp"
                     let status = try await gateway.system.getSystemStatus(.init())
                     #expect(status.state == .unhealthy)
                     #expect(status.modelCount == 2 && status.readyModelCount == 0)
@@ -129,7 +130,6 @@ extension EndToEnd {
                     let isServing = try await gateway.isServing("local/small")
                     #expect(!isServing)
                 }
-                #expect(await server.log.first(containing: "engines install llama.cpp") != nil)
             }
         }
     }

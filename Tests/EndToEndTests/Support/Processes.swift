@@ -4,10 +4,10 @@ import Testing
 
 /// What `/proc` tells.
 enum Processes {
-    /// Resident memory in bytes.
-    static func residentMemory(of pid: pid_t) throws -> Int {
+    /// The most memory that was ever resident, in bytes.
+    static func peakMemory(of pid: pid_t) throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
         let kibibytes = try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }, "\(line)")
         return kibibytes << 10
     }
