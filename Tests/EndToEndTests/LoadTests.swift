@@ -95,6 +95,7 @@ extension EndToEnd {
                 try await RunningServer.with(configuration) { server in
                     try await server.withClient { gateway in
                         try await gateway.generation.streamGenerate(.asking()) { response in
+                            #expect(await server.log.first(containing: "its client took nothing") != nil)
                             _ = await upstream.closures.element(0)
                             let error = await #expect(throws: RPCError.self) {
                                 for try await _ in response.messages {}
@@ -102,7 +103,6 @@ extension EndToEnd {
                             #expect(error?.code == .resourceExhausted)
                         }
                     }
-                    #expect(await server.log.first(containing: "its client took nothing") != nil)
                 }
             }
         }
