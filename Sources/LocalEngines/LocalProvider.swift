@@ -91,7 +91,8 @@ private final class EngineAnswer: UpstreamStream {
 
 extension EngineSupervisor {
     /// A broken connection to a local engine mostly means that it crashed: says so, in its own last words.
-    fileprivate func explain(_ fault: UpstreamFault, _ endpoint: EngineEndpoint, _ model: String) async -> UpstreamFault {
+    fileprivate func explain(_ fault: UpstreamFault, _ endpoint: EngineEndpoint, _ model: String) async -> UpstreamFault
+    {
         guard fault.kind == .unreachable || fault.kind == .truncated,
             case .crashed(let reason) = await self.exit(of: endpoint, model: model)
         else { return fault }

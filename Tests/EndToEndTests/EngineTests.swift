@@ -55,8 +55,10 @@ extension EndToEnd {
 
         @Test func `Sampling parameters reach the engine`() async throws {
             try await self.withEngine { _, gateway in
-                let first = try await gateway.generation.generate(.asking(Self.story, "local/small") { $0.temperature = 0 })
-                let second = try await gateway.generation.generate(.asking(Self.story, "local/small") { $0.temperature = 0 })
+                let first = try await gateway.generation.generate(
+                    .asking(Self.story, "local/small") { $0.temperature = 0 })
+                let second = try await gateway.generation.generate(
+                    .asking(Self.story, "local/small") { $0.temperature = 0 })
                 #expect(first.text == second.text)
                 #expect(first.text.contains(".") && first.completed.finishReason == .stop)
 

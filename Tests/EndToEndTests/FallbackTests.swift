@@ -84,7 +84,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func `With both down the status says UNAVAILABLE, gives both reasons, and when to come back`() async throws {
+        @Test func `With both down the status says UNAVAILABLE, gives both reasons, and when to come back`()
+            async throws
+        {
             let closedPort = try #require(ClosedPort())
             try await FaultUpstream.run { _ in
                 .whole("it broke", status: "500 Internal Server Error", type: "text/plain")

@@ -85,7 +85,10 @@ extension EndToEnd {
                 guard case .hostPort(let host, let port) = server.address else { return }
                 try await server.withClient { gateway in
                     try await gateway.expectServing()
-                    for junk in ["GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n", "\\x16\\x03\\x01\\xff", "PRI * HTTP/2.0\\r\\n\\r\\nXX"] {
+                    for junk in [
+                        "GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n", "\\x16\\x03\\x01\\xff",
+                        "PRI * HTTP/2.0\\r\\n\\r\\nXX",
+                    ] {
                         // Ends when the server closes, or after a while without: both are fine.
                         let script = "exec 3<>/dev/tcp/\(host)/\(port); printf '\(junk)' >&3; timeout 1 cat <&3"
                         _ = try await Program.run("bash", ["-c", script])

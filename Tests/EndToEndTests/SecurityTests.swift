@@ -115,7 +115,9 @@ extension EndToEnd {
                 "local: { enabled: false }\ngrpc: { tls: { certificate: no.pem, private_key: no.key } }\n",
                 to: "roundhouse.yaml"
             )
-            let command = [Program.path, "serve", "--grpc", "127.0.0.1:0", "--data-dir", directory.path, "--config", file]
+            let command = [
+                Program.path, "serve", "--grpc", "127.0.0.1:0", "--data-dir", directory.path, "--config", file,
+            ]
             let outcome = try await Program.run("timeout", ["60"] + command)
             #expect(!outcome.status.isSuccess && outcome.errors.contains("no.pem"), "\(outcome.text)")
         }

@@ -102,15 +102,21 @@ extension EndToEnd {
             let file = try directory.write("local: { enabled: false }\n", to: "roundhouse.yaml")
             unsafe chmod(directory.path, 0o555)
             defer { unsafe chmod(directory.path, 0o755) }
-            let command = [Program.path, "serve", "--grpc", "127.0.0.1:0", "--data-dir", directory.path, "--config", file]
+            let command = [
+                Program.path, "serve", "--grpc", "127.0.0.1:0", "--data-dir", directory.path, "--config", file,
+            ]
             // To root every directory is writable, unless it gives up the right.
             let asUser = geteuid() == 0 ? ["setpriv", "--bounding-set=-dac_override"] : []
             let outcome = try await Program.run("timeout", ["60"] + asUser + command)
             #expect(outcome.status == .exited(1))
-            #expect(outcome.errors.contains(directory.path) && outcome.errors.contains("write permission"), "\(outcome.text)")
+            #expect(
+                outcome.errors.contains(directory.path) && outcome.errors.contains("write permission"),
+                "\(outcome.text)")
         }
 
-        @Test func `Without an engine the server starts, says what to do, and is UNAVAILABLE with the reason`() async throws {
+        @Test func `Without an engine the server starts, says what to do, and is UNAVAILABLE with the reason`()
+            async throws
+        {
             let engines = try TemporaryDirectory()
             // A PATH on which there is no llama-server.
             let environment = ["ROUNDHOUSE_ENGINES_DIR": engines.path, "PATH": engines.path]
