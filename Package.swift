@@ -145,6 +145,14 @@ let package = Package(
                 grpcProtobuf, swiftProtobuf,
             ]
         ),
+        // The `roundhouse` program itself as a child process, real gRPC clients before it, fault upstreams behind it.
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "RoundhouseCLI", "RoundhouseAPI", "GRPCTransport", "Persistence", "Inference", "TestSupport", grpcCore,
+                grpcProtobuf, swiftProtobuf, grdb, subprocess, systemPackage,
+            ]
+        ),
         // `swift package generate-protos`: Debian's protoc with the Swift generators, output committed.
         .plugin(
             name: "GenerateProtos",

@@ -140,15 +140,19 @@ package final class EngineSupervisor: Sendable {
         self.change(name) { entry, _ in entry.lifecycle.stop(reason: reason) }
     }
 
-    /// Whether a request for `name` sent now has a chance. From memory.
+    /// Whether a request for `name` sent now has a chance, and whether it would have to wait. From memory.
     package func availability(of name: String) -> ProviderAvailability {
-        let phase = self.state.withLock { $0.isOver ? nil : $0.entries[name]?.lifecycle.phase }
-        switch phase {
+        let entry = self.state.withLock { $0.isOver ? nil : $0.entries[name] }
+        switch entry?.lifecycle.phase {
+        case .ready: return .available
+        case .starting, .stopping(_, startAfterwards: true): return .loading
+        // Before ``run()`` has come to it.
+        case .stopped where entry?.model.preload == true && entry?.lastExit == nil: return .loading
+        case .stopped, .stopping: return .unloaded
         case .failed(let reason, let retryAt):
-            if let retryAt, self.clock.now() >= retryAt { return .available }
+            if let retryAt, self.clock.now() >= retryAt { return .unloaded }
             return .unavailable(reason: reason)
-        case .some: return .available
-        case .none: return .unavailable(reason: "local/\(name) is not served by this process")
+        case nil: return .unavailable(reason: "local/\(name) is not served by this process")
         }
     }
 

@@ -28,9 +28,9 @@ package final class LocalProvider: Provider {
     package func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {
         let (endpoint, adapter) = try await self.adapter(for: request.model)
         do throws(UpstreamFault) {
-            return try await adapter.start(request)
+            return EngineAnswer(try await adapter.start(request), of: endpoint, model: request.model, self.supervisor)
         } catch {
-            throw await self.explain(error, endpoint, request.model)
+            throw await self.supervisor.explain(error, endpoint, request.model)
         }
     }
 
@@ -39,7 +39,7 @@ package final class LocalProvider: Provider {
         do throws(UpstreamFault) {
             return try await adapter.countTokens(request)
         } catch {
-            throw await self.explain(error, endpoint, request.model)
+            throw await self.supervisor.explain(error, endpoint, request.model)
         }
     }
 
@@ -60,12 +60,42 @@ package final class LocalProvider: Provider {
         }
         return (endpoint, provider)
     }
+}
 
+/// An engine's answer, with a better reason when the engine dies over it.
+private final class EngineAnswer: UpstreamStream {
+    private let answer: any UpstreamStream
+    private let endpoint: EngineEndpoint
+    private let model: String
+    private let supervisor: EngineSupervisor
+
+    init(_ answer: any UpstreamStream, of endpoint: EngineEndpoint, model: String, _ supervisor: EngineSupervisor) {
+        self.answer = answer
+        self.endpoint = endpoint
+        self.model = model
+        self.supervisor = supervisor
+    }
+
+    func next() async throws(UpstreamFault) -> [InferenceEvent]? {
+        do throws(UpstreamFault) {
+            return try await self.answer.next()
+        } catch {
+            throw await self.supervisor.explain(error, self.endpoint, self.model)
+        }
+    }
+
+    func cancel() {
+        self.answer.cancel()
+    }
+}
+
+extension EngineSupervisor {
     /// A broken connection to a local engine mostly means that it crashed: says so, in its own last words.
-    private func explain(_ fault: UpstreamFault, _ endpoint: EngineEndpoint, _ model: String) async -> UpstreamFault {
+    fileprivate func explain(_ fault: UpstreamFault, _ endpoint: EngineEndpoint, _ model: String) async -> UpstreamFault
+    {
         guard fault.kind == .unreachable || fault.kind == .truncated,
-            case .crashed(let reason) = await self.supervisor.exit(of: endpoint, model: model)
+            case .crashed(let reason) = await self.exit(of: endpoint, model: model)
         else { return fault }
-        return UpstreamFault(.unreachable, reason, httpStatus: fault.httpStatus)
+        return UpstreamFault(fault.kind, reason, httpStatus: fault.httpStatus)
     }
 }

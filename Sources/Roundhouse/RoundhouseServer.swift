@@ -95,8 +95,10 @@ public final class RoundhouseServer: Sendable {
 
     private func serveWithEngines(onReady: @escaping @Sendable (Ready) -> Void) async -> Result<Void, any Error> {
         await withDiscardingTaskGroup { group in
+            // Before the port opens: a model that is not known yet would be NOT_FOUND.
+            self.reportModelHealth()
             group.addTask { await self.composition.supervisor.run() }
-            group.addTask { await self.reportModelHealth() }
+            group.addTask { await self.keepReportingModelHealth() }
             group.addTask { await self.announce(onReady) }
             let server = GRPCServer(
                 transport: self.composition.transport,
@@ -127,23 +129,27 @@ public final class RoundhouseServer: Sendable {
         onReady(Ready(grpcAddresses: addresses, modelCount: models))
     }
 
-    /// Keeps `grpc.health.v1` true for every model and alias, and logs when a model begins or ceases to answer.
-    private func reportModelHealth() async {
-        var known: [ModelID: ProviderAvailability] = [:]
-        while !Task.isCancelled {
-            let snapshot = self.composition.registry.snapshot
-            for model in snapshot.models {
-                let availability = self.composition.router.availability(of: model.id)
-                guard known.updateValue(availability, forKey: model.id) != availability else { continue }
-                self.composition.health.set(
-                    availability == .available ? .serving : .notServing, for: model.id.description)
+    private func keepReportingModelHealth() async {
+        // Availability is read from memory and has no events of its own: a few reads twice a second cost nothing.
+        while (try? await Task.sleep(for: .milliseconds(500))) != nil { self.reportModelHealth() }
+    }
+
+    /// Tells `grpc.health.v1` of every model and alias. A model that its first request starts counts as serving, or a
+    /// client that waits for it would wait for ever; one that is loading does not.
+    private func reportModelHealth() {
+        let snapshot = self.composition.registry.snapshot
+        func isServing(_ model: ModelID) -> Bool {
+            switch self.composition.router.availability(of: model) {
+            case .available, .unloaded: true
+            case .loading, .unavailable: false
             }
-            for alias in snapshot.aliases {
-                let answers = alias.targets.contains { self.composition.router.availability(of: $0) == .available }
-                self.composition.health.set(answers ? .serving : .notServing, for: alias.name)
-            }
-            // Availability is read from memory and has no events of its own: a few reads twice a second cost nothing.
-            try? await Task.sleep(for: .milliseconds(500))
+        }
+        for model in snapshot.models {
+            self.composition.health.set(isServing(model.id) ? .serving : .notServing, for: model.id.description)
+        }
+        for alias in snapshot.aliases {
+            let answers = alias.targets.contains(where: isServing)
+            self.composition.health.set(answers ? .serving : .notServing, for: alias.name)
         }
     }
 }

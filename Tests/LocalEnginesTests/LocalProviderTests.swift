@@ -23,6 +23,27 @@ private final class EmptyAnswer: UpstreamStream {
     func cancel() {}
 }
 
+/// Starts, and breaks off with the end of the engine.
+private struct MortalAdapter: Provider {
+    final class Answer: UpstreamStream {
+        let pid: Int32
+        init(_ pid: Int32) { self.pid = pid }
+
+        func next() async throws(UpstreamFault) -> [InferenceEvent]? {
+            kill(self.pid, SIGKILL)
+            throw UpstreamFault(.truncated, "the stream ended")
+        }
+
+        func cancel() {}
+    }
+
+    let id = ProviderID.local
+    let pid: Int32
+
+    func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream { Answer(self.pid) }
+    func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int? { nil }
+}
+
 @Suite struct LocalProviderTests {
     private let directory: TemporaryDirectory
 
@@ -74,6 +95,20 @@ private final class EmptyAnswer: UpstreamStream {
                 Issue.record("it answered")
             } catch {
                 #expect(error == UpstreamFault(.unreachable, "fake for local/a was ended by signal 9"))
+            }
+        }
+    }
+
+    @Test func anAnswerThatBreaksOffIsExplainedByTheCrash() async throws {
+        let supervisor = self.supervisor(ScriptedEngine(directory: self.directory))
+        let provider = LocalProvider(supervisor: supervisor) { endpoint, _ in MortalAdapter(pid: endpoint.pid) }
+        try await supervisor.whileRunning {
+            let answer = try await provider.start(self.request())
+            do throws(UpstreamFault) {
+                _ = try await answer.next()
+                Issue.record("it answered")
+            } catch {
+                #expect(error == UpstreamFault(.truncated, "fake for local/a was ended by signal 9"))
             }
         }
     }
