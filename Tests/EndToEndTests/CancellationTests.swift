@@ -93,7 +93,9 @@ extension EndToEnd {
             }
             let store = try Store(path: directory.database)
             let record = try #require(try await store.recentRequests(limit: 1).first)
-            #expect(record.status == "CANCELLED")
+            // This client cancels by its own timer, too: whichever of the two the server hears first is recorded.
+            let statuses: Set = what.contains("deadline") ? ["DEADLINE_EXCEEDED", "CANCELLED"] : ["CANCELLED"]
+            #expect(statuses.contains(record.status))
             #expect(record.finishReason == nil)
             // What was produced is counted, also when nobody waited for the rest.
             #expect((record.usage?.outputTokens ?? 0) >= tokens)

@@ -54,10 +54,11 @@ struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
     ) async throws -> Roundhouse_V1_GetSystemStatusResponse {
         let snapshot = self.registry.snapshot
         let availabilities = snapshot.models.map { ($0.id, self.router.availability(of: $0.id)) }
-        let ready = availabilities.count { $0.1.canAnswer }
+        let ready = availabilities.count { $0.1 == .available }
+        let hasAnswer = availabilities.contains { $0.1.canAnswer }
         let issues = self.issues(snapshot, availabilities)
         return .with {
-            $0.state = Self.verdict(models: snapshot, ready: ready, issues: issues)
+            $0.state = Self.verdict(models: snapshot, hasAnswer: hasAnswer, issues: issues)
             $0.version = self.report.version
             $0.startTime = .init(self.report.startedAt)
             $0.uptime = .init(self.started.duration(to: self.clock.now))
@@ -91,10 +92,10 @@ struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
 
     private static func verdict(
         models snapshot: RegistrySnapshot,
-        ready: Int,
+        hasAnswer: Bool,
         issues: [String]
     ) -> Roundhouse_V1_SystemState {
-        let canAnswer = ready > 0 || snapshot.providers.contains(where: \.acceptsAnyModel)
+        let canAnswer = hasAnswer || snapshot.providers.contains(where: \.acceptsAnyModel)
         if !canAnswer { return .unhealthy }
         return issues.isEmpty ? .healthy : .degraded
     }
