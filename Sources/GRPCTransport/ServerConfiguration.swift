@@ -1,3 +1,5 @@
+public import GRPCCore
+
 extension Server {
     /// What a server is made of. ``defaults(address:)`` is a good start.
     public struct Configuration: Sendable {
@@ -17,6 +19,11 @@ extension Server {
         public var responseCompression: Compression
         /// A queue's thread that is in one job for longer than this is reported as blocked. Nil: never.
         public var stuckQueueThreshold: Duration?
+        /// Where the handlers of a method run. Nil, or nil for a method: on the thread of the call's queue, which is
+        /// cheapest for handlers that wait for nothing else. A handler that lives on another thread's events, such as
+        /// those of an event loop that reads an upstream, saves a change of threads for each of them by running there.
+        /// The executor must outlive the server.
+        public var handlerExecutor: (@Sendable (MethodDescriptor) -> (any TaskExecutor)?)?
         /// Told of what an operator wants to know. Called from any thread; must not block.
         public var onEvent: (@Sendable (Event) -> Void)?
 

@@ -8,6 +8,7 @@ internal import ModelRegistry
 internal import NIOPosix
 internal import Persistence
 internal import Providers
+internal import RoundhouseAPI
 internal import Routing
 internal import Synchronization
 
@@ -54,7 +55,9 @@ struct Composition: Sendable {
         self.router = Router(registry: self.registry, providers: providers)
 
         self.health = HealthRegistry(statuses: ["": .serving])
-        self.transport = GRPCTransport.Server(try .init(configuration.grpc, logger: logger))
+        var transport = try GRPCTransport.Server.Configuration(configuration.grpc, logger: logger)
+        transport.handlerExecutor = Self.executors(on: self.eventLoops)
+        self.transport = GRPCTransport.Server(transport)
         self.addresses = BoundAddresses()
         let counters = RequestCounters()
         let report = SystemReport(
@@ -76,6 +79,15 @@ struct Composition: Sendable {
             health: self.health,
             hasReflection: configuration.grpc.reflection
         )
+    }
+
+    /// Generation runs where upstreams are read: a token then goes from one socket to the other on one thread.
+    private static func executors(
+        on eventLoops: MultiThreadedEventLoopGroup
+    ) -> @Sendable (MethodDescriptor) -> (any TaskExecutor)? {
+        let executor = EventLoopExecutor(eventLoops.next())
+        let generation = Roundhouse_V1_GenerationService.descriptor
+        return { method in method.service == generation ? executor : nil }
     }
 
     private static func storage(

@@ -37,6 +37,9 @@ struct ServeCommand: AsyncParsableCommand {
     var insecure = false
 
     func run() async throws {
+        // gRPC's own lines would stand between ours, which machines may read; what matters of them, the bridge reports.
+        // Whoever sets the variable has them.
+        _ = unsafe setenv("GRPC_VERBOSITY", "NONE", 0)
         let loaded = try self.load()
         let log = loaded.configuration.log
         LoggingSystem.bootstrap { label in LogOutput(label: label, log: log) }
