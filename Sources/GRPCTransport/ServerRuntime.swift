@@ -171,7 +171,7 @@ final class ServerRuntime: Sendable {
         let remotePeer = unsafe String(info.peer)
         self.handlers.withLock { $0.count += 1 }
         let executor = self.configuration.handlerExecutor?(descriptor) ?? self.executors[Int(unsafe info.queue_index)]
-        // Not structured: a call comes from a thread of the bridge, not from a task. `runUntilStopped` waits for it.
+        // task: a call comes from a thread of the bridge, not from a task. `runUntilStopped` waits for it.
         let task = Task(executorPreference: executor) {
             await self.handle(call, descriptor: descriptor, remotePeer: remotePeer, details: details)
             self.handlerReturned()

@@ -8,7 +8,6 @@ internal import ModelRegistry
 internal import NIOPosix
 internal import Persistence
 internal import Providers
-internal import RoundhouseAPI
 internal import Routing
 internal import Synchronization
 
@@ -86,8 +85,7 @@ struct Composition: Sendable {
         on eventLoops: MultiThreadedEventLoopGroup
     ) -> @Sendable (MethodDescriptor) -> (any TaskExecutor)? {
         let executor = EventLoopExecutor(eventLoops.next())
-        let generation = Roundhouse_V1_GenerationService.descriptor
-        return { method in method.service == generation ? executor : nil }
+        return { method in method.service == GenerationService.name ? executor : nil }
     }
 
     private static func storage(

@@ -10,6 +10,9 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
     let pipeline: Pipeline
     let router: Router
 
+    /// `roundhouse.v1.GenerationService`.
+    static let name = Roundhouse_V1_GenerationService.descriptor
+
     func generate(
         request: Roundhouse_V1_GenerateRequest,
         context: ServerContext
