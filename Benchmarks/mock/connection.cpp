@@ -56,6 +56,9 @@ void Connection::serve(const HTTPRequest& request) {
   if (request.method == "POST" && request.path == "/v1/chat/completions") return startChat(request.body);
   if (request.method == "GET" && request.path == "/v1/models") {
     appendModels(out_);
+  } else if (request.method == "GET" && request.path == "/health") {
+    // Gateways that we are measured against ask for it before they route to an upstream.
+    appendAnswer(out_, "200 OK", "application/json", "{\"status\":\"ok\"}");
   } else if (request.method == "GET" && request.path == "/stats") {
     appendAnswer(out_, "200 OK", "application/json", statistics());
   } else {
