@@ -1,8 +1,8 @@
 // mock_upstream [--port N]
 //
 // An OpenAI-compatible upstream that answers as the model's name says (see behaviour.h): HTTP/1.1 with keep-alive on
-// loopback, one thread, TCP_NODELAY. Serves POST /v1/chat/completions, GET /v1/models, GET /health and GET /stats. Prints one JSON
-// line with its port when it is ready; ends on SIGTERM or SIGINT.
+// loopback, one thread, TCP_NODELAY. Serves POST /v1/chat/completions, GET /v1/models, GET /health and GET /stats. Prints
+// one JSON line with its port when it is ready; ends on SIGTERM or SIGINT.
 
 #include <csignal>
 #include <cstdio>

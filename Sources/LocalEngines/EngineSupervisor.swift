@@ -2,42 +2,19 @@ package import Inference
 package import Logging
 import Synchronization
 
-/// Something that can serve models: llama.cpp, or a program of the user's.
-package protocol LocalEngine: Sendable {
-    /// Looks whether `model` could be served now, and how. Quick, but reads files: not for the hot path.
-    ///
-    /// - Throws: ``EngineUnavailable`` when the engine or the file is missing or unfit.
-    func prepare(_ model: LocalModel) throws(EngineUnavailable) -> EngineCommand
-}
-
-/// One model's engine as it stands, for `GetSystemStatus`.
-package struct EngineStatus: Sendable, Hashable {
-    /// ``LocalModel/name``.
-    package var model: String
-    package var state: EngineState
-    /// A sentence; empty when there is nothing to say.
-    package var reason: String
-    /// While it is ready.
-    package var endpoint: EngineEndpoint?
-    /// When it came into this state, in microseconds since 1970-01-01 UTC.
-    package var sinceMicroseconds: Int64
-    /// Starts that were made because the engine had failed.
-    package var restarts: Int
-}
-
 /// Starts engines when they are needed, one process for each model, restarts what crashes, and ends everything.
 ///
 /// ``EngineLifecycle`` decides, under the lock; processes are started and ended outside of it, as child tasks of
 /// ``run()``.
 package final class EngineSupervisor: Sendable {
-    private struct Launch: Sendable {
+    struct Launch: Sendable {
         var number: Int
         var model: LocalModel
         var delay: Duration
         var stop: StopSignal
     }
 
-    private struct Entry {
+    struct Entry {
         var model: LocalModel
         var lifecycle: EngineLifecycle
         var sinceMicroseconds: Int64
@@ -62,9 +39,9 @@ package final class EngineSupervisor: Sendable {
         }
     }
 
-    private let engine: any LocalEngine
-    private let clock: EngineClock
-    private let logger: Logger
+    let engine: any LocalEngine
+    let clock: EngineClock
+    let logger: Logger
     private let state: Mutex<State>
     private let launches: AsyncStream<Launch>
     private let launcher: AsyncStream<Launch>.Continuation
@@ -242,66 +219,6 @@ package final class EngineSupervisor: Sendable {
         }
     }
 
-    // MARK: - One launch
-
-    private func carryOut(_ launch: Launch) async {
-        let exit = await withTaskGroup(of: EngineExit?.self) { group in
-            group.addTask { await self.runEngine(launch) }
-            group.addTask {
-                await launch.stop.wait()
-                return nil
-            }
-            var exit: EngineExit?
-            // The first to end, engine or signal, ends the other.
-            for await outcome in group {
-                if let outcome { exit = outcome }
-                group.cancelAll()
-            }
-            return exit ?? .stopped
-        }
-        self.logEnd(launch, exit)
-        var mourners: [CheckedContinuation<EngineExit?, Never>] = []
-        self.change(launch.model.name) { entry, number in
-            entry.lastExit = (launch.number, exit)
-            mourners = Array(entry.mourners.values)
-            entry.mourners.removeAll()
-            return entry.lifecycle.ended(launch: launch.number, exit, next: number, now: self.clock.now())
-        }
-        for mourner in mourners { mourner.resume(returning: exit) }
-    }
-
-    private func runEngine(_ launch: Launch) async -> EngineExit {
-        if launch.delay > .zero {
-            do { try await self.clock.sleep(launch.delay) } catch { return .stopped }
-        }
-        let command: EngineCommand
-        do { command = try self.engine.prepare(launch.model) } catch { return .unavailable(reason: error.reason) }
-        let name = launch.model.name
-        let logger = self.logger
-        return await EngineProcess(
-            model: name,
-            launch: launch.number,
-            command: command,
-            clock: self.clock,
-            log: LogTail(),
-            onLine: { logger.debug("engine", metadata: ["model": "\(name)", "line": "\($0)"]) },
-            onReady: { endpoint in
-                logger.info("engine ready", metadata: ["model": "\(name)", "endpoint": "\(endpoint)"])
-                self.change(name) { entry, _ in entry.lifecycle.becameReady(endpoint, now: self.clock.now()) }
-            }
-        ).run()
-    }
-
-    private func logEnd(_ launch: Launch, _ exit: EngineExit) {
-        let model = Logger.MetadataValue.string(launch.model.name)
-        switch exit {
-        case .stopped:
-            self.logger.info("engine stopped", metadata: ["model": model])
-        case .crashed(let reason), .refused(let reason), .unavailable(let reason):
-            self.logger.error("engine failed", metadata: ["model": model, "reason": "\(reason)"])
-        }
-    }
-
     private func recheckUntilCancelled() async {
         self.recheck()
         while !Task.isCancelled {
@@ -354,7 +271,7 @@ package final class EngineSupervisor: Sendable {
     }
 
     /// Changes one entry under the lock and carries out what that brings about behind it.
-    private func change(
+    func change(
         _ name: String,
         evenWhenOver: Bool = true,
         _ body: (inout Entry, _ nextNumber: Int) -> [EngineLifecycle.Effect],
@@ -427,22 +344,5 @@ package final class EngineSupervisor: Sendable {
                 state.entries[name]?.sinceMicroseconds = self.clock.wallMicroseconds()
             }
         }
-    }
-}
-
-/// Tells one launch to end.
-private final class StopSignal: Sendable {
-    private let stream: AsyncStream<Never>
-    private let continuation: AsyncStream<Never>.Continuation
-
-    init() {
-        (self.stream, self.continuation) = AsyncStream.makeStream()
-    }
-
-    func send() { self.continuation.finish() }
-
-    /// Returns once the signal was sent or the task is cancelled.
-    func wait() async {
-        for await _ in self.stream {}
     }
 }
