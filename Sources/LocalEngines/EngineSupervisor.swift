@@ -79,9 +79,12 @@ package final class EngineSupervisor: Sendable {
 
     /// Owns every engine: returns when its task is cancelled, and leaves no process behind.
     package func run() async {
+        self.recheck()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.recheckUntilCancelled() }
-            for model in self.models where model.preload { self.request(model.name, waiter: nil) }
+            for model in self.models where model.preload && !self.isMissing(model.name) {
+                self.request(model.name, waiter: nil)
+            }
             for await launch in self.launches {
                 group.addTask { await self.carryOut(launch) }
             }
@@ -215,12 +218,19 @@ package final class EngineSupervisor: Sendable {
                     "local model cannot be served", metadata: ["model": "\(model.name)", "reason": "\(problem)"])
             } else {
                 self.logger.info("local model can be served now", metadata: ["model": "\(model.name)"])
+                if model.preload { self.request(model.name, waiter: nil) }
             }
         }
     }
 
+    /// Whether the last look found that the engine or the file is not there.
+    private func isMissing(_ name: String) -> Bool {
+        self.state.withLock { state in
+            if case .failed(_, retryAt: nil) = state.entries[name]?.lifecycle.phase { true } else { false }
+        }
+    }
+
     private func recheckUntilCancelled() async {
-        self.recheck()
         while !Task.isCancelled {
             do { try await self.clock.sleep(Self.recheckInterval) } catch { return }
             self.recheck(onlyMissing: true)

@@ -5,6 +5,7 @@ internal import Inference
 internal import LocalEngines
 internal import Logging
 internal import ModelRegistry
+internal import NIOCore
 internal import NIOPosix
 internal import Persistence
 internal import Providers
@@ -35,7 +36,7 @@ struct Composition: Sendable {
         logger: Logger
     ) throws(StartError) {
         (self.store, self.requestLog) = try Self.storage(configuration.storage, in: dataDirectory, logger)
-        self.eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        self.eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoopCount)
 
         let local = LocalModels(configuration.local, environment: environment, logger: logger)
         self.supervisor = EngineSupervisor(
@@ -80,12 +81,15 @@ struct Composition: Sendable {
         )
     }
 
+    /// As many as the bridge has queues: more threads than that only hand work to each other.
+    private static var eventLoopCount: Int { min(max(1, System.coreCount / 4), 4) }
+
     /// Generation runs where upstreams are read: a token then goes from one socket to the other on one thread.
     private static func executors(
         on eventLoops: MultiThreadedEventLoopGroup
     ) -> @Sendable (MethodDescriptor) -> (any TaskExecutor)? {
-        let executor = EventLoopExecutor(eventLoops.next())
-        return { method in method.service == GenerationService.name ? executor : nil }
+        let executors = EventLoopExecutors(of: eventLoops)
+        return { method in method.service == GenerationService.name ? executors.next() : nil }
     }
 
     private static func storage(

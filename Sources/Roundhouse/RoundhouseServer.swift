@@ -79,23 +79,26 @@ public final class RoundhouseServer: Sendable {
 
     /// Says NOT_SERVING, refuses new requests, and lets running ones end within `grpc.shutdown_grace`.
     public func beginGracefulShutdown() {
-        self.logger.info("Shutting down: running requests may end, new ones are refused")
         self.composition.health.shutdown()
         self.composition.transport.beginGracefulShutdown()
         self.composition.health.endWatches()
+        // Last, so that it is true for whoever reads it.
+        self.logger.info("Shutting down: running requests may end, new ones are refused")
     }
 
     /// Cancels every request at once.
     public func shutdownNow() {
-        self.logger.notice("Shutting down at once: running requests are cancelled")
         self.composition.health.shutdown()
         self.composition.health.endWatches()
         self.composition.transport.shutdownNow()
+        self.logger.notice("Shutting down at once: running requests are cancelled")
     }
 
     private func serveWithEngines(onReady: @escaping @Sendable (Ready) -> Void) async -> Result<Void, any Error> {
         await withDiscardingTaskGroup { group in
-            // Before the port opens: a model that is not known yet would be NOT_FOUND.
+            // Before the port opens: nobody shall be told that a model loads whose engine is not there, nor NOT_FOUND of
+            // one that is.
+            self.composition.supervisor.recheck()
             self.reportModelHealth()
             group.addTask { await self.composition.supervisor.run() }
             group.addTask { await self.keepReportingModelHealth() }
