@@ -72,8 +72,10 @@ let package = Package(
         ),
         // The vocabulary: requests, events, usage, faults, `protocol Provider`. Imports the standard library only.
         .target(name: "Inference"),
-        // What exists: providers, models, aliases, as immutable snapshots.
+        // What exists: providers, models, aliases, as immutable snapshots; filters, edits, statistics.
         .target(name: "ModelRegistry", dependencies: ["Inference"]),
+        // What is loaded: instance states, scheduler, memory ledger, eviction, leases, warm-up, events.
+        .target(name: "ModelLifecycle", dependencies: ["Inference", "ModelRegistry", logging]),
         // Engines that we start ourselves: process supervision, llama.cpp, installers.
         .target(
             name: "LocalEngines",
@@ -93,13 +95,14 @@ let package = Package(
         // Who answers: candidates, order, fallback. Pure policy and one executor.
         .target(name: "Routing", dependencies: ["Inference", "ModelRegistry"]),
         // The embedded store: SQLite by GRDB. Implements the storage protocols that rooms above declare.
-        .target(name: "Persistence", dependencies: ["Inference", "ModelRegistry", grdb, logging]),
+        .target(name: "Persistence", dependencies: ["Inference", "ModelRegistry", "ModelLifecycle", grdb, logging]),
         // The pipeline, the gRPC services, conversion, configuration, composition: what a Swift server embeds.
         .target(
             name: "Roundhouse",
             dependencies: [
-                "GRPCTransport", "RoundhouseAPI", "Inference", "ModelRegistry", "LocalEngines", "Providers", "Routing",
-                "Persistence", grpcCore, grpcProtobuf, swiftProtobuf, logging, nioCore, nioPosix, yams,
+                "GRPCTransport", "RoundhouseAPI", "Inference", "ModelRegistry", "ModelLifecycle", "LocalEngines",
+                "Providers", "Routing", "Persistence", grpcCore, grpcProtobuf, swiftProtobuf, logging, nioCore,
+                nioPosix, yams,
             ]
         ),
         // The `roundhouse` executable: serve, chat, generate, models, status, config, engines.
@@ -120,11 +123,16 @@ let package = Package(
         .testTarget(name: "GRPCTransportTests", dependencies: ["GRPCTransport", grpcCore]),
         .testTarget(name: "InferenceTests", dependencies: ["Inference"]),
         .testTarget(name: "ModelRegistryTests", dependencies: ["Inference", "ModelRegistry"]),
+        .testTarget(
+            name: "ModelLifecycleTests",
+            dependencies: ["Inference", "ModelRegistry", "ModelLifecycle", "TestSupport", logging]
+        ),
         .testTarget(name: "RoutingTests", dependencies: ["Inference", "ModelRegistry", "Routing", "TestSupport"]),
         .testTarget(
             name: "RoundhouseTests",
             dependencies: [
-                "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "Routing", "TestSupport", "GRPCTransport",
+                "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "ModelLifecycle", "Routing", "TestSupport",
+                "GRPCTransport",
                 grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, yams,
             ]
         ),
@@ -136,7 +144,10 @@ let package = Package(
             name: "LocalEnginesTests",
             dependencies: ["LocalEngines", "Inference", logging, subprocess, systemPackage]
         ),
-        .testTarget(name: "PersistenceTests", dependencies: ["Persistence", "Inference", grdb, logging]),
+        .testTarget(
+            name: "PersistenceTests",
+            dependencies: ["Persistence", "Inference", "ModelRegistry", "ModelLifecycle", grdb, logging]
+        ),
         .testTarget(
             name: "RoundhouseCLITests",
             dependencies: [

@@ -1,5 +1,5 @@
 /// What a model can do.
-public enum Capability: String, Sendable, Hashable, CaseIterable, Comparable {
+public enum Capability: String, Sendable, Hashable, CaseIterable, Comparable, Codable {
     /// Multi-turn conversations.
     case chat
     /// Continues plain text.

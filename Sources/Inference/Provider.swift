@@ -47,11 +47,19 @@ public struct UpstreamRequest: Sendable, Hashable {
     public var model: String
     /// Whether the answer is wanted token by token or whole.
     public var delivery: Delivery
+    /// Who wants to know how the load goes when the model has to be loaded first.
+    public var progress: ProgressSink?
 
-    public init(inference: InferenceRequest, model: String, delivery: Delivery) {
+    public init(
+        inference: InferenceRequest,
+        model: String,
+        delivery: Delivery,
+        progress: ProgressSink? = nil
+    ) {
         self.inference = inference
         self.model = model
         self.delivery = delivery
+        self.progress = progress
     }
 
     public enum Delivery: Sendable, Hashable {

@@ -34,6 +34,8 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case modelNotFound
         /// The upstream says that the request itself is wrong.
         case invalidRequest
+        /// A model of our own that does not fit into memory, however much is evicted.
+        case insufficientMemory
         /// The client left or its deadline passed. Not the upstream's doing.
         case cancelled
     }
@@ -64,7 +66,7 @@ public struct UpstreamFault: Error, Sendable, Hashable {
     public var disposition: Disposition {
         switch self.kind {
         case .rateLimited, .overloaded, .serverError, .unreachable, .timedOut(.connect), .timedOut(.firstToken),
-            .timedOut(.idle), .truncated, .malformed, .modelNotFound, .contentFiltered:
+            .timedOut(.idle), .truncated, .malformed, .modelNotFound, .contentFiltered, .insufficientMemory:
             .retryOther
         case .timedOut(.total): .fail
         case .contextLengthExceeded: .largerContext
@@ -91,6 +93,7 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case .authenticationFailed: "authentication_failed"
         case .modelNotFound: "model_not_found"
         case .invalidRequest: "invalid_request"
+        case .insufficientMemory: "insufficient_memory"
         case .cancelled: "cancelled"
         }
     }

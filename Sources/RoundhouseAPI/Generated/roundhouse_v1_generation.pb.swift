@@ -363,6 +363,10 @@ public nonisolated struct Roundhouse_V1_StreamGenerateRequest: Sendable {
   /// to 512.
   public var metadata: Dictionary<String,String> = [:]
 
+  /// Also sends progress while the model waits for memory or is loaded. Response headers then come with the first
+  /// progress, so that a client's own retry policy no longer applies after it.
+  public var includeProgress: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -445,7 +449,7 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
   /// What happened.
   public var event: Roundhouse_V1_StreamGenerateResponse.OneOf_Event? = nil
 
-  /// A model began to answer. First, exactly once.
+  /// A model began to answer. Exactly once, and first but for progress.
   public var started: Roundhouse_V1_Started {
     get {
       if case .started(let v)? = event {return v}
@@ -490,11 +494,20 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
     set {event = .completed(newValue)}
   }
 
+  /// The model is not ready yet. Only before started, and only when include_progress was set.
+  public var progress: Roundhouse_V1_LoadProgress {
+    get {
+      if case .progress(let v)? = event {return v}
+      return Roundhouse_V1_LoadProgress()
+    }
+    set {event = .progress(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// What happened.
   public nonisolated enum OneOf_Event: Equatable, Sendable {
-    /// A model began to answer. First, exactly once.
+    /// A model began to answer. Exactly once, and first but for progress.
     case started(Roundhouse_V1_Started)
     /// More text of the answer.
     case textDelta(Roundhouse_V1_TextDelta)
@@ -504,6 +517,8 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
     case toolCallDelta(Roundhouse_V1_ToolCallDelta)
     /// The answer is whole. Last, exactly once.
     case completed(Roundhouse_V1_Completed)
+    /// The model is not ready yet. Only before started, and only when include_progress was set.
+    case progress(Roundhouse_V1_LoadProgress)
 
   }
 
@@ -909,7 +924,7 @@ nonisolated extension Roundhouse_V1_GenerateRequest: SwiftProtobuf.Message, Swif
 
 nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StreamGenerateRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0\u{3}include_progress\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -928,6 +943,7 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
       case 9: try { try decoder.decodeSingularDoubleField(value: &self._frequencyPenalty) }()
       case 10: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
       case 11: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.metadata) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self.includeProgress) }()
       default: break
       }
     }
@@ -971,6 +987,9 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
     if !self.metadata.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.metadata, fieldNumber: 11)
     }
+    if self.includeProgress != false {
+      try visitor.visitSingularBoolField(value: self.includeProgress, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -986,6 +1005,7 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
     if lhs._frequencyPenalty != rhs._frequencyPenalty {return false}
     if lhs.requestID != rhs.requestID {return false}
     if lhs.metadata != rhs.metadata {return false}
+    if lhs.includeProgress != rhs.includeProgress {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1092,7 +1112,7 @@ nonisolated extension Roundhouse_V1_ToolCall: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Roundhouse_V1_StreamGenerateResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StreamGenerateResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}started\0\u{3}text_delta\0\u{3}reasoning_delta\0\u{3}tool_call_delta\0\u{1}completed\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}started\0\u{3}text_delta\0\u{3}reasoning_delta\0\u{3}tool_call_delta\0\u{1}completed\0\u{1}progress\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1166,6 +1186,19 @@ nonisolated extension Roundhouse_V1_StreamGenerateResponse: SwiftProtobuf.Messag
           self.event = .completed(v)
         }
       }()
+      case 7: try {
+        var v: Roundhouse_V1_LoadProgress?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .progress(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .progress(v)
+        }
+      }()
       default: break
       }
     }
@@ -1199,6 +1232,10 @@ nonisolated extension Roundhouse_V1_StreamGenerateResponse: SwiftProtobuf.Messag
     case .completed?: try {
       guard case .completed(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .progress?: try {
+      guard case .progress(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
     case nil: break
     }

@@ -1,4 +1,4 @@
-/// What the gateway knows: models and the providers that serve them.
+/// What the gateway knows: models, the providers that serve them, and the aliases that lead to them.
 
 // DO NOT EDIT.
 // swift-format-ignore-file
@@ -48,6 +48,123 @@ public enum Roundhouse_V1_RegistryService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "CreateModel" metadata.
+        public enum CreateModel: Sendable {
+            /// Request type for "CreateModel".
+            public typealias Input = Roundhouse_V1_CreateModelRequest
+            /// Response type for "CreateModel".
+            public typealias Output = Roundhouse_V1_CreateModelResponse
+            /// Descriptor for "CreateModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "CreateModel",
+                type: .unary
+            )
+        }
+        /// Namespace for "UpdateModel" metadata.
+        public enum UpdateModel: Sendable {
+            /// Request type for "UpdateModel".
+            public typealias Input = Roundhouse_V1_UpdateModelRequest
+            /// Response type for "UpdateModel".
+            public typealias Output = Roundhouse_V1_UpdateModelResponse
+            /// Descriptor for "UpdateModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "UpdateModel",
+                type: .unary
+            )
+        }
+        /// Namespace for "DeleteModel" metadata.
+        public enum DeleteModel: Sendable {
+            /// Request type for "DeleteModel".
+            public typealias Input = Roundhouse_V1_DeleteModelRequest
+            /// Response type for "DeleteModel".
+            public typealias Output = Roundhouse_V1_DeleteModelResponse
+            /// Descriptor for "DeleteModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "DeleteModel",
+                type: .unary
+            )
+        }
+        /// Namespace for "DiscoverModels" metadata.
+        public enum DiscoverModels: Sendable {
+            /// Request type for "DiscoverModels".
+            public typealias Input = Roundhouse_V1_DiscoverModelsRequest
+            /// Response type for "DiscoverModels".
+            public typealias Output = Roundhouse_V1_DiscoverModelsResponse
+            /// Descriptor for "DiscoverModels".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "DiscoverModels",
+                type: .unary
+            )
+        }
+        /// Namespace for "DetectCapabilities" metadata.
+        public enum DetectCapabilities: Sendable {
+            /// Request type for "DetectCapabilities".
+            public typealias Input = Roundhouse_V1_DetectCapabilitiesRequest
+            /// Response type for "DetectCapabilities".
+            public typealias Output = Roundhouse_V1_DetectCapabilitiesResponse
+            /// Descriptor for "DetectCapabilities".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "DetectCapabilities",
+                type: .unary
+            )
+        }
+        /// Namespace for "InstallModel" metadata.
+        public enum InstallModel: Sendable {
+            /// Request type for "InstallModel".
+            public typealias Input = Roundhouse_V1_InstallModelRequest
+            /// Response type for "InstallModel".
+            public typealias Output = Roundhouse_V1_InstallModelResponse
+            /// Descriptor for "InstallModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "InstallModel",
+                type: .serverStreaming
+            )
+        }
+        /// Namespace for "UninstallModel" metadata.
+        public enum UninstallModel: Sendable {
+            /// Request type for "UninstallModel".
+            public typealias Input = Roundhouse_V1_UninstallModelRequest
+            /// Response type for "UninstallModel".
+            public typealias Output = Roundhouse_V1_UninstallModelResponse
+            /// Descriptor for "UninstallModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "UninstallModel",
+                type: .unary
+            )
+        }
+        /// Namespace for "EnableModel" metadata.
+        public enum EnableModel: Sendable {
+            /// Request type for "EnableModel".
+            public typealias Input = Roundhouse_V1_EnableModelRequest
+            /// Response type for "EnableModel".
+            public typealias Output = Roundhouse_V1_EnableModelResponse
+            /// Descriptor for "EnableModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "EnableModel",
+                type: .unary
+            )
+        }
+        /// Namespace for "DisableModel" metadata.
+        public enum DisableModel: Sendable {
+            /// Request type for "DisableModel".
+            public typealias Input = Roundhouse_V1_DisableModelRequest
+            /// Response type for "DisableModel".
+            public typealias Output = Roundhouse_V1_DisableModelResponse
+            /// Descriptor for "DisableModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "DisableModel",
+                type: .unary
+            )
+        }
         /// Namespace for "ListProviders" metadata.
         public enum ListProviders: Sendable {
             /// Request type for "ListProviders".
@@ -61,11 +178,160 @@ public enum Roundhouse_V1_RegistryService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetProvider" metadata.
+        public enum GetProvider: Sendable {
+            /// Request type for "GetProvider".
+            public typealias Input = Roundhouse_V1_GetProviderRequest
+            /// Response type for "GetProvider".
+            public typealias Output = Roundhouse_V1_GetProviderResponse
+            /// Descriptor for "GetProvider".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "GetProvider",
+                type: .unary
+            )
+        }
+        /// Namespace for "CreateProvider" metadata.
+        public enum CreateProvider: Sendable {
+            /// Request type for "CreateProvider".
+            public typealias Input = Roundhouse_V1_CreateProviderRequest
+            /// Response type for "CreateProvider".
+            public typealias Output = Roundhouse_V1_CreateProviderResponse
+            /// Descriptor for "CreateProvider".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "CreateProvider",
+                type: .unary
+            )
+        }
+        /// Namespace for "UpdateProvider" metadata.
+        public enum UpdateProvider: Sendable {
+            /// Request type for "UpdateProvider".
+            public typealias Input = Roundhouse_V1_UpdateProviderRequest
+            /// Response type for "UpdateProvider".
+            public typealias Output = Roundhouse_V1_UpdateProviderResponse
+            /// Descriptor for "UpdateProvider".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "UpdateProvider",
+                type: .unary
+            )
+        }
+        /// Namespace for "DeleteProvider" metadata.
+        public enum DeleteProvider: Sendable {
+            /// Request type for "DeleteProvider".
+            public typealias Input = Roundhouse_V1_DeleteProviderRequest
+            /// Response type for "DeleteProvider".
+            public typealias Output = Roundhouse_V1_DeleteProviderResponse
+            /// Descriptor for "DeleteProvider".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "DeleteProvider",
+                type: .unary
+            )
+        }
+        /// Namespace for "ListAliases" metadata.
+        public enum ListAliases: Sendable {
+            /// Request type for "ListAliases".
+            public typealias Input = Roundhouse_V1_ListAliasesRequest
+            /// Response type for "ListAliases".
+            public typealias Output = Roundhouse_V1_ListAliasesResponse
+            /// Descriptor for "ListAliases".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "ListAliases",
+                type: .unary
+            )
+        }
+        /// Namespace for "GetAlias" metadata.
+        public enum GetAlias: Sendable {
+            /// Request type for "GetAlias".
+            public typealias Input = Roundhouse_V1_GetAliasRequest
+            /// Response type for "GetAlias".
+            public typealias Output = Roundhouse_V1_GetAliasResponse
+            /// Descriptor for "GetAlias".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "GetAlias",
+                type: .unary
+            )
+        }
+        /// Namespace for "UpdateAlias" metadata.
+        public enum UpdateAlias: Sendable {
+            /// Request type for "UpdateAlias".
+            public typealias Input = Roundhouse_V1_UpdateAliasRequest
+            /// Response type for "UpdateAlias".
+            public typealias Output = Roundhouse_V1_UpdateAliasResponse
+            /// Descriptor for "UpdateAlias".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "UpdateAlias",
+                type: .unary
+            )
+        }
+        /// Namespace for "DeleteAlias" metadata.
+        public enum DeleteAlias: Sendable {
+            /// Request type for "DeleteAlias".
+            public typealias Input = Roundhouse_V1_DeleteAliasRequest
+            /// Response type for "DeleteAlias".
+            public typealias Output = Roundhouse_V1_DeleteAliasResponse
+            /// Descriptor for "DeleteAlias".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "DeleteAlias",
+                type: .unary
+            )
+        }
+        /// Namespace for "SwitchModel" metadata.
+        public enum SwitchModel: Sendable {
+            /// Request type for "SwitchModel".
+            public typealias Input = Roundhouse_V1_SwitchModelRequest
+            /// Response type for "SwitchModel".
+            public typealias Output = Roundhouse_V1_SwitchModelResponse
+            /// Descriptor for "SwitchModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "SwitchModel",
+                type: .unary
+            )
+        }
+        /// Namespace for "RollbackAlias" metadata.
+        public enum RollbackAlias: Sendable {
+            /// Request type for "RollbackAlias".
+            public typealias Input = Roundhouse_V1_RollbackAliasRequest
+            /// Response type for "RollbackAlias".
+            public typealias Output = Roundhouse_V1_RollbackAliasResponse
+            /// Descriptor for "RollbackAlias".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "RollbackAlias",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "roundhouse.v1.RegistryService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             ListModels.descriptor,
             GetModel.descriptor,
-            ListProviders.descriptor
+            CreateModel.descriptor,
+            UpdateModel.descriptor,
+            DeleteModel.descriptor,
+            DiscoverModels.descriptor,
+            DetectCapabilities.descriptor,
+            InstallModel.descriptor,
+            UninstallModel.descriptor,
+            EnableModel.descriptor,
+            DisableModel.descriptor,
+            ListProviders.descriptor,
+            GetProvider.descriptor,
+            CreateProvider.descriptor,
+            UpdateProvider.descriptor,
+            DeleteProvider.descriptor,
+            ListAliases.descriptor,
+            GetAlias.descriptor,
+            UpdateAlias.descriptor,
+            DeleteAlias.descriptor,
+            SwitchModel.descriptor,
+            RollbackAlias.descriptor
         ]
     }
 }
@@ -94,13 +360,13 @@ extension Roundhouse_V1_RegistryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Lists the models and providers that the gateway can route to.
+    /// > Keeps what exists: models, providers and aliases. Every change is on disk before its call returns.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "ListModels" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Lists models, by id.
+        /// > Lists models, filtered and sorted.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Roundhouse_V1_ListModelsRequest` messages.
@@ -132,6 +398,173 @@ extension Roundhouse_V1_RegistryService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelResponse>
 
+        /// Handle the "CreateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a model of an existing provider. ALREADY_EXISTS when its id is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_CreateModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_CreateModelResponse` messages.
+        func createModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_CreateModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_CreateModelResponse>
+
+        /// Handle the "UpdateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a model. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_UpdateModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_UpdateModelResponse` messages.
+        func updateModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateModelResponse>
+
+        /// Handle the "DeleteModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a model: unloads it first, leaves its files. FAILED_PRECONDITION while an alias leads to it or the
+        /// > configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_DeleteModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_DeleteModelResponse` messages.
+        func deleteModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DeleteModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DeleteModelResponse>
+
+        /// Handle the "DiscoverModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks providers what they have, and the model folders what lies in them. Adds what is new, updates what was
+        /// > discovered before, marks what is gone; never deletes, and never changes what a person registered.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_DiscoverModelsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_DiscoverModelsResponse` messages.
+        func discoverModels(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DiscoverModelsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DiscoverModelsResponse>
+
+        /// Handle the "DetectCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds out what a model can do: from its file's header or its provider's listing and, when asked, by sending it
+        /// > small requests.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_DetectCapabilitiesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_DetectCapabilitiesResponse` messages.
+        func detectCapabilities(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DetectCapabilitiesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DetectCapabilitiesResponse>
+
+        /// Handle the "InstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Brings a GGUF file into the model folder, checks it, and registers it; streams progress. An interrupted download
+        /// > goes on where it stopped. Nothing is registered unless everything was right.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_InstallModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_InstallModelResponse` messages.
+        func installModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_InstallModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallModelResponse>
+
+        /// Handle the "UninstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Unloads an installed model, forgets it and deletes its files. FAILED_PRECONDITION for files that InstallModel did
+        /// > not bring, and while an alias leads to the model.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_UninstallModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_UninstallModelResponse` messages.
+        func uninstallModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UninstallModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UninstallModelResponse>
+
+        /// Handle the "EnableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets requests reach a model again.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_EnableModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_EnableModelResponse` messages.
+        func enableModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_EnableModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_EnableModelResponse>
+
+        /// Handle the "DisableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps requests from a model, and unloads it once those under way have ended.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_DisableModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_DisableModelResponse` messages.
+        func disableModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DisableModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DisableModelResponse>
+
         /// Handle the "ListProviders" method.
         ///
         /// > Source IDL Documentation:
@@ -149,6 +582,189 @@ extension Roundhouse_V1_RegistryService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListProvidersRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListProvidersResponse>
+
+        /// Handle the "GetProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one provider. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetProviderRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetProviderResponse` messages.
+        func getProvider(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetProviderRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetProviderResponse>
+
+        /// Handle the "CreateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a provider. ALREADY_EXISTS when its name is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_CreateProviderRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_CreateProviderResponse` messages.
+        func createProvider(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_CreateProviderRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_CreateProviderResponse>
+
+        /// Handle the "UpdateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a provider. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_UpdateProviderRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_UpdateProviderResponse` messages.
+        func updateProvider(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateProviderRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateProviderResponse>
+
+        /// Handle the "DeleteProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a provider. FAILED_PRECONDITION while it has models or the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_DeleteProviderRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_DeleteProviderResponse` messages.
+        func deleteProvider(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DeleteProviderRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DeleteProviderResponse>
+
+        /// Handle the "ListAliases" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists aliases, by name.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ListAliasesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ListAliasesResponse` messages.
+        func listAliases(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListAliasesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListAliasesResponse>
+
+        /// Handle the "GetAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one alias with its history. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetAliasRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetAliasResponse` messages.
+        func getAlias(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetAliasRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetAliasResponse>
+
+        /// Handle the "UpdateAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets an alias's targets by compare-and-set: ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_UpdateAliasRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_UpdateAliasResponse` messages.
+        func updateAlias(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateAliasRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateAliasResponse>
+
+        /// Handle the "DeleteAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets an alias. FAILED_PRECONDITION when the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_DeleteAliasRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_DeleteAliasResponse` messages.
+        func deleteAlias(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DeleteAliasRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DeleteAliasResponse>
+
+        /// Handle the "SwitchModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a model the active one of an alias, without dropping a request: loads and warms it, flips the alias, and
+        /// > lets requests on the old one end. Where both do not fit into memory, the old one is drained first.
+        /// > 
+        /// > A caller that leaves early stops the switch, not the load that it began.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_SwitchModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_SwitchModelResponse` messages.
+        func switchModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_SwitchModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_SwitchModelResponse>
+
+        /// Handle the "RollbackAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Goes back to what an alias led to before its last change, in the same way as SwitchModel.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_RollbackAliasRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_RollbackAliasResponse` messages.
+        func rollbackAlias(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_RollbackAliasRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_RollbackAliasResponse>
     }
 
     /// Service protocol for the "roundhouse.v1.RegistryService" service.
@@ -161,13 +777,13 @@ extension Roundhouse_V1_RegistryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Lists the models and providers that the gateway can route to.
+    /// > Keeps what exists: models, providers and aliases. Every change is on disk before its call returns.
     public protocol ServiceProtocol: Roundhouse_V1_RegistryService.StreamingServiceProtocol {
         /// Handle the "ListModels" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Lists models, by id.
+        /// > Lists models, filtered and sorted.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Roundhouse_V1_ListModelsRequest` message.
@@ -199,6 +815,173 @@ extension Roundhouse_V1_RegistryService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelResponse>
 
+        /// Handle the "CreateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a model of an existing provider. ALREADY_EXISTS when its id is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CreateModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_CreateModelResponse` message.
+        func createModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_CreateModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_CreateModelResponse>
+
+        /// Handle the "UpdateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a model. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_UpdateModelResponse` message.
+        func updateModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateModelResponse>
+
+        /// Handle the "DeleteModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a model: unloads it first, leaves its files. FAILED_PRECONDITION while an alias leads to it or the
+        /// > configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_DeleteModelResponse` message.
+        func deleteModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_DeleteModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DeleteModelResponse>
+
+        /// Handle the "DiscoverModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks providers what they have, and the model folders what lies in them. Adds what is new, updates what was
+        /// > discovered before, marks what is gone; never deletes, and never changes what a person registered.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DiscoverModelsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_DiscoverModelsResponse` message.
+        func discoverModels(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_DiscoverModelsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DiscoverModelsResponse>
+
+        /// Handle the "DetectCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds out what a model can do: from its file's header or its provider's listing and, when asked, by sending it
+        /// > small requests.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DetectCapabilitiesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_DetectCapabilitiesResponse` message.
+        func detectCapabilities(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_DetectCapabilitiesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DetectCapabilitiesResponse>
+
+        /// Handle the "InstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Brings a GGUF file into the model folder, checks it, and registers it; streams progress. An interrupted download
+        /// > goes on where it stopped. Nothing is registered unless everything was right.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_InstallModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_InstallModelResponse` messages.
+        func installModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_InstallModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallModelResponse>
+
+        /// Handle the "UninstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Unloads an installed model, forgets it and deletes its files. FAILED_PRECONDITION for files that InstallModel did
+        /// > not bring, and while an alias leads to the model.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UninstallModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_UninstallModelResponse` message.
+        func uninstallModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_UninstallModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UninstallModelResponse>
+
+        /// Handle the "EnableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets requests reach a model again.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_EnableModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_EnableModelResponse` message.
+        func enableModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_EnableModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_EnableModelResponse>
+
+        /// Handle the "DisableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps requests from a model, and unloads it once those under way have ended.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DisableModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_DisableModelResponse` message.
+        func disableModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_DisableModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DisableModelResponse>
+
         /// Handle the "ListProviders" method.
         ///
         /// > Source IDL Documentation:
@@ -216,6 +999,189 @@ extension Roundhouse_V1_RegistryService {
             request: GRPCCore.ServerRequest<Roundhouse_V1_ListProvidersRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListProvidersResponse>
+
+        /// Handle the "GetProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one provider. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetProviderRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetProviderResponse` message.
+        func getProvider(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetProviderRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetProviderResponse>
+
+        /// Handle the "CreateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a provider. ALREADY_EXISTS when its name is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CreateProviderRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_CreateProviderResponse` message.
+        func createProvider(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_CreateProviderRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_CreateProviderResponse>
+
+        /// Handle the "UpdateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a provider. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateProviderRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_UpdateProviderResponse` message.
+        func updateProvider(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateProviderRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateProviderResponse>
+
+        /// Handle the "DeleteProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a provider. FAILED_PRECONDITION while it has models or the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteProviderRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_DeleteProviderResponse` message.
+        func deleteProvider(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_DeleteProviderRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DeleteProviderResponse>
+
+        /// Handle the "ListAliases" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists aliases, by name.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAliasesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ListAliasesResponse` message.
+        func listAliases(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ListAliasesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListAliasesResponse>
+
+        /// Handle the "GetAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one alias with its history. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetAliasRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetAliasResponse` message.
+        func getAlias(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetAliasRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetAliasResponse>
+
+        /// Handle the "UpdateAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets an alias's targets by compare-and-set: ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateAliasRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_UpdateAliasResponse` message.
+        func updateAlias(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateAliasRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateAliasResponse>
+
+        /// Handle the "DeleteAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets an alias. FAILED_PRECONDITION when the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteAliasRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_DeleteAliasResponse` message.
+        func deleteAlias(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_DeleteAliasRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DeleteAliasResponse>
+
+        /// Handle the "SwitchModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a model the active one of an alias, without dropping a request: loads and warms it, flips the alias, and
+        /// > lets requests on the old one end. Where both do not fit into memory, the old one is drained first.
+        /// > 
+        /// > A caller that leaves early stops the switch, not the load that it began.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_SwitchModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_SwitchModelResponse` message.
+        func switchModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_SwitchModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_SwitchModelResponse>
+
+        /// Handle the "RollbackAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Goes back to what an alias led to before its last change, in the same way as SwitchModel.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_RollbackAliasRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_RollbackAliasResponse` message.
+        func rollbackAlias(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_RollbackAliasRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_RollbackAliasResponse>
     }
 
     /// Simple service protocol for the "roundhouse.v1.RegistryService" service.
@@ -226,13 +1192,13 @@ extension Roundhouse_V1_RegistryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Lists the models and providers that the gateway can route to.
+    /// > Keeps what exists: models, providers and aliases. Every change is on disk before its call returns.
     public protocol SimpleServiceProtocol: Roundhouse_V1_RegistryService.ServiceProtocol {
         /// Handle the "ListModels" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Lists models, by id.
+        /// > Lists models, filtered and sorted.
         ///
         /// - Parameters:
         ///   - request: A `Roundhouse_V1_ListModelsRequest` message.
@@ -264,6 +1230,174 @@ extension Roundhouse_V1_RegistryService {
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_GetModelResponse
 
+        /// Handle the "CreateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a model of an existing provider. ALREADY_EXISTS when its id is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_CreateModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_CreateModelResponse` to respond with.
+        func createModel(
+            request: Roundhouse_V1_CreateModelRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_CreateModelResponse
+
+        /// Handle the "UpdateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a model. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_UpdateModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_UpdateModelResponse` to respond with.
+        func updateModel(
+            request: Roundhouse_V1_UpdateModelRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_UpdateModelResponse
+
+        /// Handle the "DeleteModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a model: unloads it first, leaves its files. FAILED_PRECONDITION while an alias leads to it or the
+        /// > configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_DeleteModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_DeleteModelResponse` to respond with.
+        func deleteModel(
+            request: Roundhouse_V1_DeleteModelRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_DeleteModelResponse
+
+        /// Handle the "DiscoverModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks providers what they have, and the model folders what lies in them. Adds what is new, updates what was
+        /// > discovered before, marks what is gone; never deletes, and never changes what a person registered.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_DiscoverModelsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_DiscoverModelsResponse` to respond with.
+        func discoverModels(
+            request: Roundhouse_V1_DiscoverModelsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_DiscoverModelsResponse
+
+        /// Handle the "DetectCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds out what a model can do: from its file's header or its provider's listing and, when asked, by sending it
+        /// > small requests.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_DetectCapabilitiesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_DetectCapabilitiesResponse` to respond with.
+        func detectCapabilities(
+            request: Roundhouse_V1_DetectCapabilitiesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_DetectCapabilitiesResponse
+
+        /// Handle the "InstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Brings a GGUF file into the model folder, checks it, and registers it; streams progress. An interrupted download
+        /// > goes on where it stopped. Nothing is registered unless everything was right.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_InstallModelRequest` message.
+        ///   - response: A response stream of `Roundhouse_V1_InstallModelResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func installModel(
+            request: Roundhouse_V1_InstallModelRequest,
+            response: GRPCCore.RPCWriter<Roundhouse_V1_InstallModelResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
+        /// Handle the "UninstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Unloads an installed model, forgets it and deletes its files. FAILED_PRECONDITION for files that InstallModel did
+        /// > not bring, and while an alias leads to the model.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_UninstallModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_UninstallModelResponse` to respond with.
+        func uninstallModel(
+            request: Roundhouse_V1_UninstallModelRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_UninstallModelResponse
+
+        /// Handle the "EnableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets requests reach a model again.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_EnableModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_EnableModelResponse` to respond with.
+        func enableModel(
+            request: Roundhouse_V1_EnableModelRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_EnableModelResponse
+
+        /// Handle the "DisableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps requests from a model, and unloads it once those under way have ended.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_DisableModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_DisableModelResponse` to respond with.
+        func disableModel(
+            request: Roundhouse_V1_DisableModelRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_DisableModelResponse
+
         /// Handle the "ListProviders" method.
         ///
         /// > Source IDL Documentation:
@@ -281,6 +1415,189 @@ extension Roundhouse_V1_RegistryService {
             request: Roundhouse_V1_ListProvidersRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_ListProvidersResponse
+
+        /// Handle the "GetProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one provider. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetProviderRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetProviderResponse` to respond with.
+        func getProvider(
+            request: Roundhouse_V1_GetProviderRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetProviderResponse
+
+        /// Handle the "CreateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a provider. ALREADY_EXISTS when its name is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_CreateProviderRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_CreateProviderResponse` to respond with.
+        func createProvider(
+            request: Roundhouse_V1_CreateProviderRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_CreateProviderResponse
+
+        /// Handle the "UpdateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a provider. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_UpdateProviderRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_UpdateProviderResponse` to respond with.
+        func updateProvider(
+            request: Roundhouse_V1_UpdateProviderRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_UpdateProviderResponse
+
+        /// Handle the "DeleteProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a provider. FAILED_PRECONDITION while it has models or the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_DeleteProviderRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_DeleteProviderResponse` to respond with.
+        func deleteProvider(
+            request: Roundhouse_V1_DeleteProviderRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_DeleteProviderResponse
+
+        /// Handle the "ListAliases" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists aliases, by name.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ListAliasesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ListAliasesResponse` to respond with.
+        func listAliases(
+            request: Roundhouse_V1_ListAliasesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ListAliasesResponse
+
+        /// Handle the "GetAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one alias with its history. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetAliasRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetAliasResponse` to respond with.
+        func getAlias(
+            request: Roundhouse_V1_GetAliasRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetAliasResponse
+
+        /// Handle the "UpdateAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets an alias's targets by compare-and-set: ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_UpdateAliasRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_UpdateAliasResponse` to respond with.
+        func updateAlias(
+            request: Roundhouse_V1_UpdateAliasRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_UpdateAliasResponse
+
+        /// Handle the "DeleteAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets an alias. FAILED_PRECONDITION when the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_DeleteAliasRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_DeleteAliasResponse` to respond with.
+        func deleteAlias(
+            request: Roundhouse_V1_DeleteAliasRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_DeleteAliasResponse
+
+        /// Handle the "SwitchModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a model the active one of an alias, without dropping a request: loads and warms it, flips the alias, and
+        /// > lets requests on the old one end. Where both do not fit into memory, the old one is drained first.
+        /// > 
+        /// > A caller that leaves early stops the switch, not the load that it began.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_SwitchModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_SwitchModelResponse` to respond with.
+        func switchModel(
+            request: Roundhouse_V1_SwitchModelRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_SwitchModelResponse
+
+        /// Handle the "RollbackAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Goes back to what an alias led to before its last change, in the same way as SwitchModel.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_RollbackAliasRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_RollbackAliasResponse` to respond with.
+        func rollbackAlias(
+            request: Roundhouse_V1_RollbackAliasRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_RollbackAliasResponse
     }
 }
 
@@ -311,11 +1628,220 @@ extension Roundhouse_V1_RegistryService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.CreateModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_CreateModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_CreateModelResponse>(),
+            handler: { request, context in
+                try await self.createModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.UpdateModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateModelResponse>(),
+            handler: { request, context in
+                try await self.updateModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.DeleteModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DeleteModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DeleteModelResponse>(),
+            handler: { request, context in
+                try await self.deleteModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.DiscoverModels.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DiscoverModelsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DiscoverModelsResponse>(),
+            handler: { request, context in
+                try await self.discoverModels(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.DetectCapabilities.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DetectCapabilitiesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DetectCapabilitiesResponse>(),
+            handler: { request, context in
+                try await self.detectCapabilities(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.InstallModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_InstallModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_InstallModelResponse>(),
+            handler: { request, context in
+                try await self.installModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.UninstallModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UninstallModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UninstallModelResponse>(),
+            handler: { request, context in
+                try await self.uninstallModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.EnableModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_EnableModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_EnableModelResponse>(),
+            handler: { request, context in
+                try await self.enableModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.DisableModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DisableModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DisableModelResponse>(),
+            handler: { request, context in
+                try await self.disableModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Roundhouse_V1_RegistryService.Method.ListProviders.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListProvidersRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListProvidersResponse>(),
             handler: { request, context in
                 try await self.listProviders(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.GetProvider.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetProviderRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetProviderResponse>(),
+            handler: { request, context in
+                try await self.getProvider(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.CreateProvider.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_CreateProviderRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_CreateProviderResponse>(),
+            handler: { request, context in
+                try await self.createProvider(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.UpdateProvider.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateProviderRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateProviderResponse>(),
+            handler: { request, context in
+                try await self.updateProvider(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.DeleteProvider.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DeleteProviderRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DeleteProviderResponse>(),
+            handler: { request, context in
+                try await self.deleteProvider(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.ListAliases.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListAliasesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListAliasesResponse>(),
+            handler: { request, context in
+                try await self.listAliases(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.GetAlias.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetAliasRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetAliasResponse>(),
+            handler: { request, context in
+                try await self.getAlias(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.UpdateAlias.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateAliasRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateAliasResponse>(),
+            handler: { request, context in
+                try await self.updateAlias(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.DeleteAlias.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DeleteAliasRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DeleteAliasResponse>(),
+            handler: { request, context in
+                try await self.deleteAlias(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.SwitchModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_SwitchModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_SwitchModelResponse>(),
+            handler: { request, context in
+                try await self.switchModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.RollbackAlias.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_RollbackAliasRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_RollbackAliasResponse>(),
+            handler: { request, context in
+                try await self.rollbackAlias(
                     request: request,
                     context: context
                 )
@@ -349,11 +1875,220 @@ extension Roundhouse_V1_RegistryService.ServiceProtocol {
         return GRPCCore.StreamingServerResponse(single: response)
     }
 
+    public func createModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_CreateModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_CreateModelResponse> {
+        let response = try await self.createModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func updateModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateModelResponse> {
+        let response = try await self.updateModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func deleteModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DeleteModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DeleteModelResponse> {
+        let response = try await self.deleteModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func discoverModels(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DiscoverModelsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DiscoverModelsResponse> {
+        let response = try await self.discoverModels(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func detectCapabilities(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DetectCapabilitiesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DetectCapabilitiesResponse> {
+        let response = try await self.detectCapabilities(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func installModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_InstallModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallModelResponse> {
+        let response = try await self.installModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
+
+    public func uninstallModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UninstallModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UninstallModelResponse> {
+        let response = try await self.uninstallModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func enableModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_EnableModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_EnableModelResponse> {
+        let response = try await self.enableModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func disableModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DisableModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DisableModelResponse> {
+        let response = try await self.disableModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
     public func listProviders(
         request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListProvidersRequest>,
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListProvidersResponse> {
         let response = try await self.listProviders(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getProvider(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetProviderRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetProviderResponse> {
+        let response = try await self.getProvider(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func createProvider(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_CreateProviderRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_CreateProviderResponse> {
+        let response = try await self.createProvider(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func updateProvider(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateProviderRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateProviderResponse> {
+        let response = try await self.updateProvider(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func deleteProvider(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DeleteProviderRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DeleteProviderResponse> {
+        let response = try await self.deleteProvider(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func listAliases(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListAliasesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListAliasesResponse> {
+        let response = try await self.listAliases(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getAlias(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetAliasRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetAliasResponse> {
+        let response = try await self.getAlias(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func updateAlias(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateAliasRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateAliasResponse> {
+        let response = try await self.updateAlias(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func deleteAlias(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_DeleteAliasRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_DeleteAliasResponse> {
+        let response = try await self.deleteAlias(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func switchModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_SwitchModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_SwitchModelResponse> {
+        let response = try await self.switchModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func rollbackAlias(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_RollbackAliasRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_RollbackAliasResponse> {
+        let response = try await self.rollbackAlias(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -390,12 +2125,263 @@ extension Roundhouse_V1_RegistryService.SimpleServiceProtocol {
         )
     }
 
+    public func createModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_CreateModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_CreateModelResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_CreateModelResponse>(
+            message: try await self.createModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func updateModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateModelResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_UpdateModelResponse>(
+            message: try await self.updateModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func deleteModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_DeleteModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DeleteModelResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_DeleteModelResponse>(
+            message: try await self.deleteModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func discoverModels(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_DiscoverModelsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DiscoverModelsResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_DiscoverModelsResponse>(
+            message: try await self.discoverModels(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func detectCapabilities(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_DetectCapabilitiesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DetectCapabilitiesResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_DetectCapabilitiesResponse>(
+            message: try await self.detectCapabilities(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func installModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_InstallModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallModelResponse> {
+        return GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallModelResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.installModel(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
+    public func uninstallModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_UninstallModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UninstallModelResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_UninstallModelResponse>(
+            message: try await self.uninstallModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func enableModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_EnableModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_EnableModelResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_EnableModelResponse>(
+            message: try await self.enableModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func disableModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_DisableModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DisableModelResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_DisableModelResponse>(
+            message: try await self.disableModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
     public func listProviders(
         request: GRPCCore.ServerRequest<Roundhouse_V1_ListProvidersRequest>,
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListProvidersResponse> {
         return GRPCCore.ServerResponse<Roundhouse_V1_ListProvidersResponse>(
             message: try await self.listProviders(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getProvider(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetProviderRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetProviderResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetProviderResponse>(
+            message: try await self.getProvider(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func createProvider(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_CreateProviderRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_CreateProviderResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_CreateProviderResponse>(
+            message: try await self.createProvider(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func updateProvider(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateProviderRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateProviderResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_UpdateProviderResponse>(
+            message: try await self.updateProvider(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func deleteProvider(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_DeleteProviderRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DeleteProviderResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_DeleteProviderResponse>(
+            message: try await self.deleteProvider(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func listAliases(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ListAliasesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListAliasesResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ListAliasesResponse>(
+            message: try await self.listAliases(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getAlias(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetAliasRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetAliasResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetAliasResponse>(
+            message: try await self.getAlias(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func updateAlias(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateAliasRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateAliasResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_UpdateAliasResponse>(
+            message: try await self.updateAlias(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func deleteAlias(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_DeleteAliasRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_DeleteAliasResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_DeleteAliasResponse>(
+            message: try await self.deleteAlias(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func switchModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_SwitchModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_SwitchModelResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_SwitchModelResponse>(
+            message: try await self.switchModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func rollbackAlias(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_RollbackAliasRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_RollbackAliasResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_RollbackAliasResponse>(
+            message: try await self.rollbackAlias(
                 request: request.message,
                 context: context
             ),
@@ -415,13 +2401,13 @@ extension Roundhouse_V1_RegistryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Lists the models and providers that the gateway can route to.
+    /// > Keeps what exists: models, providers and aliases. Every change is on disk before its call returns.
     public protocol ClientProtocol: Sendable {
         /// Call the "ListModels" method.
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Lists models, by id.
+        /// > Lists models, filtered and sorted.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Roundhouse_V1_ListModelsRequest` message.
@@ -463,6 +2449,218 @@ extension Roundhouse_V1_RegistryService {
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
+        /// Call the "CreateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a model of an existing provider. ALREADY_EXISTS when its id is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CreateModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_CreateModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_CreateModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func createModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_CreateModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_CreateModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_CreateModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CreateModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "UpdateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a model. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func updateModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "DeleteModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a model: unloads it first, leaves its files. FAILED_PRECONDITION while an alias leads to it or the
+        /// > configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DeleteModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DeleteModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func deleteModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DeleteModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DeleteModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "DiscoverModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks providers what they have, and the model folders what lies in them. Adds what is new, updates what was
+        /// > discovered before, marks what is gone; never deletes, and never changes what a person registered.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DiscoverModelsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DiscoverModelsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DiscoverModelsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func discoverModels<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DiscoverModelsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DiscoverModelsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DiscoverModelsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DiscoverModelsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "DetectCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds out what a model can do: from its file's header or its provider's listing and, when asked, by sending it
+        /// > small requests.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DetectCapabilitiesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DetectCapabilitiesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DetectCapabilitiesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func detectCapabilities<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DetectCapabilitiesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DetectCapabilitiesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DetectCapabilitiesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DetectCapabilitiesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "InstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Brings a GGUF file into the model folder, checks it, and registers it; streams progress. An interrupted download
+        /// > goes on where it stopped. Nothing is registered unless everything was right.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_InstallModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_InstallModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_InstallModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func installModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_InstallModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_InstallModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_InstallModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_InstallModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "UninstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Unloads an installed model, forgets it and deletes its files. FAILED_PRECONDITION for files that InstallModel did
+        /// > not bring, and while an alias leads to the model.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UninstallModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UninstallModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UninstallModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func uninstallModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UninstallModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UninstallModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UninstallModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UninstallModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "EnableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets requests reach a model again.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_EnableModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_EnableModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_EnableModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func enableModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_EnableModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_EnableModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_EnableModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_EnableModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "DisableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps requests from a model, and unloads it once those under way have ended.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DisableModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DisableModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DisableModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func disableModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DisableModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DisableModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DisableModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DisableModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
         /// Call the "ListProviders" method.
         ///
         /// > Source IDL Documentation:
@@ -485,6 +2683,239 @@ extension Roundhouse_V1_RegistryService {
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListProvidersResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one provider. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetProviderRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetProviderRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetProviderResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getProvider<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetProviderRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetProviderRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetProviderResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetProviderResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "CreateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a provider. ALREADY_EXISTS when its name is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CreateProviderRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_CreateProviderRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_CreateProviderResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func createProvider<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_CreateProviderRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_CreateProviderRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_CreateProviderResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CreateProviderResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "UpdateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a provider. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateProviderRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateProviderRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateProviderResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func updateProvider<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateProviderRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateProviderRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateProviderResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateProviderResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "DeleteProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a provider. FAILED_PRECONDITION while it has models or the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteProviderRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DeleteProviderRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DeleteProviderResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func deleteProvider<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteProviderRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DeleteProviderRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DeleteProviderResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteProviderResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListAliases" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists aliases, by name.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAliasesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListAliasesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListAliasesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listAliases<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListAliasesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListAliasesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListAliasesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAliasesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one alias with its history. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetAliasRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetAliasRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetAliasResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getAlias<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetAliasRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetAliasRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetAliasResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetAliasResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "UpdateAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets an alias's targets by compare-and-set: ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateAliasRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateAliasRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateAliasResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func updateAlias<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateAliasRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateAliasRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateAliasResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateAliasResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "DeleteAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets an alias. FAILED_PRECONDITION when the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteAliasRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DeleteAliasRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DeleteAliasResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func deleteAlias<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteAliasRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DeleteAliasRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DeleteAliasResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteAliasResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "SwitchModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a model the active one of an alias, without dropping a request: loads and warms it, flips the alias, and
+        /// > lets requests on the old one end. Where both do not fit into memory, the old one is drained first.
+        /// > 
+        /// > A caller that leaves early stops the switch, not the load that it began.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_SwitchModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_SwitchModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_SwitchModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func switchModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_SwitchModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_SwitchModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_SwitchModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_SwitchModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "RollbackAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Goes back to what an alias led to before its last change, in the same way as SwitchModel.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_RollbackAliasRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_RollbackAliasRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_RollbackAliasResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func rollbackAlias<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_RollbackAliasRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_RollbackAliasRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_RollbackAliasResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_RollbackAliasResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
     }
 
     /// Generated client for the "roundhouse.v1.RegistryService" service.
@@ -495,7 +2926,7 @@ extension Roundhouse_V1_RegistryService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Lists the models and providers that the gateway can route to.
+    /// > Keeps what exists: models, providers and aliases. Every change is on disk before its call returns.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 
@@ -511,7 +2942,7 @@ extension Roundhouse_V1_RegistryService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Lists models, by id.
+        /// > Lists models, filtered and sorted.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Roundhouse_V1_ListModelsRequest` message.
@@ -575,6 +3006,315 @@ extension Roundhouse_V1_RegistryService {
             )
         }
 
+        /// Call the "CreateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a model of an existing provider. ALREADY_EXISTS when its id is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CreateModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_CreateModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_CreateModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func createModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_CreateModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_CreateModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_CreateModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CreateModelResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.CreateModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "UpdateModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a model. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func updateModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateModelResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.UpdateModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "DeleteModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a model: unloads it first, leaves its files. FAILED_PRECONDITION while an alias leads to it or the
+        /// > configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DeleteModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DeleteModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func deleteModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DeleteModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DeleteModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteModelResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.DeleteModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "DiscoverModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Asks providers what they have, and the model folders what lies in them. Adds what is new, updates what was
+        /// > discovered before, marks what is gone; never deletes, and never changes what a person registered.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DiscoverModelsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DiscoverModelsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DiscoverModelsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func discoverModels<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DiscoverModelsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DiscoverModelsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DiscoverModelsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DiscoverModelsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.DiscoverModels.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "DetectCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds out what a model can do: from its file's header or its provider's listing and, when asked, by sending it
+        /// > small requests.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DetectCapabilitiesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DetectCapabilitiesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DetectCapabilitiesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func detectCapabilities<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DetectCapabilitiesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DetectCapabilitiesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DetectCapabilitiesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DetectCapabilitiesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.DetectCapabilities.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "InstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Brings a GGUF file into the model folder, checks it, and registers it; streams progress. An interrupted download
+        /// > goes on where it stopped. Nothing is registered unless everything was right.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_InstallModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_InstallModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_InstallModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func installModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_InstallModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_InstallModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_InstallModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_InstallModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.InstallModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "UninstallModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Unloads an installed model, forgets it and deletes its files. FAILED_PRECONDITION for files that InstallModel did
+        /// > not bring, and while an alias leads to the model.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UninstallModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UninstallModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UninstallModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func uninstallModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UninstallModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UninstallModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UninstallModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UninstallModelResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.UninstallModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "EnableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lets requests reach a model again.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_EnableModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_EnableModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_EnableModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func enableModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_EnableModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_EnableModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_EnableModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_EnableModelResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.EnableModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "DisableModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Keeps requests from a model, and unloads it once those under way have ended.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DisableModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DisableModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DisableModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func disableModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DisableModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DisableModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DisableModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DisableModelResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.DisableModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "ListProviders" method.
         ///
         /// > Source IDL Documentation:
@@ -608,6 +3348,349 @@ extension Roundhouse_V1_RegistryService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "GetProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one provider. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetProviderRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetProviderRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetProviderResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getProvider<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetProviderRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetProviderRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetProviderResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetProviderResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.GetProvider.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "CreateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Registers a provider. ALREADY_EXISTS when its name is taken.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CreateProviderRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_CreateProviderRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_CreateProviderResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func createProvider<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_CreateProviderRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_CreateProviderRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_CreateProviderResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CreateProviderResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.CreateProvider.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "UpdateProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of a provider. ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateProviderRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateProviderRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateProviderResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func updateProvider<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateProviderRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateProviderRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateProviderResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateProviderResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.UpdateProvider.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "DeleteProvider" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets a provider. FAILED_PRECONDITION while it has models or the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteProviderRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DeleteProviderRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DeleteProviderResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func deleteProvider<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteProviderRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DeleteProviderRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DeleteProviderResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteProviderResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.DeleteProvider.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListAliases" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists aliases, by name.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAliasesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListAliasesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListAliasesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listAliases<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListAliasesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListAliasesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListAliasesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAliasesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.ListAliases.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets one alias with its history. NOT_FOUND when there is none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetAliasRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetAliasRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetAliasResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getAlias<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetAliasRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetAliasRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetAliasResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetAliasResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.GetAlias.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "UpdateAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets an alias's targets by compare-and-set: ABORTED when the etag is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateAliasRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateAliasRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateAliasResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func updateAlias<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateAliasRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateAliasRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateAliasResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateAliasResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.UpdateAlias.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "DeleteAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Forgets an alias. FAILED_PRECONDITION when the configuration file holds it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_DeleteAliasRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_DeleteAliasRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_DeleteAliasResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func deleteAlias<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteAliasRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_DeleteAliasRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_DeleteAliasResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteAliasResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.DeleteAlias.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "SwitchModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a model the active one of an alias, without dropping a request: loads and warms it, flips the alias, and
+        /// > lets requests on the old one end. Where both do not fit into memory, the old one is drained first.
+        /// > 
+        /// > A caller that leaves early stops the switch, not the load that it began.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_SwitchModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_SwitchModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_SwitchModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func switchModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_SwitchModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_SwitchModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_SwitchModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_SwitchModelResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.SwitchModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "RollbackAlias" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Goes back to what an alias led to before its last change, in the same way as SwitchModel.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_RollbackAliasRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_RollbackAliasRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_RollbackAliasResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func rollbackAlias<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_RollbackAliasRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_RollbackAliasRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_RollbackAliasResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_RollbackAliasResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.RollbackAlias.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -618,7 +3701,7 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Lists models, by id.
+    /// > Lists models, filtered and sorted.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Roundhouse_V1_ListModelsRequest` message.
@@ -672,6 +3755,270 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
         )
     }
 
+    /// Call the "CreateModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Registers a model of an existing provider. ALREADY_EXISTS when its id is taken.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_CreateModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func createModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_CreateModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CreateModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.createModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_CreateModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_CreateModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes fields of a model. ABORTED when the etag is not the current one.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_UpdateModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.updateModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DeleteModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Forgets a model: unloads it first, leaves its files. FAILED_PRECONDITION while an alias leads to it or the
+    /// > configuration file holds it.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_DeleteModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func deleteModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.deleteModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DeleteModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DeleteModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DiscoverModels" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Asks providers what they have, and the model folders what lies in them. Adds what is new, updates what was
+    /// > discovered before, marks what is gone; never deletes, and never changes what a person registered.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_DiscoverModelsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func discoverModels<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_DiscoverModelsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DiscoverModelsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.discoverModels(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DiscoverModelsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DiscoverModelsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DetectCapabilities" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Finds out what a model can do: from its file's header or its provider's listing and, when asked, by sending it
+    /// > small requests.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_DetectCapabilitiesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func detectCapabilities<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_DetectCapabilitiesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DetectCapabilitiesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.detectCapabilities(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DetectCapabilitiesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DetectCapabilitiesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "InstallModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Brings a GGUF file into the model folder, checks it, and registers it; streams progress. An interrupted download
+    /// > goes on where it stopped. Nothing is registered unless everything was right.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_InstallModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func installModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_InstallModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_InstallModelResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.installModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_InstallModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_InstallModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UninstallModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Unloads an installed model, forgets it and deletes its files. FAILED_PRECONDITION for files that InstallModel did
+    /// > not bring, and while an alias leads to the model.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_UninstallModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func uninstallModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_UninstallModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UninstallModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.uninstallModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UninstallModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UninstallModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "EnableModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets requests reach a model again.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_EnableModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func enableModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_EnableModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_EnableModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.enableModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_EnableModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_EnableModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DisableModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Keeps requests from a model, and unloads it once those under way have ended.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_DisableModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func disableModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_DisableModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DisableModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.disableModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DisableModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DisableModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "ListProviders" method.
     ///
     /// > Source IDL Documentation:
@@ -700,6 +4047,299 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
             onResponse: handleResponse
         )
     }
+
+    /// Call the "GetProvider" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets one provider. NOT_FOUND when there is none.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetProviderRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getProvider<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetProviderRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetProviderResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getProvider(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetProviderRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetProviderResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "CreateProvider" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Registers a provider. ALREADY_EXISTS when its name is taken.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_CreateProviderRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func createProvider<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_CreateProviderRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CreateProviderResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.createProvider(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_CreateProviderRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_CreateProviderResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateProvider" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes fields of a provider. ABORTED when the etag is not the current one.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_UpdateProviderRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateProvider<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateProviderRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateProviderResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.updateProvider(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateProviderRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateProviderResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DeleteProvider" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Forgets a provider. FAILED_PRECONDITION while it has models or the configuration file holds it.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_DeleteProviderRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func deleteProvider<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteProviderRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteProviderResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.deleteProvider(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DeleteProviderRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DeleteProviderResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListAliases" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists aliases, by name.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ListAliasesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listAliases<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ListAliasesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAliasesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listAliases(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListAliasesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListAliasesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetAlias" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets one alias with its history. NOT_FOUND when there is none.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetAliasRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getAlias<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetAliasRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetAliasResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getAlias(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetAliasRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetAliasResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateAlias" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Sets an alias's targets by compare-and-set: ABORTED when the etag is not the current one.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_UpdateAliasRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateAlias<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateAliasRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateAliasResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.updateAlias(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateAliasRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateAliasResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DeleteAlias" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Forgets an alias. FAILED_PRECONDITION when the configuration file holds it.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_DeleteAliasRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func deleteAlias<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_DeleteAliasRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteAliasResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.deleteAlias(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_DeleteAliasRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_DeleteAliasResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "SwitchModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a model the active one of an alias, without dropping a request: loads and warms it, flips the alias, and
+    /// > lets requests on the old one end. Where both do not fit into memory, the old one is drained first.
+    /// > 
+    /// > A caller that leaves early stops the switch, not the load that it began.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_SwitchModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func switchModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_SwitchModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_SwitchModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.switchModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_SwitchModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_SwitchModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "RollbackAlias" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Goes back to what an alias led to before its last change, in the same way as SwitchModel.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_RollbackAliasRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func rollbackAlias<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_RollbackAliasRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_RollbackAliasResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.rollbackAlias(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_RollbackAliasRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_RollbackAliasResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
 }
 
 // Helpers providing sugared APIs for 'ClientProtocol' methods.
@@ -709,7 +4349,7 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Lists models, by id.
+    /// > Lists models, filtered and sorted.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -771,6 +4411,306 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
         )
     }
 
+    /// Call the "CreateModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Registers a model of an existing provider. ALREADY_EXISTS when its id is taken.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func createModel<Result>(
+        _ message: Roundhouse_V1_CreateModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CreateModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_CreateModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.createModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes fields of a model. ABORTED when the etag is not the current one.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateModel<Result>(
+        _ message: Roundhouse_V1_UpdateModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_UpdateModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.updateModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DeleteModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Forgets a model: unloads it first, leaves its files. FAILED_PRECONDITION while an alias leads to it or the
+    /// > configuration file holds it.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func deleteModel<Result>(
+        _ message: Roundhouse_V1_DeleteModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_DeleteModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.deleteModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DiscoverModels" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Asks providers what they have, and the model folders what lies in them. Adds what is new, updates what was
+    /// > discovered before, marks what is gone; never deletes, and never changes what a person registered.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func discoverModels<Result>(
+        _ message: Roundhouse_V1_DiscoverModelsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DiscoverModelsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_DiscoverModelsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.discoverModels(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DetectCapabilities" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Finds out what a model can do: from its file's header or its provider's listing and, when asked, by sending it
+    /// > small requests.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func detectCapabilities<Result>(
+        _ message: Roundhouse_V1_DetectCapabilitiesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DetectCapabilitiesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_DetectCapabilitiesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.detectCapabilities(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "InstallModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Brings a GGUF file into the model folder, checks it, and registers it; streams progress. An interrupted download
+    /// > goes on where it stopped. Nothing is registered unless everything was right.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func installModel<Result>(
+        _ message: Roundhouse_V1_InstallModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_InstallModelResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_InstallModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.installModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UninstallModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Unloads an installed model, forgets it and deletes its files. FAILED_PRECONDITION for files that InstallModel did
+    /// > not bring, and while an alias leads to the model.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func uninstallModel<Result>(
+        _ message: Roundhouse_V1_UninstallModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UninstallModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_UninstallModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.uninstallModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "EnableModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lets requests reach a model again.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func enableModel<Result>(
+        _ message: Roundhouse_V1_EnableModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_EnableModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_EnableModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.enableModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DisableModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Keeps requests from a model, and unloads it once those under way have ended.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func disableModel<Result>(
+        _ message: Roundhouse_V1_DisableModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DisableModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_DisableModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.disableModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "ListProviders" method.
     ///
     /// > Source IDL Documentation:
@@ -798,6 +4738,339 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
             metadata: metadata
         )
         return try await self.listProviders(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetProvider" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets one provider. NOT_FOUND when there is none.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getProvider<Result>(
+        _ message: Roundhouse_V1_GetProviderRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetProviderResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetProviderRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getProvider(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "CreateProvider" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Registers a provider. ALREADY_EXISTS when its name is taken.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func createProvider<Result>(
+        _ message: Roundhouse_V1_CreateProviderRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CreateProviderResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_CreateProviderRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.createProvider(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateProvider" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes fields of a provider. ABORTED when the etag is not the current one.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateProvider<Result>(
+        _ message: Roundhouse_V1_UpdateProviderRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateProviderResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_UpdateProviderRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.updateProvider(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DeleteProvider" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Forgets a provider. FAILED_PRECONDITION while it has models or the configuration file holds it.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func deleteProvider<Result>(
+        _ message: Roundhouse_V1_DeleteProviderRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteProviderResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_DeleteProviderRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.deleteProvider(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListAliases" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists aliases, by name.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listAliases<Result>(
+        _ message: Roundhouse_V1_ListAliasesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAliasesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ListAliasesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listAliases(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetAlias" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets one alias with its history. NOT_FOUND when there is none.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getAlias<Result>(
+        _ message: Roundhouse_V1_GetAliasRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetAliasResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetAliasRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getAlias(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateAlias" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Sets an alias's targets by compare-and-set: ABORTED when the etag is not the current one.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateAlias<Result>(
+        _ message: Roundhouse_V1_UpdateAliasRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateAliasResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_UpdateAliasRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.updateAlias(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DeleteAlias" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Forgets an alias. FAILED_PRECONDITION when the configuration file holds it.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func deleteAlias<Result>(
+        _ message: Roundhouse_V1_DeleteAliasRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_DeleteAliasResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_DeleteAliasRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.deleteAlias(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "SwitchModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a model the active one of an alias, without dropping a request: loads and warms it, flips the alias, and
+    /// > lets requests on the old one end. Where both do not fit into memory, the old one is drained first.
+    /// > 
+    /// > A caller that leaves early stops the switch, not the load that it began.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func switchModel<Result>(
+        _ message: Roundhouse_V1_SwitchModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_SwitchModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_SwitchModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.switchModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "RollbackAlias" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Goes back to what an alias led to before its last change, in the same way as SwitchModel.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func rollbackAlias<Result>(
+        _ message: Roundhouse_V1_RollbackAliasRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_RollbackAliasResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_RollbackAliasRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.rollbackAlias(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -8,7 +8,7 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-/// What the gateway knows: models and the providers that serve them.
+/// What the gateway knows: models, the providers that serve them, and the aliases that lead to them.
 
 public import SwiftProtobuf
 
@@ -20,6 +20,120 @@ public import SwiftProtobuf
 fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobuf.ProtobufAPIVersionCheck {
   struct _2: SwiftProtobuf.ProtobufAPIVersion_2 {}
   typealias Version = _2
+}
+
+/// What comes out of a model.
+public nonisolated enum Roundhouse_V1_ModelCategory: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent; in an update: not set.
+  case unspecified // = 0
+
+  /// Text.
+  case text // = 1
+
+  /// Images.
+  case image // = 2
+
+  /// Speech, or text from speech.
+  case voice // = 3
+
+  /// Video.
+  case video // = 4
+
+  /// Vectors.
+  case embedding // = 5
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .text
+    case 2: self = .image
+    case 3: self = .voice
+    case 4: self = .video
+    case 5: self = .embedding
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .text: return 1
+    case .image: return 2
+    case .voice: return 3
+    case .video: return 4
+    case .embedding: return 5
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_ModelCategory] = [
+    .unspecified,
+    .text,
+    .image,
+    .voice,
+    .video,
+    .embedding,
+  ]
+
+}
+
+/// Where an entry of the registry came from.
+public nonisolated enum Roundhouse_V1_Source: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// The configuration file.
+  case config // = 1
+
+  /// DiscoverModels found it.
+  case discovered // = 2
+
+  /// A call of this API.
+  case api // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .config
+    case 2: self = .discovered
+    case 3: self = .api
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .config: return 1
+    case .discovered: return 2
+    case .api: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_Source] = [
+    .unspecified,
+    .config,
+    .discovered,
+    .api,
+  ]
+
 }
 
 /// What a model can do.
@@ -127,6 +241,18 @@ public nonisolated enum Roundhouse_V1_ModelState: SwiftProtobuf.Enum, Swift.Case
 
   /// It cannot answer: state_reason says why.
   case failed // = 4
+
+  /// It waits for memory or for its turn to be loaded.
+  case queued // = 5
+
+  /// It is loaded and answers its first, internal request.
+  case warming // = 6
+
+  /// It takes no new requests and ends those under way.
+  case draining // = 7
+
+  /// Its engine is ending; its memory is not free yet.
+  case unloading // = 8
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -140,6 +266,10 @@ public nonisolated enum Roundhouse_V1_ModelState: SwiftProtobuf.Enum, Swift.Case
     case 2: self = .loading
     case 3: self = .unloaded
     case 4: self = .failed
+    case 5: self = .queued
+    case 6: self = .warming
+    case 7: self = .draining
+    case 8: self = .unloading
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -151,6 +281,10 @@ public nonisolated enum Roundhouse_V1_ModelState: SwiftProtobuf.Enum, Swift.Case
     case .loading: return 2
     case .unloaded: return 3
     case .failed: return 4
+    case .queued: return 5
+    case .warming: return 6
+    case .draining: return 7
+    case .unloading: return 8
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -162,55 +296,617 @@ public nonisolated enum Roundhouse_V1_ModelState: SwiftProtobuf.Enum, Swift.Case
     .loading,
     .unloaded,
     .failed,
+    .queued,
+    .warming,
+    .draining,
+    .unloading,
+  ]
+
+}
+
+/// How the targets of an alias share the requests.
+public nonisolated enum Roundhouse_V1_AliasMode: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// In an update: ordered.
+  case unspecified // = 0
+
+  /// The first is asked, the others in turn when it fails.
+  case ordered // = 1
+
+  /// One is drawn by weight (A/B test, canary), the others follow by weight when it fails.
+  case weighted // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .ordered
+    case 2: self = .weighted
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .ordered: return 1
+    case .weighted: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_AliasMode] = [
+    .unspecified,
+    .ordered,
+    .weighted,
+  ]
+
+}
+
+/// What an installation is doing.
+public nonisolated enum Roundhouse_V1_InstallPhase: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// Looking at the source, its size and the disk's free space.
+  case checking // = 1
+
+  /// Copying or downloading.
+  case transferring // = 2
+
+  /// Computing the checksum and reading the header.
+  case verifying // = 3
+
+  /// Writing it into the registry.
+  case registering // = 4
+
+  /// Done.
+  case completed // = 5
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .checking
+    case 2: self = .transferring
+    case 3: self = .verifying
+    case 4: self = .registering
+    case 5: self = .completed
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .checking: return 1
+    case .transferring: return 2
+    case .verifying: return 3
+    case .registering: return 4
+    case .completed: return 5
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_InstallPhase] = [
+    .unspecified,
+    .checking,
+    .transferring,
+    .verifying,
+    .registering,
+    .completed,
+  ]
+
+}
+
+/// In which order a switch is done.
+public nonisolated enum Roundhouse_V1_SwitchStrategy: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// The new model is loaded beside the old one, then the alias flips, then the old one is drained.
+  case loadFirst // = 1
+
+  /// Both do not fit: the alias flips and its new requests wait, the old model is drained, then the new one is loaded.
+  case drainFirst // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .loadFirst
+    case 2: self = .drainFirst
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .loadFirst: return 1
+    case .drainFirst: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_SwitchStrategy] = [
+    .unspecified,
+    .loadFirst,
+    .drainFirst,
   ]
 
 }
 
 /// A model that requests can be sent to.
-public nonisolated struct Roundhouse_V1_Model: Sendable {
+public nonisolated struct Roundhouse_V1_Model: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// The id that requests name: provider/name.
-  public var id: String = String()
+  public var id: String {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
 
   /// The provider's name.
-  public var provider: String = String()
+  public var provider: String {
+    get {_storage._provider}
+    set {_uniqueStorage()._provider = newValue}
+  }
 
   /// What the upstream calls the model.
-  public var name: String = String()
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
   /// For people.
-  public var displayName: String = String()
+  public var displayName: String {
+    get {_storage._displayName}
+    set {_uniqueStorage()._displayName = newValue}
+  }
 
   /// What the model can do.
-  public var capabilities: [Roundhouse_V1_Capability] = []
+  public var capabilities: [Roundhouse_V1_Capability] {
+    get {_storage._capabilities}
+    set {_uniqueStorage()._capabilities = newValue}
+  }
 
   /// Tokens of prompt and answer together. 0: not known.
-  public var contextLength: Int64 = 0
+  public var contextLength: Int64 {
+    get {_storage._contextLength}
+    set {_uniqueStorage()._contextLength = newValue}
+  }
 
   /// The longest answer in tokens. 0: not known.
-  public var maxOutputTokens: Int64 = 0
+  public var maxOutputTokens: Int64 {
+    get {_storage._maxOutputTokens}
+    set {_uniqueStorage()._maxOutputTokens = newValue}
+  }
 
   /// The order in which models are asked when the request leaves the choice to the gateway: smallest first.
-  public var priority: Int32 = 0
+  public var priority: Int32 {
+    get {_storage._priority}
+    set {_uniqueStorage()._priority = newValue}
+  }
 
   /// Bare names that lead to this model.
-  public var aliases: [String] = []
+  public var aliases: [String] {
+    get {_storage._aliases}
+    set {_uniqueStorage()._aliases = newValue}
+  }
 
   /// Whether a request sent now has a chance.
-  public var state: Roundhouse_V1_ModelState = .unspecified
+  public var state: Roundhouse_V1_ModelState {
+    get {_storage._state}
+    set {_uniqueStorage()._state = newValue}
+  }
 
   /// Why the state is what it is and what to do, when it is not ready.
-  public var stateReason: String = String()
+  public var stateReason: String {
+    get {_storage._stateReason}
+    set {_uniqueStorage()._stateReason = newValue}
+  }
 
   /// Size of the weights on disk, for local models. 0: not known.
-  public var sizeBytes: Int64 = 0
+  public var sizeBytes: Int64 {
+    get {_storage._sizeBytes}
+    set {_uniqueStorage()._sizeBytes = newValue}
+  }
+
+  /// What comes out of it.
+  public var category: Roundhouse_V1_ModelCategory {
+    get {_storage._category}
+    set {_uniqueStorage()._category = newValue}
+  }
+
+  /// What its tokens cost. Unset: not known.
+  public var prices: Roundhouse_V1_Prices {
+    get {_storage._prices ?? Roundhouse_V1_Prices()}
+    set {_uniqueStorage()._prices = newValue}
+  }
+  /// Returns true if `prices` has been explicitly set.
+  public var hasPrices: Bool {_storage._prices != nil}
+  /// Clears the value of `prices`. Subsequent reads from it will return its default value.
+  public mutating func clearPrices() {_uniqueStorage()._prices = nil}
+
+  /// How good its answers are, 0 to 1, as configured. Unset: not known.
+  public var qualityScore: Double {
+    get {_storage._qualityScore ?? 0}
+    set {_uniqueStorage()._qualityScore = newValue}
+  }
+  /// Returns true if `qualityScore` has been explicitly set.
+  public var hasQualityScore: Bool {_storage._qualityScore != nil}
+  /// Clears the value of `qualityScore`. Subsequent reads from it will return its default value.
+  public mutating func clearQualityScore() {_uniqueStorage()._qualityScore = nil}
+
+  /// How safe its answers are, 0 to 1, as configured. Unset: not known.
+  public var safetyScore: Double {
+    get {_storage._safetyScore ?? 0}
+    set {_uniqueStorage()._safetyScore = newValue}
+  }
+  /// Returns true if `safetyScore` has been explicitly set.
+  public var hasSafetyScore: Bool {_storage._safetyScore != nil}
+  /// Clears the value of `safetyScore`. Subsequent reads from it will return its default value.
+  public mutating func clearSafetyScore() {_uniqueStorage()._safetyScore = nil}
+
+  /// What runs it: "llama.cpp", "ollama", "lm_studio". Empty for cloud models.
+  public var engine: String {
+    get {_storage._engine}
+    set {_uniqueStorage()._engine = newValue}
+  }
+
+  /// The files that it has under this name, oldest first. Empty for cloud models.
+  public var versions: [Roundhouse_V1_ModelVersion] {
+    get {_storage._versions}
+    set {_uniqueStorage()._versions = newValue}
+  }
+
+  /// The version that answers: one of versions. Empty when there are none.
+  public var activeVersion: String {
+    get {_storage._activeVersion}
+    set {_uniqueStorage()._activeVersion = newValue}
+  }
+
+  /// Whether requests may reach it. Change it with EnableModel and DisableModel or in an update.
+  public var enabled: Bool {
+    get {_storage._enabled}
+    set {_uniqueStorage()._enabled = newValue}
+  }
+
+  /// Whether it is loaded by its first request only.
+  public var lazy: Bool {
+    get {_storage._lazy}
+    set {_uniqueStorage()._lazy = newValue}
+  }
+
+  /// Whether it is never evicted to make room and never unloaded for being idle.
+  public var pinned: Bool {
+    get {_storage._pinned}
+    set {_uniqueStorage()._pinned = newValue}
+  }
+
+  /// Your own labels, for filters. At most 64, each 1 to 63 bytes.
+  public var tags: [String] {
+    get {_storage._tags}
+    set {_uniqueStorage()._tags = newValue}
+  }
+
+  /// Where it came from.
+  public var source: Roundhouse_V1_Source {
+    get {_storage._source}
+    set {_uniqueStorage()._source = newValue}
+  }
+
+  /// When it was registered.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {_storage._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {_uniqueStorage()._createTime = nil}
+
+  /// When its registration changed last.
+  public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._updateTime = newValue}
+  }
+  /// Returns true if `updateTime` has been explicitly set.
+  public var hasUpdateTime: Bool {_storage._updateTime != nil}
+  /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateTime() {_uniqueStorage()._updateTime = nil}
+
+  /// Stands for this revision of the registration: send it with a change to make sure that nobody else made one.
+  public var etag: String {
+    get {_storage._etag}
+    set {_uniqueStorage()._etag = newValue}
+  }
+
+  /// Whether it is in memory and can be asked at once. Always false for cloud models.
+  public var loaded: Bool {
+    get {_storage._loaded}
+    set {_uniqueStorage()._loaded = newValue}
+  }
+
+  /// Whether it could be loaded now, evicting idle models if need be. Always false for cloud models.
+  public var canLoad: Bool {
+    get {_storage._canLoad}
+    set {_uniqueStorage()._canLoad = newValue}
+  }
+
+  /// Unloaded after so long without a request. Zero: never. Unset: lifecycle.idle_ttl of the configuration.
+  public var idleTtl: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._idleTtl ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._idleTtl = newValue}
+  }
+  /// Returns true if `idleTtl` has been explicitly set.
+  public var hasIdleTtl: Bool {_storage._idleTtl != nil}
+  /// Clears the value of `idleTtl`. Subsequent reads from it will return its default value.
+  public mutating func clearIdleTtl() {_uniqueStorage()._idleTtl = nil}
+
+  /// How its engine is run, for models of the provider "local".
+  public var engineSettings: Roundhouse_V1_EngineSettings {
+    get {_storage._engineSettings ?? Roundhouse_V1_EngineSettings()}
+    set {_uniqueStorage()._engineSettings = newValue}
+  }
+  /// Returns true if `engineSettings` has been explicitly set.
+  public var hasEngineSettings: Bool {_storage._engineSettings != nil}
+  /// Clears the value of `engineSettings`. Subsequent reads from it will return its default value.
+  public mutating func clearEngineSettings() {_uniqueStorage()._engineSettings = nil}
+
+  /// True when the last discovery no longer found it.
+  public var missing: Bool {
+    get {_storage._missing}
+    set {_uniqueStorage()._missing = newValue}
+  }
+
+  /// The figures of its last profile. Unset: never profiled.
+  public var profile: Roundhouse_V1_ModelProfile {
+    get {_storage._profile ?? Roundhouse_V1_ModelProfile()}
+    set {_uniqueStorage()._profile = newValue}
+  }
+  /// Returns true if `profile` has been explicitly set.
+  public var hasProfile: Bool {_storage._profile != nil}
+  /// Clears the value of `profile`. Subsequent reads from it will return its default value.
+  public mutating func clearProfile() {_uniqueStorage()._profile = nil}
+
+  /// When its state changed last. Unset for cloud models.
+  public var stateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._stateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._stateTime = newValue}
+  }
+  /// Returns true if `stateTime` has been explicitly set.
+  public var hasStateTime: Bool {_storage._stateTime != nil}
+  /// Clears the value of `stateTime`. Subsequent reads from it will return its default value.
+  public mutating func clearStateTime() {_uniqueStorage()._stateTime = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// What tokens cost, in nano-USD (1e-9 USD) for a million of them: 0.15 USD is 150000000.
+public nonisolated struct Roundhouse_V1_Prices: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// For tokens of the prompt.
+  public var inputNanoUsdPerMillionTokens: Int64 = 0
+
+  /// For tokens of the answer.
+  public var outputNanoUsdPerMillionTokens: Int64 = 0
+
+  /// For tokens of the prompt that the upstream had in its cache. Unset: as other tokens of the prompt.
+  public var cachedInputNanoUsdPerMillionTokens: Int64 {
+    get {_cachedInputNanoUsdPerMillionTokens ?? 0}
+    set {_cachedInputNanoUsdPerMillionTokens = newValue}
+  }
+  /// Returns true if `cachedInputNanoUsdPerMillionTokens` has been explicitly set.
+  public var hasCachedInputNanoUsdPerMillionTokens: Bool {self._cachedInputNanoUsdPerMillionTokens != nil}
+  /// Clears the value of `cachedInputNanoUsdPerMillionTokens`. Subsequent reads from it will return its default value.
+  public mutating func clearCachedInputNanoUsdPerMillionTokens() {self._cachedInputNanoUsdPerMillionTokens = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _cachedInputNanoUsdPerMillionTokens: Int64? = nil
+}
+
+/// One file of a model.
+public nonisolated struct Roundhouse_V1_ModelVersion: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its name, unique in the model: the first 12 digits of the file's SHA-256 unless the installer named it.
+  public var version: String = String()
+
+  /// The file. Absolute.
+  public var path: String = String()
+
+  /// The file's SHA-256 in hexadecimal. Empty when it was never computed.
+  public var sha256: String = String()
+
+  /// The file's size.
+  public var sizeBytes: Int64 = 0
+
+  /// When it was added.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {self._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {self._createTime = nil}
+
+  /// Whether InstallModel brought the file: then UninstallModel may delete it.
+  public var installed: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// How the engine of a local model is run.
+public nonisolated struct Roundhouse_V1_EngineSettings: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Tokens of context that the engine is started with; more takes more memory. 0: what the file says, at most 8192.
+  public var contextLength: Int32 = 0
+
+  /// Processor threads. 0: the configuration's local.threads.
+  public var threads: Int32 = 0
+
+  /// Requests answered at the same time. 0: 1.
+  public var parallel: Int32 = 0
+
+  /// Layers that are put on the GPU. 0: none.
+  public var gpuLayers: Int32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What a profile measured; see LifecycleService.ProfileModel.
+public nonisolated struct Roundhouse_V1_ModelProfile: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// When it was made.
+  public var profileTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._profileTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._profileTime = newValue}
+  }
+  /// Returns true if `profileTime` has been explicitly set.
+  public var hasProfileTime: Bool {_storage._profileTime != nil}
+  /// Clears the value of `profileTime`. Subsequent reads from it will return its default value.
+  public mutating func clearProfileTime() {_uniqueStorage()._profileTime = nil}
+
+  /// How many requests were measured.
+  public var runCount: Int32 {
+    get {_storage._runCount}
+    set {_uniqueStorage()._runCount = newValue}
+  }
+
+  /// The whole answer, at the 50th percentile.
+  public var latencyP50: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._latencyP50 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._latencyP50 = newValue}
+  }
+  /// Returns true if `latencyP50` has been explicitly set.
+  public var hasLatencyP50: Bool {_storage._latencyP50 != nil}
+  /// Clears the value of `latencyP50`. Subsequent reads from it will return its default value.
+  public mutating func clearLatencyP50() {_uniqueStorage()._latencyP50 = nil}
+
+  /// The whole answer, at the 95th percentile.
+  public var latencyP95: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._latencyP95 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._latencyP95 = newValue}
+  }
+  /// Returns true if `latencyP95` has been explicitly set.
+  public var hasLatencyP95: Bool {_storage._latencyP95 != nil}
+  /// Clears the value of `latencyP95`. Subsequent reads from it will return its default value.
+  public mutating func clearLatencyP95() {_uniqueStorage()._latencyP95 = nil}
+
+  /// The whole answer, at the 99th percentile.
+  public var latencyP99: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._latencyP99 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._latencyP99 = newValue}
+  }
+  /// Returns true if `latencyP99` has been explicitly set.
+  public var hasLatencyP99: Bool {_storage._latencyP99 != nil}
+  /// Clears the value of `latencyP99`. Subsequent reads from it will return its default value.
+  public mutating func clearLatencyP99() {_uniqueStorage()._latencyP99 = nil}
+
+  /// Until the first token, at the 50th percentile.
+  public var firstTokenP50: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._firstTokenP50 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._firstTokenP50 = newValue}
+  }
+  /// Returns true if `firstTokenP50` has been explicitly set.
+  public var hasFirstTokenP50: Bool {_storage._firstTokenP50 != nil}
+  /// Clears the value of `firstTokenP50`. Subsequent reads from it will return its default value.
+  public mutating func clearFirstTokenP50() {_uniqueStorage()._firstTokenP50 = nil}
+
+  /// Until the first token, at the 95th percentile.
+  public var firstTokenP95: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._firstTokenP95 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._firstTokenP95 = newValue}
+  }
+  /// Returns true if `firstTokenP95` has been explicitly set.
+  public var hasFirstTokenP95: Bool {_storage._firstTokenP95 != nil}
+  /// Clears the value of `firstTokenP95`. Subsequent reads from it will return its default value.
+  public mutating func clearFirstTokenP95() {_uniqueStorage()._firstTokenP95 = nil}
+
+  /// Tokens of answers for each second between the first token and the last, over all runs.
+  public var tokensPerSecond: Double {
+    get {_storage._tokensPerSecond}
+    set {_uniqueStorage()._tokensPerSecond = newValue}
+  }
+
+  /// Memory of the model's engine at the end. 0: not known.
+  public var memoryBytes: Int64 {
+    get {_storage._memoryBytes}
+    set {_uniqueStorage()._memoryBytes = newValue}
+  }
+
+  /// Tokens of the prompt, as the upstream counted them.
+  public var inputTokens: Int64 {
+    get {_storage._inputTokens}
+    set {_uniqueStorage()._inputTokens = newValue}
+  }
+
+  /// Tokens of all answers.
+  public var outputTokens: Int64 {
+    get {_storage._outputTokens}
+    set {_uniqueStorage()._outputTokens = newValue}
+  }
+
+  /// Runs that failed, which are not part of the other figures.
+  public var failedRunCount: Int32 {
+    get {_storage._failedRunCount}
+    set {_uniqueStorage()._failedRunCount = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
 }
 
 /// A question for a page of models.
@@ -222,11 +918,21 @@ public nonisolated struct Roundhouse_V1_ListModelsRequest: Sendable {
   /// The most models to return: 0 means 100, more than 1000 means 1000.
   public var pageSize: Int32 = 0
 
-  /// next_page_token of the page before; empty for the first page.
+  /// next_page_token of the page before; empty for the first page. The other fields must be those of that page.
   public var pageToken: String = String()
 
   /// Only models of this provider. Empty: all.
   public var provider: String = String()
+
+  /// Only models for which this holds, a subset of AIP-160:
+  ///   provider = "openai" AND capabilities:vision AND loaded = true
+  ///   (price_output <= 0.6 OR free = true) AND NOT tags:beta
+  /// docs/Registry.md lists the fields. Empty: all.
+  public var filter: String = String()
+
+  /// Fields to sort by, separated by commas, each with " desc" for the largest first (AIP-132): "price_output, id desc".
+  /// Empty: by id. Equal ones are sorted by id.
+  public var orderBy: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -239,11 +945,14 @@ public nonisolated struct Roundhouse_V1_ListModelsResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// The models, by id.
+  /// The models, in the order asked for.
   public var models: [Roundhouse_V1_Model] = []
 
   /// Fetches the next page; empty on the last one.
   public var nextPageToken: String = String()
+
+  /// How many models pass the filter, on all pages.
+  public var totalSize: Int32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -288,29 +997,225 @@ public nonisolated struct Roundhouse_V1_GetModelResponse: Sendable {
 }
 
 /// A provider of models.
-public nonisolated struct Roundhouse_V1_Provider: Sendable {
+public nonisolated struct Roundhouse_V1_Provider: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Its name, the first part of its models' ids.
-  public var id: String = String()
+  public var id: String {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
 
   /// Its kind: "local", "openai", "openrouter", "custom" and so on.
-  public var kind: String = String()
+  public var kind: String {
+    get {_storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
 
   /// Where it is. Empty for the local engines.
-  public var baseURL: String = String()
+  public var baseURL: String {
+    get {_storage._baseURL}
+    set {_uniqueStorage()._baseURL = newValue}
+  }
 
   /// Whether credentials are configured. They are never shown.
-  public var hasCredentials_p: Bool = false
+  public var hasCredentials_p: Bool {
+    get {_storage._hasCredentials_p}
+    set {_uniqueStorage()._hasCredentials_p = newValue}
+  }
 
   /// How many models it has here.
-  public var modelCount: Int32 = 0
+  public var modelCount: Int32 {
+    get {_storage._modelCount}
+    set {_uniqueStorage()._modelCount = newValue}
+  }
+
+  /// Whether requests may reach it.
+  public var enabled: Bool {
+    get {_storage._enabled}
+    set {_uniqueStorage()._enabled = newValue}
+  }
+
+  /// Where it came from.
+  public var source: Roundhouse_V1_Source {
+    get {_storage._source}
+    set {_uniqueStorage()._source = newValue}
+  }
+
+  /// The environment variable of the server that holds its key; never the key itself.
+  public var apiKeyEnvironment: String {
+    get {_storage._apiKeyEnvironment}
+    set {_uniqueStorage()._apiKeyEnvironment = newValue}
+  }
+
+  /// The file that holds its key. Absolute.
+  public var apiKeyFile: String {
+    get {_storage._apiKeyFile}
+    set {_uniqueStorage()._apiKeyFile = newValue}
+  }
+
+  /// Allows http to a host that is not this machine.
+  public var allowInsecure: Bool {
+    get {_storage._allowInsecure}
+    set {_uniqueStorage()._allowInsecure = newValue}
+  }
+
+  /// The priority of its models that have none of their own, 0 to 1000: smaller is asked first. Unset: 100.
+  public var priority: Int32 {
+    get {_storage._priority ?? 0}
+    set {_uniqueStorage()._priority = newValue}
+  }
+  /// Returns true if `priority` has been explicitly set.
+  public var hasPriority: Bool {_storage._priority != nil}
+  /// Clears the value of `priority`. Subsequent reads from it will return its default value.
+  public mutating func clearPriority() {_uniqueStorage()._priority = nil}
+
+  /// When it was registered.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {_storage._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {_uniqueStorage()._createTime = nil}
+
+  /// When its registration changed last.
+  public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._updateTime = newValue}
+  }
+  /// Returns true if `updateTime` has been explicitly set.
+  public var hasUpdateTime: Bool {_storage._updateTime != nil}
+  /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateTime() {_uniqueStorage()._updateTime = nil}
+
+  /// Stands for this revision of the registration.
+  public var etag: String {
+    get {_storage._etag}
+    set {_uniqueStorage()._etag = newValue}
+  }
+
+  /// Whether every name is passed on to it, because no models are registered for it.
+  public var acceptsAnyModel: Bool {
+    get {_storage._acceptsAnyModel}
+    set {_uniqueStorage()._acceptsAnyModel = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// A bare name that leads to models.
+public nonisolated struct Roundhouse_V1_Alias: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The name. 1-63 characters of a-z, 0-9, '-', '_' and '.', beginning with a letter or a digit; not "auto".
+  public var name: String = String()
+
+  /// Where it leads. At least one.
+  public var targets: [Roundhouse_V1_AliasTarget] = []
+
+  /// How the targets share the requests.
+  public var mode: Roundhouse_V1_AliasMode = .unspecified
+
+  /// The model that SwitchModel made the active one, or the first target.
+  public var activeModel: String = String()
+
+  /// Where it came from.
+  public var source: Roundhouse_V1_Source = .unspecified
+
+  /// When it was made.
+  public var createTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_createTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_createTime = newValue}
+  }
+  /// Returns true if `createTime` has been explicitly set.
+  public var hasCreateTime: Bool {self._createTime != nil}
+  /// Clears the value of `createTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCreateTime() {self._createTime = nil}
+
+  /// When it changed last.
+  public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_updateTime = newValue}
+  }
+  /// Returns true if `updateTime` has been explicitly set.
+  public var hasUpdateTime: Bool {self._updateTime != nil}
+  /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateTime() {self._updateTime = nil}
+
+  /// Stands for this revision.
+  public var etag: String = String()
+
+  /// What it led to before, newest first, for RollbackAlias. At most 32 are kept.
+  public var history: [Roundhouse_V1_AliasRevision] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// One target of an alias.
+public nonisolated struct Roundhouse_V1_AliasTarget: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String = String()
+
+  /// Its share of the requests when the mode is weighted, 0 to 1000; 0 means asked only after the others failed.
+  public var weight: Int32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What an alias led to for a while.
+public nonisolated struct Roundhouse_V1_AliasRevision: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Where it led.
+  public var targets: [Roundhouse_V1_AliasTarget] = []
+
+  /// How the targets shared the requests.
+  public var mode: Roundhouse_V1_AliasMode = .unspecified
+
+  /// The revision's etag.
+  public var etag: String = String()
+
+  /// When it was replaced.
+  public var replaceTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_replaceTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_replaceTime = newValue}
+  }
+  /// Returns true if `replaceTime` has been explicitly set.
+  public var hasReplaceTime: Bool {self._replaceTime != nil}
+  /// Clears the value of `replaceTime`. Subsequent reads from it will return its default value.
+  public mutating func clearReplaceTime() {self._replaceTime = nil}
+
+  /// Why it was replaced, in the caller's words.
+  public var reason: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _replaceTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// A question for a page of providers.
@@ -347,21 +1252,1443 @@ public nonisolated struct Roundhouse_V1_ListProvidersResponse: Sendable {
   public init() {}
 }
 
+/// A model to register.
+public nonisolated struct Roundhouse_V1_CreateModelRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model. Its id is required; of a model of the provider "local", one version with its path. Output fields
+  /// (state, loaded, etag, times) are ignored.
+  public var model: Roundhouse_V1_Model {
+    get {_model ?? Roundhouse_V1_Model()}
+    set {_model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  public var hasModel: Bool {self._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  public mutating func clearModel() {self._model = nil}
+
+  /// Checks everything and changes nothing.
+  public var validateOnly: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _model: Roundhouse_V1_Model? = nil
+}
+
+/// The model as it was registered.
+public nonisolated struct Roundhouse_V1_CreateModelResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model.
+  public var model: Roundhouse_V1_Model {
+    get {_model ?? Roundhouse_V1_Model()}
+    set {_model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  public var hasModel: Bool {self._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  public mutating func clearModel() {self._model = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _model: Roundhouse_V1_Model? = nil
+}
+
+/// Changes to a model.
+public nonisolated struct Roundhouse_V1_UpdateModelRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id, the new values, and the etag when nobody else may have changed it.
+  public var model: Roundhouse_V1_Model {
+    get {_model ?? Roundhouse_V1_Model()}
+    set {_model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  public var hasModel: Bool {self._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  public mutating func clearModel() {self._model = nil}
+
+  /// Which fields to change; unset: all that have a value in model. docs/Registry.md lists those that can be.
+  public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
+    get {_updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
+    set {_updateMask = newValue}
+  }
+  /// Returns true if `updateMask` has been explicitly set.
+  public var hasUpdateMask: Bool {self._updateMask != nil}
+  /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateMask() {self._updateMask = nil}
+
+  /// Checks everything and changes nothing.
+  public var validateOnly: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _model: Roundhouse_V1_Model? = nil
+  fileprivate var _updateMask: SwiftProtobuf.Google_Protobuf_FieldMask? = nil
+}
+
+/// The model after the change.
+public nonisolated struct Roundhouse_V1_UpdateModelResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model.
+  public var model: Roundhouse_V1_Model {
+    get {_model ?? Roundhouse_V1_Model()}
+    set {_model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  public var hasModel: Bool {self._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  public mutating func clearModel() {self._model = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _model: Roundhouse_V1_Model? = nil
+}
+
+/// A model to forget.
+public nonisolated struct Roundhouse_V1_DeleteModelRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String = String()
+
+  /// The etag, when nobody else may have changed it.
+  public var etag: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The model is gone.
+public nonisolated struct Roundhouse_V1_DeleteModelResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Where to look for models.
+public nonisolated struct Roundhouse_V1_DiscoverModelsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Providers to ask, "local" for the model folders. Empty: all.
+  public var providers: [String] = []
+
+  /// Only reports, registers nothing.
+  public var validateOnly: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What discovery found.
+public nonisolated struct Roundhouse_V1_DiscoverModelsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// One for each provider that was asked.
+  public var providers: [Roundhouse_V1_ProviderDiscovery] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What one provider has.
+public nonisolated struct Roundhouse_V1_ProviderDiscovery: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The provider.
+  public var provider: String = String()
+
+  /// Models that are new, by id.
+  public var added: [String] = []
+
+  /// Models whose details changed, by id.
+  public var changed: [String] = []
+
+  /// Models that were there before and are not any more, by id. They are marked as missing.
+  public var gone: [String] = []
+
+  /// Models that were found as they were known.
+  public var unchangedCount: Int32 = 0
+
+  /// Why the provider could not be asked; empty when it could. Then nothing is said of its models.
+  public var error: String = String()
+
+  /// Files that are no usable models, each with the reason.
+  public var skipped: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Which model's capabilities to find out.
+public nonisolated struct Roundhouse_V1_DetectCapabilitiesRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String = String()
+
+  /// Also sends small requests to the model, which may load it and cost money.
+  public var probe: Bool = false
+
+  /// Writes what was found into the registry.
+  public var update: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What a model can do.
+public nonisolated struct Roundhouse_V1_DetectCapabilitiesResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What was found, each with where from.
+  public var capabilities: [Roundhouse_V1_DetectedCapability] = []
+
+  /// Tokens of prompt and answer together. 0: not found.
+  public var contextLength: Int64 = 0
+
+  /// The architecture that a GGUF file names: "llama". Empty for others.
+  public var architecture: String = String()
+
+  /// Whether a GGUF file brings a chat template.
+  public var hasChatTemplate_p: Bool = false
+
+  /// The model, updated if that was asked for.
+  public var model: Roundhouse_V1_Model {
+    get {_model ?? Roundhouse_V1_Model()}
+    set {_model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  public var hasModel: Bool {self._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  public mutating func clearModel() {self._model = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _model: Roundhouse_V1_Model? = nil
+}
+
+/// One capability, and how it is known.
+public nonisolated struct Roundhouse_V1_DetectedCapability: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What the model can do, or cannot.
+  public var capability: Roundhouse_V1_Capability = .unspecified
+
+  /// Whether it can.
+  public var supported: Bool = false
+
+  /// Where this is known from, in words: "the chat template mentions tools".
+  public var evidence: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A file to install.
+public nonisolated struct Roundhouse_V1_InstallModelRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's name: it becomes local/NAME. 1-128 characters of letters, digits, '-', '_' and '.'.
+  public var name: String = String()
+
+  /// Where the file comes from.
+  public var source: Roundhouse_V1_InstallModelRequest.OneOf_Source? = nil
+
+  /// A file on the server's machine, copied into the model folder.
+  public var path: String {
+    get {
+      if case .path(let v)? = source {return v}
+      return String()
+    }
+    set {source = .path(newValue)}
+  }
+
+  /// An https address, or http to this machine.
+  public var url: String {
+    get {
+      if case .url(let v)? = source {return v}
+      return String()
+    }
+    set {source = .url(newValue)}
+  }
+
+  /// The file's SHA-256 in hexadecimal. Checked when set; for a URL to another machine it is strongly advised.
+  public var sha256: String = String()
+
+  /// What to call this version. Empty: the first 12 digits of its SHA-256.
+  public var version: String = String()
+
+  /// Makes it the active version of a model that exists already. A new model's first version always is.
+  public var activate: Bool = false
+
+  /// For people.
+  public var displayName: String = String()
+
+  /// Labels of the new model.
+  public var tags: [String] = []
+
+  /// How to run its engine.
+  public var engineSettings: Roundhouse_V1_EngineSettings {
+    get {_engineSettings ?? Roundhouse_V1_EngineSettings()}
+    set {_engineSettings = newValue}
+  }
+  /// Returns true if `engineSettings` has been explicitly set.
+  public var hasEngineSettings: Bool {self._engineSettings != nil}
+  /// Clears the value of `engineSettings`. Subsequent reads from it will return its default value.
+  public mutating func clearEngineSettings() {self._engineSettings = nil}
+
+  /// Whether it is loaded by its first request only.
+  public var lazy: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// Where the file comes from.
+  public nonisolated enum OneOf_Source: Equatable, Sendable {
+    /// A file on the server's machine, copied into the model folder.
+    case path(String)
+    /// An https address, or http to this machine.
+    case url(String)
+
+  }
+
+  public init() {}
+
+  fileprivate var _engineSettings: Roundhouse_V1_EngineSettings? = nil
+}
+
+/// How an installation goes on.
+public nonisolated struct Roundhouse_V1_InstallModelResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What is being done.
+  public var phase: Roundhouse_V1_InstallPhase = .unspecified
+
+  /// Bytes that are there.
+  public var receivedBytes: Int64 = 0
+
+  /// Bytes in all. 0: not known.
+  public var totalBytes: Int64 = 0
+
+  /// Bytes that were there from an interrupted attempt.
+  public var resumedBytes: Int64 = 0
+
+  /// The model, in the last message.
+  public var model: Roundhouse_V1_Model {
+    get {_model ?? Roundhouse_V1_Model()}
+    set {_model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  public var hasModel: Bool {self._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  public mutating func clearModel() {self._model = nil}
+
+  /// The version that was installed, in the last message.
+  public var version: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _model: Roundhouse_V1_Model? = nil
+}
+
+/// A model to uninstall.
+public nonisolated struct Roundhouse_V1_UninstallModelRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String = String()
+
+  /// Only this version, which must not be the active one. Empty: the whole model.
+  public var version: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What was removed.
+public nonisolated struct Roundhouse_V1_UninstallModelResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The files that were deleted.
+  public var deletedPaths: [String] = []
+
+  /// Their size together.
+  public var freedBytes: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A model to enable.
+public nonisolated struct Roundhouse_V1_EnableModelRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The model after the change.
+public nonisolated struct Roundhouse_V1_EnableModelResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model.
+  public var model: Roundhouse_V1_Model {
+    get {_model ?? Roundhouse_V1_Model()}
+    set {_model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  public var hasModel: Bool {self._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  public mutating func clearModel() {self._model = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _model: Roundhouse_V1_Model? = nil
+}
+
+/// A model to disable.
+public nonisolated struct Roundhouse_V1_DisableModelRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The model after the change.
+public nonisolated struct Roundhouse_V1_DisableModelResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model.
+  public var model: Roundhouse_V1_Model {
+    get {_model ?? Roundhouse_V1_Model()}
+    set {_model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  public var hasModel: Bool {self._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  public mutating func clearModel() {self._model = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _model: Roundhouse_V1_Model? = nil
+}
+
+/// A question for one provider.
+public nonisolated struct Roundhouse_V1_GetProviderRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The provider's name.
+  public var provider: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// One provider.
+public nonisolated struct Roundhouse_V1_GetProviderResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The provider.
+  public var provider: Roundhouse_V1_Provider {
+    get {_provider ?? Roundhouse_V1_Provider()}
+    set {_provider = newValue}
+  }
+  /// Returns true if `provider` has been explicitly set.
+  public var hasProvider: Bool {self._provider != nil}
+  /// Clears the value of `provider`. Subsequent reads from it will return its default value.
+  public mutating func clearProvider() {self._provider = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _provider: Roundhouse_V1_Provider? = nil
+}
+
+/// A provider to register.
+public nonisolated struct Roundhouse_V1_CreateProviderRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The provider. Its id and kind are required, and base_url for the kind "custom".
+  public var provider: Roundhouse_V1_Provider {
+    get {_provider ?? Roundhouse_V1_Provider()}
+    set {_provider = newValue}
+  }
+  /// Returns true if `provider` has been explicitly set.
+  public var hasProvider: Bool {self._provider != nil}
+  /// Clears the value of `provider`. Subsequent reads from it will return its default value.
+  public mutating func clearProvider() {self._provider = nil}
+
+  /// Checks everything and changes nothing.
+  public var validateOnly: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _provider: Roundhouse_V1_Provider? = nil
+}
+
+/// The provider as it was registered.
+public nonisolated struct Roundhouse_V1_CreateProviderResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The provider.
+  public var provider: Roundhouse_V1_Provider {
+    get {_provider ?? Roundhouse_V1_Provider()}
+    set {_provider = newValue}
+  }
+  /// Returns true if `provider` has been explicitly set.
+  public var hasProvider: Bool {self._provider != nil}
+  /// Clears the value of `provider`. Subsequent reads from it will return its default value.
+  public mutating func clearProvider() {self._provider = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _provider: Roundhouse_V1_Provider? = nil
+}
+
+/// Changes to a provider.
+public nonisolated struct Roundhouse_V1_UpdateProviderRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The provider's id, the new values, and the etag when nobody else may have changed it.
+  public var provider: Roundhouse_V1_Provider {
+    get {_provider ?? Roundhouse_V1_Provider()}
+    set {_provider = newValue}
+  }
+  /// Returns true if `provider` has been explicitly set.
+  public var hasProvider: Bool {self._provider != nil}
+  /// Clears the value of `provider`. Subsequent reads from it will return its default value.
+  public mutating func clearProvider() {self._provider = nil}
+
+  /// Which fields to change; unset: all that have a value in provider.
+  public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
+    get {_updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
+    set {_updateMask = newValue}
+  }
+  /// Returns true if `updateMask` has been explicitly set.
+  public var hasUpdateMask: Bool {self._updateMask != nil}
+  /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateMask() {self._updateMask = nil}
+
+  /// Checks everything and changes nothing.
+  public var validateOnly: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _provider: Roundhouse_V1_Provider? = nil
+  fileprivate var _updateMask: SwiftProtobuf.Google_Protobuf_FieldMask? = nil
+}
+
+/// The provider after the change.
+public nonisolated struct Roundhouse_V1_UpdateProviderResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The provider.
+  public var provider: Roundhouse_V1_Provider {
+    get {_provider ?? Roundhouse_V1_Provider()}
+    set {_provider = newValue}
+  }
+  /// Returns true if `provider` has been explicitly set.
+  public var hasProvider: Bool {self._provider != nil}
+  /// Clears the value of `provider`. Subsequent reads from it will return its default value.
+  public mutating func clearProvider() {self._provider = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _provider: Roundhouse_V1_Provider? = nil
+}
+
+/// A provider to forget.
+public nonisolated struct Roundhouse_V1_DeleteProviderRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The provider's name.
+  public var provider: String = String()
+
+  /// The etag, when nobody else may have changed it.
+  public var etag: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The provider is gone.
+public nonisolated struct Roundhouse_V1_DeleteProviderResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A question for a page of aliases.
+public nonisolated struct Roundhouse_V1_ListAliasesRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The most aliases to return: 0 means 100, more than 1000 means 1000.
+  public var pageSize: Int32 = 0
+
+  /// next_page_token of the page before; empty for the first page.
+  public var pageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A page of aliases.
+public nonisolated struct Roundhouse_V1_ListAliasesResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The aliases, by name, without their history.
+  public var aliases: [Roundhouse_V1_Alias] = []
+
+  /// Fetches the next page; empty on the last one.
+  public var nextPageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A question for one alias.
+public nonisolated struct Roundhouse_V1_GetAliasRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias's name.
+  public var alias: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// One alias.
+public nonisolated struct Roundhouse_V1_GetAliasResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias, with its history.
+  public var alias: Roundhouse_V1_Alias {
+    get {_alias ?? Roundhouse_V1_Alias()}
+    set {_alias = newValue}
+  }
+  /// Returns true if `alias` has been explicitly set.
+  public var hasAlias: Bool {self._alias != nil}
+  /// Clears the value of `alias`. Subsequent reads from it will return its default value.
+  public mutating func clearAlias() {self._alias = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _alias: Roundhouse_V1_Alias? = nil
+}
+
+/// New targets for an alias.
+public nonisolated struct Roundhouse_V1_UpdateAliasRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias's name and targets, and the etag that they replace. Without an etag, whatever is there is replaced.
+  public var alias: Roundhouse_V1_Alias {
+    get {_alias ?? Roundhouse_V1_Alias()}
+    set {_alias = newValue}
+  }
+  /// Returns true if `alias` has been explicitly set.
+  public var hasAlias: Bool {self._alias != nil}
+  /// Clears the value of `alias`. Subsequent reads from it will return its default value.
+  public mutating func clearAlias() {self._alias = nil}
+
+  /// Makes the alias when there is none.
+  public var allowMissing: Bool = false
+
+  /// Why, for the history and the event.
+  public var reason: String = String()
+
+  /// Checks everything and changes nothing.
+  public var validateOnly: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _alias: Roundhouse_V1_Alias? = nil
+}
+
+/// The alias after the change.
+public nonisolated struct Roundhouse_V1_UpdateAliasResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias.
+  public var alias: Roundhouse_V1_Alias {
+    get {_alias ?? Roundhouse_V1_Alias()}
+    set {_alias = newValue}
+  }
+  /// Returns true if `alias` has been explicitly set.
+  public var hasAlias: Bool {self._alias != nil}
+  /// Clears the value of `alias`. Subsequent reads from it will return its default value.
+  public mutating func clearAlias() {self._alias = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _alias: Roundhouse_V1_Alias? = nil
+}
+
+/// An alias to forget.
+public nonisolated struct Roundhouse_V1_DeleteAliasRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias's name.
+  public var alias: String = String()
+
+  /// The etag, when nobody else may have changed it.
+  public var etag: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The alias is gone.
+public nonisolated struct Roundhouse_V1_DeleteAliasResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A switch of an alias.
+public nonisolated struct Roundhouse_V1_SwitchModelRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias's name.
+  public var alias: String = String()
+
+  /// The model that becomes its active one. It need not be a target yet.
+  public var model: String = String()
+
+  /// Why, for the history and the event.
+  public var reason: String = String()
+
+  /// The alias's etag, when nobody else may have changed it: ABORTED otherwise, also when it changes meanwhile.
+  public var etag: String = String()
+
+  /// Keeps the old model in memory instead of unloading it once its requests have ended.
+  public var keepPreviousLoaded: Bool = false
+
+  /// Only tells what would be done.
+  public var validateOnly: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What a switch did.
+public nonisolated struct Roundhouse_V1_SwitchModelResponse: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias after the change.
+  public var alias: Roundhouse_V1_Alias {
+    get {_storage._alias ?? Roundhouse_V1_Alias()}
+    set {_uniqueStorage()._alias = newValue}
+  }
+  /// Returns true if `alias` has been explicitly set.
+  public var hasAlias: Bool {_storage._alias != nil}
+  /// Clears the value of `alias`. Subsequent reads from it will return its default value.
+  public mutating func clearAlias() {_uniqueStorage()._alias = nil}
+
+  /// The model that was active before.
+  public var previousModel: String {
+    get {_storage._previousModel}
+    set {_uniqueStorage()._previousModel = newValue}
+  }
+
+  /// In which order it was done.
+  public var strategy: Roundhouse_V1_SwitchStrategy {
+    get {_storage._strategy}
+    set {_uniqueStorage()._strategy = newValue}
+  }
+
+  /// What had to be loaded and evicted. Unset when neither model is one that is loaded.
+  public var plan: Roundhouse_V1_LoadPlan {
+    get {_storage._plan ?? Roundhouse_V1_LoadPlan()}
+    set {_uniqueStorage()._plan = newValue}
+  }
+  /// Returns true if `plan` has been explicitly set.
+  public var hasPlan: Bool {_storage._plan != nil}
+  /// Clears the value of `plan`. Subsequent reads from it will return its default value.
+  public mutating func clearPlan() {_uniqueStorage()._plan = nil}
+
+  /// How long loading and warming took. Zero when the model was ready.
+  public var loadDuration: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._loadDuration ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._loadDuration = newValue}
+  }
+  /// Returns true if `loadDuration` has been explicitly set.
+  public var hasLoadDuration: Bool {_storage._loadDuration != nil}
+  /// Clears the value of `loadDuration`. Subsequent reads from it will return its default value.
+  public mutating func clearLoadDuration() {_uniqueStorage()._loadDuration = nil}
+
+  /// How long the change of the alias took, from the decision until new requests went to the new model.
+  public var flipDuration: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._flipDuration ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._flipDuration = newValue}
+  }
+  /// Returns true if `flipDuration` has been explicitly set.
+  public var hasFlipDuration: Bool {_storage._flipDuration != nil}
+  /// Clears the value of `flipDuration`. Subsequent reads from it will return its default value.
+  public mutating func clearFlipDuration() {_uniqueStorage()._flipDuration = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// What loading a model would take.
+public nonisolated struct Roundhouse_V1_LoadPlan: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model.
+  public var model: String = String()
+
+  /// Whether it can be loaded.
+  public var feasible: Bool = false
+
+  /// Whether it is in memory already: then nothing else is to be done.
+  public var alreadyLoaded: Bool = false
+
+  /// What it is expected to take.
+  public var estimate: Roundhouse_V1_MemoryEstimate {
+    get {_estimate ?? Roundhouse_V1_MemoryEstimate()}
+    set {_estimate = newValue}
+  }
+  /// Returns true if `estimate` has been explicitly set.
+  public var hasEstimate: Bool {self._estimate != nil}
+  /// Clears the value of `estimate`. Subsequent reads from it will return its default value.
+  public mutating func clearEstimate() {self._estimate = nil}
+
+  /// Idle models that would be unloaded to make room, in that order.
+  public var evictions: [Roundhouse_V1_Eviction] = []
+
+  /// Models that stand in the way but cannot be unloaded now, each with the reason.
+  public var blockers: [String] = []
+
+  /// Why it cannot be loaded, and what to do; empty when it can.
+  public var reason: String = String()
+
+  /// Every memory that is concerned, as it stands.
+  public var devices: [Roundhouse_V1_DeviceMemory] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _estimate: Roundhouse_V1_MemoryEstimate? = nil
+}
+
+/// What a model is expected to take in memory.
+public nonisolated struct Roundhouse_V1_MemoryEstimate: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The weights.
+  public var weightBytes: Int64 = 0
+
+  /// The KV cache for the whole context.
+  public var cacheBytes: Int64 = 0
+
+  /// Buffers for computing, and the engine itself.
+  public var computeBytes: Int64 = 0
+
+  /// All together.
+  public var totalBytes: Int64 = 0
+
+  /// By device: "cpu" is main memory, "cuda:0" the first GPU's.
+  public var deviceBytes: Dictionary<String,Int64> = [:]
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A model that would be unloaded.
+public nonisolated struct Roundhouse_V1_Eviction: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model.
+  public var model: String = String()
+
+  /// What that frees.
+  public var freedBytes: Int64 = 0
+
+  /// How long nobody has asked it.
+  public var idleDuration: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_idleDuration ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_idleDuration = newValue}
+  }
+  /// Returns true if `idleDuration` has been explicitly set.
+  public var hasIdleDuration: Bool {self._idleDuration != nil}
+  /// Clears the value of `idleDuration`. Subsequent reads from it will return its default value.
+  public mutating func clearIdleDuration() {self._idleDuration = nil}
+
+  /// Whether requests are under way on it, which would be drained first.
+  public var busy: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _idleDuration: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+/// One memory and what the gateway has in it.
+public nonisolated struct Roundhouse_V1_DeviceMemory: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// "cpu" for main memory, "cuda:0" for the first GPU's.
+  public var device: String = String()
+
+  /// What there is, cgroup limits included.
+  public var totalBytes: Int64 = 0
+
+  /// What the system says is free.
+  public var freeBytes: Int64 = 0
+
+  /// What models may take together.
+  public var quotaBytes: Int64 = 0
+
+  /// What models that are loading are expected to take.
+  public var predictedBytes: Int64 = 0
+
+  /// What loaded models take.
+  public var actualBytes: Int64 = 0
+
+  /// What ended models had and the system has not shown as free yet.
+  public var releasingBytes: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A step back for an alias.
+public nonisolated struct Roundhouse_V1_RollbackAliasRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias's name.
+  public var alias: String = String()
+
+  /// The etag of the history's revision to go back to. Empty: the newest.
+  public var revision: String = String()
+
+  /// The alias's etag, when nobody else may have changed it.
+  public var etag: String = String()
+
+  /// Why, for the history and the event.
+  public var reason: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What a step back did.
+public nonisolated struct Roundhouse_V1_RollbackAliasResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The alias after the change.
+  public var alias: Roundhouse_V1_Alias {
+    get {_alias ?? Roundhouse_V1_Alias()}
+    set {_alias = newValue}
+  }
+  /// Returns true if `alias` has been explicitly set.
+  public var hasAlias: Bool {self._alias != nil}
+  /// Clears the value of `alias`. Subsequent reads from it will return its default value.
+  public mutating func clearAlias() {self._alias = nil}
+
+  /// The model that was active before.
+  public var previousModel: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _alias: Roundhouse_V1_Alias? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "roundhouse.v1"
+
+nonisolated extension Roundhouse_V1_ModelCategory: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MODEL_CATEGORY_UNSPECIFIED\0\u{1}MODEL_CATEGORY_TEXT\0\u{1}MODEL_CATEGORY_IMAGE\0\u{1}MODEL_CATEGORY_VOICE\0\u{1}MODEL_CATEGORY_VIDEO\0\u{1}MODEL_CATEGORY_EMBEDDING\0")
+}
+
+nonisolated extension Roundhouse_V1_Source: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SOURCE_UNSPECIFIED\0\u{1}SOURCE_CONFIG\0\u{1}SOURCE_DISCOVERED\0\u{1}SOURCE_API\0")
+}
 
 nonisolated extension Roundhouse_V1_Capability: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CAPABILITY_UNSPECIFIED\0\u{1}CAPABILITY_CHAT\0\u{1}CAPABILITY_STREAMING\0\u{1}CAPABILITY_TOOLS\0\u{1}CAPABILITY_JSON_SCHEMA\0\u{1}CAPABILITY_VISION\0\u{1}CAPABILITY_REASONING\0\u{1}CAPABILITY_EMBEDDINGS\0\u{1}CAPABILITY_COMPLETION\0\u{1}CAPABILITY_PREFILL\0")
 }
 
 nonisolated extension Roundhouse_V1_ModelState: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MODEL_STATE_UNSPECIFIED\0\u{1}MODEL_STATE_READY\0\u{1}MODEL_STATE_LOADING\0\u{1}MODEL_STATE_UNLOADED\0\u{1}MODEL_STATE_FAILED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MODEL_STATE_UNSPECIFIED\0\u{1}MODEL_STATE_READY\0\u{1}MODEL_STATE_LOADING\0\u{1}MODEL_STATE_UNLOADED\0\u{1}MODEL_STATE_FAILED\0\u{1}MODEL_STATE_QUEUED\0\u{1}MODEL_STATE_WARMING\0\u{1}MODEL_STATE_DRAINING\0\u{1}MODEL_STATE_UNLOADING\0")
+}
+
+nonisolated extension Roundhouse_V1_AliasMode: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ALIAS_MODE_UNSPECIFIED\0\u{1}ALIAS_MODE_ORDERED\0\u{1}ALIAS_MODE_WEIGHTED\0")
+}
+
+nonisolated extension Roundhouse_V1_InstallPhase: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0INSTALL_PHASE_UNSPECIFIED\0\u{1}INSTALL_PHASE_CHECKING\0\u{1}INSTALL_PHASE_TRANSFERRING\0\u{1}INSTALL_PHASE_VERIFYING\0\u{1}INSTALL_PHASE_REGISTERING\0\u{1}INSTALL_PHASE_COMPLETED\0")
+}
+
+nonisolated extension Roundhouse_V1_SwitchStrategy: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SWITCH_STRATEGY_UNSPECIFIED\0\u{1}SWITCH_STRATEGY_LOAD_FIRST\0\u{1}SWITCH_STRATEGY_DRAIN_FIRST\0")
 }
 
 nonisolated extension Roundhouse_V1_Model: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Model"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}provider\0\u{1}name\0\u{3}display_name\0\u{1}capabilities\0\u{3}context_length\0\u{3}max_output_tokens\0\u{1}priority\0\u{1}aliases\0\u{1}state\0\u{3}state_reason\0\u{3}size_bytes\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}provider\0\u{1}name\0\u{3}display_name\0\u{1}capabilities\0\u{3}context_length\0\u{3}max_output_tokens\0\u{1}priority\0\u{1}aliases\0\u{1}state\0\u{3}state_reason\0\u{3}size_bytes\0\u{1}category\0\u{1}prices\0\u{3}quality_score\0\u{3}safety_score\0\u{1}engine\0\u{1}versions\0\u{3}active_version\0\u{1}enabled\0\u{1}lazy\0\u{1}pinned\0\u{1}tags\0\u{1}source\0\u{3}create_time\0\u{3}update_time\0\u{1}etag\0\u{1}loaded\0\u{3}can_load\0\u{3}idle_ttl\0\u{3}engine_settings\0\u{1}missing\0\u{1}profile\0\u{3}state_time\0")
+
+  fileprivate class _StorageClass {
+    var _id: String = String()
+    var _provider: String = String()
+    var _name: String = String()
+    var _displayName: String = String()
+    var _capabilities: [Roundhouse_V1_Capability] = []
+    var _contextLength: Int64 = 0
+    var _maxOutputTokens: Int64 = 0
+    var _priority: Int32 = 0
+    var _aliases: [String] = []
+    var _state: Roundhouse_V1_ModelState = .unspecified
+    var _stateReason: String = String()
+    var _sizeBytes: Int64 = 0
+    var _category: Roundhouse_V1_ModelCategory = .unspecified
+    var _prices: Roundhouse_V1_Prices? = nil
+    var _qualityScore: Double? = nil
+    var _safetyScore: Double? = nil
+    var _engine: String = String()
+    var _versions: [Roundhouse_V1_ModelVersion] = []
+    var _activeVersion: String = String()
+    var _enabled: Bool = false
+    var _lazy: Bool = false
+    var _pinned: Bool = false
+    var _tags: [String] = []
+    var _source: Roundhouse_V1_Source = .unspecified
+    var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _etag: String = String()
+    var _loaded: Bool = false
+    var _canLoad: Bool = false
+    var _idleTtl: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _engineSettings: Roundhouse_V1_EngineSettings? = nil
+    var _missing: Bool = false
+    var _profile: Roundhouse_V1_ModelProfile? = nil
+    var _stateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _id = source._id
+      _provider = source._provider
+      _name = source._name
+      _displayName = source._displayName
+      _capabilities = source._capabilities
+      _contextLength = source._contextLength
+      _maxOutputTokens = source._maxOutputTokens
+      _priority = source._priority
+      _aliases = source._aliases
+      _state = source._state
+      _stateReason = source._stateReason
+      _sizeBytes = source._sizeBytes
+      _category = source._category
+      _prices = source._prices
+      _qualityScore = source._qualityScore
+      _safetyScore = source._safetyScore
+      _engine = source._engine
+      _versions = source._versions
+      _activeVersion = source._activeVersion
+      _enabled = source._enabled
+      _lazy = source._lazy
+      _pinned = source._pinned
+      _tags = source._tags
+      _source = source._source
+      _createTime = source._createTime
+      _updateTime = source._updateTime
+      _etag = source._etag
+      _loaded = source._loaded
+      _canLoad = source._canLoad
+      _idleTtl = source._idleTtl
+      _engineSettings = source._engineSettings
+      _missing = source._missing
+      _profile = source._profile
+      _stateTime = source._stateTime
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._provider) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._displayName) }()
+        case 5: try { try decoder.decodeRepeatedEnumField(value: &_storage._capabilities) }()
+        case 6: try { try decoder.decodeSingularInt64Field(value: &_storage._contextLength) }()
+        case 7: try { try decoder.decodeSingularInt64Field(value: &_storage._maxOutputTokens) }()
+        case 8: try { try decoder.decodeSingularInt32Field(value: &_storage._priority) }()
+        case 9: try { try decoder.decodeRepeatedStringField(value: &_storage._aliases) }()
+        case 10: try { try decoder.decodeSingularEnumField(value: &_storage._state) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._stateReason) }()
+        case 12: try { try decoder.decodeSingularInt64Field(value: &_storage._sizeBytes) }()
+        case 13: try { try decoder.decodeSingularEnumField(value: &_storage._category) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._prices) }()
+        case 15: try { try decoder.decodeSingularDoubleField(value: &_storage._qualityScore) }()
+        case 16: try { try decoder.decodeSingularDoubleField(value: &_storage._safetyScore) }()
+        case 17: try { try decoder.decodeSingularStringField(value: &_storage._engine) }()
+        case 18: try { try decoder.decodeRepeatedMessageField(value: &_storage._versions) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._activeVersion) }()
+        case 20: try { try decoder.decodeSingularBoolField(value: &_storage._enabled) }()
+        case 21: try { try decoder.decodeSingularBoolField(value: &_storage._lazy) }()
+        case 22: try { try decoder.decodeSingularBoolField(value: &_storage._pinned) }()
+        case 23: try { try decoder.decodeRepeatedStringField(value: &_storage._tags) }()
+        case 24: try { try decoder.decodeSingularEnumField(value: &_storage._source) }()
+        case 25: try { try decoder.decodeSingularMessageField(value: &_storage._createTime) }()
+        case 26: try { try decoder.decodeSingularMessageField(value: &_storage._updateTime) }()
+        case 27: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
+        case 28: try { try decoder.decodeSingularBoolField(value: &_storage._loaded) }()
+        case 29: try { try decoder.decodeSingularBoolField(value: &_storage._canLoad) }()
+        case 30: try { try decoder.decodeSingularMessageField(value: &_storage._idleTtl) }()
+        case 31: try { try decoder.decodeSingularMessageField(value: &_storage._engineSettings) }()
+        case 32: try { try decoder.decodeSingularBoolField(value: &_storage._missing) }()
+        case 33: try { try decoder.decodeSingularMessageField(value: &_storage._profile) }()
+        case 34: try { try decoder.decodeSingularMessageField(value: &_storage._stateTime) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 1)
+      }
+      if !_storage._provider.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._provider, fieldNumber: 2)
+      }
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 3)
+      }
+      if !_storage._displayName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._displayName, fieldNumber: 4)
+      }
+      if !_storage._capabilities.isEmpty {
+        try visitor.visitPackedEnumField(value: _storage._capabilities, fieldNumber: 5)
+      }
+      if _storage._contextLength != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._contextLength, fieldNumber: 6)
+      }
+      if _storage._maxOutputTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._maxOutputTokens, fieldNumber: 7)
+      }
+      if _storage._priority != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._priority, fieldNumber: 8)
+      }
+      if !_storage._aliases.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._aliases, fieldNumber: 9)
+      }
+      if _storage._state != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._state, fieldNumber: 10)
+      }
+      if !_storage._stateReason.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._stateReason, fieldNumber: 11)
+      }
+      if _storage._sizeBytes != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._sizeBytes, fieldNumber: 12)
+      }
+      if _storage._category != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._category, fieldNumber: 13)
+      }
+      try { if let v = _storage._prices {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
+      try { if let v = _storage._qualityScore {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 15)
+      } }()
+      try { if let v = _storage._safetyScore {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 16)
+      } }()
+      if !_storage._engine.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._engine, fieldNumber: 17)
+      }
+      if !_storage._versions.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._versions, fieldNumber: 18)
+      }
+      if !_storage._activeVersion.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._activeVersion, fieldNumber: 19)
+      }
+      if _storage._enabled != false {
+        try visitor.visitSingularBoolField(value: _storage._enabled, fieldNumber: 20)
+      }
+      if _storage._lazy != false {
+        try visitor.visitSingularBoolField(value: _storage._lazy, fieldNumber: 21)
+      }
+      if _storage._pinned != false {
+        try visitor.visitSingularBoolField(value: _storage._pinned, fieldNumber: 22)
+      }
+      if !_storage._tags.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._tags, fieldNumber: 23)
+      }
+      if _storage._source != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._source, fieldNumber: 24)
+      }
+      try { if let v = _storage._createTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 25)
+      } }()
+      try { if let v = _storage._updateTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 26)
+      } }()
+      if !_storage._etag.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._etag, fieldNumber: 27)
+      }
+      if _storage._loaded != false {
+        try visitor.visitSingularBoolField(value: _storage._loaded, fieldNumber: 28)
+      }
+      if _storage._canLoad != false {
+        try visitor.visitSingularBoolField(value: _storage._canLoad, fieldNumber: 29)
+      }
+      try { if let v = _storage._idleTtl {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+      } }()
+      try { if let v = _storage._engineSettings {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
+      } }()
+      if _storage._missing != false {
+        try visitor.visitSingularBoolField(value: _storage._missing, fieldNumber: 32)
+      }
+      try { if let v = _storage._profile {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 33)
+      } }()
+      try { if let v = _storage._stateTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 34)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Model, rhs: Roundhouse_V1_Model) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._provider != rhs_storage._provider {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._displayName != rhs_storage._displayName {return false}
+        if _storage._capabilities != rhs_storage._capabilities {return false}
+        if _storage._contextLength != rhs_storage._contextLength {return false}
+        if _storage._maxOutputTokens != rhs_storage._maxOutputTokens {return false}
+        if _storage._priority != rhs_storage._priority {return false}
+        if _storage._aliases != rhs_storage._aliases {return false}
+        if _storage._state != rhs_storage._state {return false}
+        if _storage._stateReason != rhs_storage._stateReason {return false}
+        if _storage._sizeBytes != rhs_storage._sizeBytes {return false}
+        if _storage._category != rhs_storage._category {return false}
+        if _storage._prices != rhs_storage._prices {return false}
+        if _storage._qualityScore != rhs_storage._qualityScore {return false}
+        if _storage._safetyScore != rhs_storage._safetyScore {return false}
+        if _storage._engine != rhs_storage._engine {return false}
+        if _storage._versions != rhs_storage._versions {return false}
+        if _storage._activeVersion != rhs_storage._activeVersion {return false}
+        if _storage._enabled != rhs_storage._enabled {return false}
+        if _storage._lazy != rhs_storage._lazy {return false}
+        if _storage._pinned != rhs_storage._pinned {return false}
+        if _storage._tags != rhs_storage._tags {return false}
+        if _storage._source != rhs_storage._source {return false}
+        if _storage._createTime != rhs_storage._createTime {return false}
+        if _storage._updateTime != rhs_storage._updateTime {return false}
+        if _storage._etag != rhs_storage._etag {return false}
+        if _storage._loaded != rhs_storage._loaded {return false}
+        if _storage._canLoad != rhs_storage._canLoad {return false}
+        if _storage._idleTtl != rhs_storage._idleTtl {return false}
+        if _storage._engineSettings != rhs_storage._engineSettings {return false}
+        if _storage._missing != rhs_storage._missing {return false}
+        if _storage._profile != rhs_storage._profile {return false}
+        if _storage._stateTime != rhs_storage._stateTime {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Prices: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Prices"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}input_nano_usd_per_million_tokens\0\u{3}output_nano_usd_per_million_tokens\0\u{3}cached_input_nano_usd_per_million_tokens\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -369,76 +2696,286 @@ nonisolated extension Roundhouse_V1_Model: SwiftProtobuf.Message, SwiftProtobuf.
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.provider) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.displayName) }()
-      case 5: try { try decoder.decodeRepeatedEnumField(value: &self.capabilities) }()
-      case 6: try { try decoder.decodeSingularInt64Field(value: &self.contextLength) }()
-      case 7: try { try decoder.decodeSingularInt64Field(value: &self.maxOutputTokens) }()
-      case 8: try { try decoder.decodeSingularInt32Field(value: &self.priority) }()
-      case 9: try { try decoder.decodeRepeatedStringField(value: &self.aliases) }()
-      case 10: try { try decoder.decodeSingularEnumField(value: &self.state) }()
-      case 11: try { try decoder.decodeSingularStringField(value: &self.stateReason) }()
-      case 12: try { try decoder.decodeSingularInt64Field(value: &self.sizeBytes) }()
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.inputNanoUsdPerMillionTokens) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.outputNanoUsdPerMillionTokens) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self._cachedInputNanoUsdPerMillionTokens) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.id.isEmpty {
-      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.inputNanoUsdPerMillionTokens != 0 {
+      try visitor.visitSingularInt64Field(value: self.inputNanoUsdPerMillionTokens, fieldNumber: 1)
     }
-    if !self.provider.isEmpty {
-      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 2)
+    if self.outputNanoUsdPerMillionTokens != 0 {
+      try visitor.visitSingularInt64Field(value: self.outputNanoUsdPerMillionTokens, fieldNumber: 2)
     }
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 3)
+    try { if let v = self._cachedInputNanoUsdPerMillionTokens {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Prices, rhs: Roundhouse_V1_Prices) -> Bool {
+    if lhs.inputNanoUsdPerMillionTokens != rhs.inputNanoUsdPerMillionTokens {return false}
+    if lhs.outputNanoUsdPerMillionTokens != rhs.outputNanoUsdPerMillionTokens {return false}
+    if lhs._cachedInputNanoUsdPerMillionTokens != rhs._cachedInputNanoUsdPerMillionTokens {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ModelVersion: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelVersion"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}path\0\u{1}sha256\0\u{3}size_bytes\0\u{3}create_time\0\u{1}installed\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.sha256) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.sizeBytes) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.installed) }()
+      default: break
+      }
     }
-    if !self.displayName.isEmpty {
-      try visitor.visitSingularStringField(value: self.displayName, fieldNumber: 4)
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 1)
     }
-    if !self.capabilities.isEmpty {
-      try visitor.visitPackedEnumField(value: self.capabilities, fieldNumber: 5)
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 2)
     }
-    if self.contextLength != 0 {
-      try visitor.visitSingularInt64Field(value: self.contextLength, fieldNumber: 6)
-    }
-    if self.maxOutputTokens != 0 {
-      try visitor.visitSingularInt64Field(value: self.maxOutputTokens, fieldNumber: 7)
-    }
-    if self.priority != 0 {
-      try visitor.visitSingularInt32Field(value: self.priority, fieldNumber: 8)
-    }
-    if !self.aliases.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.aliases, fieldNumber: 9)
-    }
-    if self.state != .unspecified {
-      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 10)
-    }
-    if !self.stateReason.isEmpty {
-      try visitor.visitSingularStringField(value: self.stateReason, fieldNumber: 11)
+    if !self.sha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.sha256, fieldNumber: 3)
     }
     if self.sizeBytes != 0 {
-      try visitor.visitSingularInt64Field(value: self.sizeBytes, fieldNumber: 12)
+      try visitor.visitSingularInt64Field(value: self.sizeBytes, fieldNumber: 4)
+    }
+    try { if let v = self._createTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.installed != false {
+      try visitor.visitSingularBoolField(value: self.installed, fieldNumber: 6)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Roundhouse_V1_Model, rhs: Roundhouse_V1_Model) -> Bool {
-    if lhs.id != rhs.id {return false}
-    if lhs.provider != rhs.provider {return false}
-    if lhs.name != rhs.name {return false}
-    if lhs.displayName != rhs.displayName {return false}
-    if lhs.capabilities != rhs.capabilities {return false}
-    if lhs.contextLength != rhs.contextLength {return false}
-    if lhs.maxOutputTokens != rhs.maxOutputTokens {return false}
-    if lhs.priority != rhs.priority {return false}
-    if lhs.aliases != rhs.aliases {return false}
-    if lhs.state != rhs.state {return false}
-    if lhs.stateReason != rhs.stateReason {return false}
+  public static func ==(lhs: Roundhouse_V1_ModelVersion, rhs: Roundhouse_V1_ModelVersion) -> Bool {
+    if lhs.version != rhs.version {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.sha256 != rhs.sha256 {return false}
     if lhs.sizeBytes != rhs.sizeBytes {return false}
+    if lhs._createTime != rhs._createTime {return false}
+    if lhs.installed != rhs.installed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_EngineSettings: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".EngineSettings"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}context_length\0\u{1}threads\0\u{1}parallel\0\u{3}gpu_layers\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt32Field(value: &self.contextLength) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.threads) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.parallel) }()
+      case 4: try { try decoder.decodeSingularInt32Field(value: &self.gpuLayers) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.contextLength != 0 {
+      try visitor.visitSingularInt32Field(value: self.contextLength, fieldNumber: 1)
+    }
+    if self.threads != 0 {
+      try visitor.visitSingularInt32Field(value: self.threads, fieldNumber: 2)
+    }
+    if self.parallel != 0 {
+      try visitor.visitSingularInt32Field(value: self.parallel, fieldNumber: 3)
+    }
+    if self.gpuLayers != 0 {
+      try visitor.visitSingularInt32Field(value: self.gpuLayers, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_EngineSettings, rhs: Roundhouse_V1_EngineSettings) -> Bool {
+    if lhs.contextLength != rhs.contextLength {return false}
+    if lhs.threads != rhs.threads {return false}
+    if lhs.parallel != rhs.parallel {return false}
+    if lhs.gpuLayers != rhs.gpuLayers {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ModelProfile: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelProfile"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}profile_time\0\u{3}run_count\0\u{3}latency_p50\0\u{3}latency_p95\0\u{3}latency_p99\0\u{3}first_token_p50\0\u{3}first_token_p95\0\u{3}tokens_per_second\0\u{3}memory_bytes\0\u{3}input_tokens\0\u{3}output_tokens\0\u{3}failed_run_count\0")
+
+  fileprivate class _StorageClass {
+    var _profileTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _runCount: Int32 = 0
+    var _latencyP50: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _latencyP95: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _latencyP99: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _firstTokenP50: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _firstTokenP95: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _tokensPerSecond: Double = 0
+    var _memoryBytes: Int64 = 0
+    var _inputTokens: Int64 = 0
+    var _outputTokens: Int64 = 0
+    var _failedRunCount: Int32 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _profileTime = source._profileTime
+      _runCount = source._runCount
+      _latencyP50 = source._latencyP50
+      _latencyP95 = source._latencyP95
+      _latencyP99 = source._latencyP99
+      _firstTokenP50 = source._firstTokenP50
+      _firstTokenP95 = source._firstTokenP95
+      _tokensPerSecond = source._tokensPerSecond
+      _memoryBytes = source._memoryBytes
+      _inputTokens = source._inputTokens
+      _outputTokens = source._outputTokens
+      _failedRunCount = source._failedRunCount
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._profileTime) }()
+        case 2: try { try decoder.decodeSingularInt32Field(value: &_storage._runCount) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._latencyP50) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._latencyP95) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._latencyP99) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._firstTokenP50) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._firstTokenP95) }()
+        case 8: try { try decoder.decodeSingularDoubleField(value: &_storage._tokensPerSecond) }()
+        case 9: try { try decoder.decodeSingularInt64Field(value: &_storage._memoryBytes) }()
+        case 10: try { try decoder.decodeSingularInt64Field(value: &_storage._inputTokens) }()
+        case 11: try { try decoder.decodeSingularInt64Field(value: &_storage._outputTokens) }()
+        case 12: try { try decoder.decodeSingularInt32Field(value: &_storage._failedRunCount) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._profileTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      if _storage._runCount != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._runCount, fieldNumber: 2)
+      }
+      try { if let v = _storage._latencyP50 {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._latencyP95 {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._latencyP99 {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._firstTokenP50 {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._firstTokenP95 {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      if _storage._tokensPerSecond.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._tokensPerSecond, fieldNumber: 8)
+      }
+      if _storage._memoryBytes != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._memoryBytes, fieldNumber: 9)
+      }
+      if _storage._inputTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._inputTokens, fieldNumber: 10)
+      }
+      if _storage._outputTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._outputTokens, fieldNumber: 11)
+      }
+      if _storage._failedRunCount != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._failedRunCount, fieldNumber: 12)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ModelProfile, rhs: Roundhouse_V1_ModelProfile) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._profileTime != rhs_storage._profileTime {return false}
+        if _storage._runCount != rhs_storage._runCount {return false}
+        if _storage._latencyP50 != rhs_storage._latencyP50 {return false}
+        if _storage._latencyP95 != rhs_storage._latencyP95 {return false}
+        if _storage._latencyP99 != rhs_storage._latencyP99 {return false}
+        if _storage._firstTokenP50 != rhs_storage._firstTokenP50 {return false}
+        if _storage._firstTokenP95 != rhs_storage._firstTokenP95 {return false}
+        if _storage._tokensPerSecond != rhs_storage._tokensPerSecond {return false}
+        if _storage._memoryBytes != rhs_storage._memoryBytes {return false}
+        if _storage._inputTokens != rhs_storage._inputTokens {return false}
+        if _storage._outputTokens != rhs_storage._outputTokens {return false}
+        if _storage._failedRunCount != rhs_storage._failedRunCount {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -446,7 +2983,7 @@ nonisolated extension Roundhouse_V1_Model: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Roundhouse_V1_ListModelsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListModelsRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}page_size\0\u{3}page_token\0\u{1}provider\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}page_size\0\u{3}page_token\0\u{1}provider\0\u{1}filter\0\u{3}order_by\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -457,6 +2994,8 @@ nonisolated extension Roundhouse_V1_ListModelsRequest: SwiftProtobuf.Message, Sw
       case 1: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.provider) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.filter) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.orderBy) }()
       default: break
       }
     }
@@ -472,6 +3011,12 @@ nonisolated extension Roundhouse_V1_ListModelsRequest: SwiftProtobuf.Message, Sw
     if !self.provider.isEmpty {
       try visitor.visitSingularStringField(value: self.provider, fieldNumber: 3)
     }
+    if !self.filter.isEmpty {
+      try visitor.visitSingularStringField(value: self.filter, fieldNumber: 4)
+    }
+    if !self.orderBy.isEmpty {
+      try visitor.visitSingularStringField(value: self.orderBy, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -479,6 +3024,8 @@ nonisolated extension Roundhouse_V1_ListModelsRequest: SwiftProtobuf.Message, Sw
     if lhs.pageSize != rhs.pageSize {return false}
     if lhs.pageToken != rhs.pageToken {return false}
     if lhs.provider != rhs.provider {return false}
+    if lhs.filter != rhs.filter {return false}
+    if lhs.orderBy != rhs.orderBy {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -486,7 +3033,7 @@ nonisolated extension Roundhouse_V1_ListModelsRequest: SwiftProtobuf.Message, Sw
 
 nonisolated extension Roundhouse_V1_ListModelsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListModelsResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}models\0\u{3}next_page_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}models\0\u{3}next_page_token\0\u{3}total_size\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -496,6 +3043,7 @@ nonisolated extension Roundhouse_V1_ListModelsResponse: SwiftProtobuf.Message, S
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.totalSize) }()
       default: break
       }
     }
@@ -508,12 +3056,16 @@ nonisolated extension Roundhouse_V1_ListModelsResponse: SwiftProtobuf.Message, S
     if !self.nextPageToken.isEmpty {
       try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
     }
+    if self.totalSize != 0 {
+      try visitor.visitSingularInt32Field(value: self.totalSize, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Roundhouse_V1_ListModelsResponse, rhs: Roundhouse_V1_ListModelsResponse) -> Bool {
     if lhs.models != rhs.models {return false}
     if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.totalSize != rhs.totalSize {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -585,7 +3137,175 @@ nonisolated extension Roundhouse_V1_GetModelResponse: SwiftProtobuf.Message, Swi
 
 nonisolated extension Roundhouse_V1_Provider: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Provider"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{3}base_url\0\u{3}has_credentials\0\u{3}model_count\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{3}base_url\0\u{3}has_credentials\0\u{3}model_count\0\u{1}enabled\0\u{1}source\0\u{3}api_key_environment\0\u{3}api_key_file\0\u{3}allow_insecure\0\u{1}priority\0\u{3}create_time\0\u{3}update_time\0\u{1}etag\0\u{3}accepts_any_model\0")
+
+  fileprivate class _StorageClass {
+    var _id: String = String()
+    var _kind: String = String()
+    var _baseURL: String = String()
+    var _hasCredentials_p: Bool = false
+    var _modelCount: Int32 = 0
+    var _enabled: Bool = false
+    var _source: Roundhouse_V1_Source = .unspecified
+    var _apiKeyEnvironment: String = String()
+    var _apiKeyFile: String = String()
+    var _allowInsecure: Bool = false
+    var _priority: Int32? = nil
+    var _createTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _etag: String = String()
+    var _acceptsAnyModel: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _id = source._id
+      _kind = source._kind
+      _baseURL = source._baseURL
+      _hasCredentials_p = source._hasCredentials_p
+      _modelCount = source._modelCount
+      _enabled = source._enabled
+      _source = source._source
+      _apiKeyEnvironment = source._apiKeyEnvironment
+      _apiKeyFile = source._apiKeyFile
+      _allowInsecure = source._allowInsecure
+      _priority = source._priority
+      _createTime = source._createTime
+      _updateTime = source._updateTime
+      _etag = source._etag
+      _acceptsAnyModel = source._acceptsAnyModel
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._kind) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._baseURL) }()
+        case 4: try { try decoder.decodeSingularBoolField(value: &_storage._hasCredentials_p) }()
+        case 5: try { try decoder.decodeSingularInt32Field(value: &_storage._modelCount) }()
+        case 6: try { try decoder.decodeSingularBoolField(value: &_storage._enabled) }()
+        case 7: try { try decoder.decodeSingularEnumField(value: &_storage._source) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._apiKeyEnvironment) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._apiKeyFile) }()
+        case 10: try { try decoder.decodeSingularBoolField(value: &_storage._allowInsecure) }()
+        case 11: try { try decoder.decodeSingularInt32Field(value: &_storage._priority) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._createTime) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._updateTime) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._etag) }()
+        case 15: try { try decoder.decodeSingularBoolField(value: &_storage._acceptsAnyModel) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 1)
+      }
+      if !_storage._kind.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._kind, fieldNumber: 2)
+      }
+      if !_storage._baseURL.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._baseURL, fieldNumber: 3)
+      }
+      if _storage._hasCredentials_p != false {
+        try visitor.visitSingularBoolField(value: _storage._hasCredentials_p, fieldNumber: 4)
+      }
+      if _storage._modelCount != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._modelCount, fieldNumber: 5)
+      }
+      if _storage._enabled != false {
+        try visitor.visitSingularBoolField(value: _storage._enabled, fieldNumber: 6)
+      }
+      if _storage._source != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._source, fieldNumber: 7)
+      }
+      if !_storage._apiKeyEnvironment.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._apiKeyEnvironment, fieldNumber: 8)
+      }
+      if !_storage._apiKeyFile.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._apiKeyFile, fieldNumber: 9)
+      }
+      if _storage._allowInsecure != false {
+        try visitor.visitSingularBoolField(value: _storage._allowInsecure, fieldNumber: 10)
+      }
+      try { if let v = _storage._priority {
+        try visitor.visitSingularInt32Field(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._createTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      try { if let v = _storage._updateTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      } }()
+      if !_storage._etag.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._etag, fieldNumber: 14)
+      }
+      if _storage._acceptsAnyModel != false {
+        try visitor.visitSingularBoolField(value: _storage._acceptsAnyModel, fieldNumber: 15)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Provider, rhs: Roundhouse_V1_Provider) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._kind != rhs_storage._kind {return false}
+        if _storage._baseURL != rhs_storage._baseURL {return false}
+        if _storage._hasCredentials_p != rhs_storage._hasCredentials_p {return false}
+        if _storage._modelCount != rhs_storage._modelCount {return false}
+        if _storage._enabled != rhs_storage._enabled {return false}
+        if _storage._source != rhs_storage._source {return false}
+        if _storage._apiKeyEnvironment != rhs_storage._apiKeyEnvironment {return false}
+        if _storage._apiKeyFile != rhs_storage._apiKeyFile {return false}
+        if _storage._allowInsecure != rhs_storage._allowInsecure {return false}
+        if _storage._priority != rhs_storage._priority {return false}
+        if _storage._createTime != rhs_storage._createTime {return false}
+        if _storage._updateTime != rhs_storage._updateTime {return false}
+        if _storage._etag != rhs_storage._etag {return false}
+        if _storage._acceptsAnyModel != rhs_storage._acceptsAnyModel {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Alias: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Alias"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}targets\0\u{1}mode\0\u{3}active_model\0\u{1}source\0\u{3}create_time\0\u{3}update_time\0\u{1}etag\0\u{1}history\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -593,41 +3313,154 @@ nonisolated extension Roundhouse_V1_Provider: SwiftProtobuf.Message, SwiftProtob
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.baseURL) }()
-      case 4: try { try decoder.decodeSingularBoolField(value: &self.hasCredentials_p) }()
-      case 5: try { try decoder.decodeSingularInt32Field(value: &self.modelCount) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.targets) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.mode) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.activeModel) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.source) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._createTime) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._updateTime) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.history) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.id.isEmpty {
-      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
     }
-    if !self.kind.isEmpty {
-      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    if !self.targets.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.targets, fieldNumber: 2)
     }
-    if !self.baseURL.isEmpty {
-      try visitor.visitSingularStringField(value: self.baseURL, fieldNumber: 3)
+    if self.mode != .unspecified {
+      try visitor.visitSingularEnumField(value: self.mode, fieldNumber: 3)
     }
-    if self.hasCredentials_p != false {
-      try visitor.visitSingularBoolField(value: self.hasCredentials_p, fieldNumber: 4)
+    if !self.activeModel.isEmpty {
+      try visitor.visitSingularStringField(value: self.activeModel, fieldNumber: 4)
     }
-    if self.modelCount != 0 {
-      try visitor.visitSingularInt32Field(value: self.modelCount, fieldNumber: 5)
+    if self.source != .unspecified {
+      try visitor.visitSingularEnumField(value: self.source, fieldNumber: 5)
+    }
+    try { if let v = self._createTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._updateTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 8)
+    }
+    if !self.history.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.history, fieldNumber: 9)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Roundhouse_V1_Provider, rhs: Roundhouse_V1_Provider) -> Bool {
-    if lhs.id != rhs.id {return false}
-    if lhs.kind != rhs.kind {return false}
-    if lhs.baseURL != rhs.baseURL {return false}
-    if lhs.hasCredentials_p != rhs.hasCredentials_p {return false}
-    if lhs.modelCount != rhs.modelCount {return false}
+  public static func ==(lhs: Roundhouse_V1_Alias, rhs: Roundhouse_V1_Alias) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.targets != rhs.targets {return false}
+    if lhs.mode != rhs.mode {return false}
+    if lhs.activeModel != rhs.activeModel {return false}
+    if lhs.source != rhs.source {return false}
+    if lhs._createTime != rhs._createTime {return false}
+    if lhs._updateTime != rhs._updateTime {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.history != rhs.history {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_AliasTarget: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AliasTarget"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}weight\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.weight) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.weight != 0 {
+      try visitor.visitSingularInt32Field(value: self.weight, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_AliasTarget, rhs: Roundhouse_V1_AliasTarget) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.weight != rhs.weight {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_AliasRevision: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AliasRevision"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}targets\0\u{1}mode\0\u{1}etag\0\u{3}replace_time\0\u{1}reason\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.targets) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.mode) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._replaceTime) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.targets.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.targets, fieldNumber: 1)
+    }
+    if self.mode != .unspecified {
+      try visitor.visitSingularEnumField(value: self.mode, fieldNumber: 2)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 3)
+    }
+    try { if let v = self._replaceTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_AliasRevision, rhs: Roundhouse_V1_AliasRevision) -> Bool {
+    if lhs.targets != rhs.targets {return false}
+    if lhs.mode != rhs.mode {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs._replaceTime != rhs._replaceTime {return false}
+    if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -698,6 +3531,1836 @@ nonisolated extension Roundhouse_V1_ListProvidersResponse: SwiftProtobuf.Message
   public static func ==(lhs: Roundhouse_V1_ListProvidersResponse, rhs: Roundhouse_V1_ListProvidersResponse) -> Bool {
     if lhs.providers != rhs.providers {return false}
     if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_CreateModelRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CreateModelRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}validate_only\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._model) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._model {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_CreateModelRequest, rhs: Roundhouse_V1_CreateModelRequest) -> Bool {
+    if lhs._model != rhs._model {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_CreateModelResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CreateModelResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._model) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._model {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_CreateModelResponse, rhs: Roundhouse_V1_CreateModelResponse) -> Bool {
+    if lhs._model != rhs._model {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_UpdateModelRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateModelRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}update_mask\0\u{3}validate_only\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._model) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._updateMask) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._model {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._updateMask {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_UpdateModelRequest, rhs: Roundhouse_V1_UpdateModelRequest) -> Bool {
+    if lhs._model != rhs._model {return false}
+    if lhs._updateMask != rhs._updateMask {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_UpdateModelResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateModelResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._model) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._model {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_UpdateModelResponse, rhs: Roundhouse_V1_UpdateModelResponse) -> Bool {
+    if lhs._model != rhs._model {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DeleteModelRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteModelRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}etag\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DeleteModelRequest, rhs: Roundhouse_V1_DeleteModelRequest) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DeleteModelResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteModelResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DeleteModelResponse, rhs: Roundhouse_V1_DeleteModelResponse) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DiscoverModelsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiscoverModelsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}providers\0\u{3}validate_only\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.providers) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.providers.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.providers, fieldNumber: 1)
+    }
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DiscoverModelsRequest, rhs: Roundhouse_V1_DiscoverModelsRequest) -> Bool {
+    if lhs.providers != rhs.providers {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DiscoverModelsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiscoverModelsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}providers\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.providers) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.providers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.providers, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DiscoverModelsResponse, rhs: Roundhouse_V1_DiscoverModelsResponse) -> Bool {
+    if lhs.providers != rhs.providers {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ProviderDiscovery: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ProviderDiscovery"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0\u{1}added\0\u{1}changed\0\u{1}gone\0\u{3}unchanged_count\0\u{1}error\0\u{1}skipped\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.provider) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.added) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.changed) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.gone) }()
+      case 5: try { try decoder.decodeSingularInt32Field(value: &self.unchangedCount) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.error) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.skipped) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.provider.isEmpty {
+      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 1)
+    }
+    if !self.added.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.added, fieldNumber: 2)
+    }
+    if !self.changed.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.changed, fieldNumber: 3)
+    }
+    if !self.gone.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.gone, fieldNumber: 4)
+    }
+    if self.unchangedCount != 0 {
+      try visitor.visitSingularInt32Field(value: self.unchangedCount, fieldNumber: 5)
+    }
+    if !self.error.isEmpty {
+      try visitor.visitSingularStringField(value: self.error, fieldNumber: 6)
+    }
+    if !self.skipped.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.skipped, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ProviderDiscovery, rhs: Roundhouse_V1_ProviderDiscovery) -> Bool {
+    if lhs.provider != rhs.provider {return false}
+    if lhs.added != rhs.added {return false}
+    if lhs.changed != rhs.changed {return false}
+    if lhs.gone != rhs.gone {return false}
+    if lhs.unchangedCount != rhs.unchangedCount {return false}
+    if lhs.error != rhs.error {return false}
+    if lhs.skipped != rhs.skipped {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DetectCapabilitiesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DetectCapabilitiesRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}probe\0\u{1}update\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.probe) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.update) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.probe != false {
+      try visitor.visitSingularBoolField(value: self.probe, fieldNumber: 2)
+    }
+    if self.update != false {
+      try visitor.visitSingularBoolField(value: self.update, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DetectCapabilitiesRequest, rhs: Roundhouse_V1_DetectCapabilitiesRequest) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.probe != rhs.probe {return false}
+    if lhs.update != rhs.update {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DetectCapabilitiesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DetectCapabilitiesResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}capabilities\0\u{3}context_length\0\u{1}architecture\0\u{3}has_chat_template\0\u{1}model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.capabilities) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.contextLength) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.architecture) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.hasChatTemplate_p) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._model) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.capabilities.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.capabilities, fieldNumber: 1)
+    }
+    if self.contextLength != 0 {
+      try visitor.visitSingularInt64Field(value: self.contextLength, fieldNumber: 2)
+    }
+    if !self.architecture.isEmpty {
+      try visitor.visitSingularStringField(value: self.architecture, fieldNumber: 3)
+    }
+    if self.hasChatTemplate_p != false {
+      try visitor.visitSingularBoolField(value: self.hasChatTemplate_p, fieldNumber: 4)
+    }
+    try { if let v = self._model {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DetectCapabilitiesResponse, rhs: Roundhouse_V1_DetectCapabilitiesResponse) -> Bool {
+    if lhs.capabilities != rhs.capabilities {return false}
+    if lhs.contextLength != rhs.contextLength {return false}
+    if lhs.architecture != rhs.architecture {return false}
+    if lhs.hasChatTemplate_p != rhs.hasChatTemplate_p {return false}
+    if lhs._model != rhs._model {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DetectedCapability: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DetectedCapability"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}capability\0\u{1}supported\0\u{1}evidence\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.capability) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.supported) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.evidence) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.capability != .unspecified {
+      try visitor.visitSingularEnumField(value: self.capability, fieldNumber: 1)
+    }
+    if self.supported != false {
+      try visitor.visitSingularBoolField(value: self.supported, fieldNumber: 2)
+    }
+    if !self.evidence.isEmpty {
+      try visitor.visitSingularStringField(value: self.evidence, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DetectedCapability, rhs: Roundhouse_V1_DetectedCapability) -> Bool {
+    if lhs.capability != rhs.capability {return false}
+    if lhs.supported != rhs.supported {return false}
+    if lhs.evidence != rhs.evidence {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_InstallModelRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".InstallModelRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}path\0\u{1}url\0\u{1}sha256\0\u{1}version\0\u{1}activate\0\u{3}display_name\0\u{1}tags\0\u{3}engine_settings\0\u{1}lazy\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.source != nil {try decoder.handleConflictingOneOf()}
+          self.source = .path(v)
+        }
+      }()
+      case 3: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.source != nil {try decoder.handleConflictingOneOf()}
+          self.source = .url(v)
+        }
+      }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.sha256) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.activate) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.displayName) }()
+      case 8: try { try decoder.decodeRepeatedStringField(value: &self.tags) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._engineSettings) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.lazy) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    switch self.source {
+    case .path?: try {
+      guard case .path(let v)? = self.source else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case .url?: try {
+      guard case .url(let v)? = self.source else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
+    if !self.sha256.isEmpty {
+      try visitor.visitSingularStringField(value: self.sha256, fieldNumber: 4)
+    }
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 5)
+    }
+    if self.activate != false {
+      try visitor.visitSingularBoolField(value: self.activate, fieldNumber: 6)
+    }
+    if !self.displayName.isEmpty {
+      try visitor.visitSingularStringField(value: self.displayName, fieldNumber: 7)
+    }
+    if !self.tags.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.tags, fieldNumber: 8)
+    }
+    try { if let v = self._engineSettings {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
+    if self.lazy != false {
+      try visitor.visitSingularBoolField(value: self.lazy, fieldNumber: 10)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_InstallModelRequest, rhs: Roundhouse_V1_InstallModelRequest) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.source != rhs.source {return false}
+    if lhs.sha256 != rhs.sha256 {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.activate != rhs.activate {return false}
+    if lhs.displayName != rhs.displayName {return false}
+    if lhs.tags != rhs.tags {return false}
+    if lhs._engineSettings != rhs._engineSettings {return false}
+    if lhs.lazy != rhs.lazy {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_InstallModelResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".InstallModelResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}phase\0\u{3}received_bytes\0\u{3}total_bytes\0\u{3}resumed_bytes\0\u{1}model\0\u{1}version\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.phase) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.receivedBytes) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.totalBytes) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.resumedBytes) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._model) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.phase != .unspecified {
+      try visitor.visitSingularEnumField(value: self.phase, fieldNumber: 1)
+    }
+    if self.receivedBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.receivedBytes, fieldNumber: 2)
+    }
+    if self.totalBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.totalBytes, fieldNumber: 3)
+    }
+    if self.resumedBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.resumedBytes, fieldNumber: 4)
+    }
+    try { if let v = self._model {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_InstallModelResponse, rhs: Roundhouse_V1_InstallModelResponse) -> Bool {
+    if lhs.phase != rhs.phase {return false}
+    if lhs.receivedBytes != rhs.receivedBytes {return false}
+    if lhs.totalBytes != rhs.totalBytes {return false}
+    if lhs.resumedBytes != rhs.resumedBytes {return false}
+    if lhs._model != rhs._model {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_UninstallModelRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UninstallModelRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}version\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_UninstallModelRequest, rhs: Roundhouse_V1_UninstallModelRequest) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_UninstallModelResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UninstallModelResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}deleted_paths\0\u{3}freed_bytes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.deletedPaths) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.freedBytes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.deletedPaths.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.deletedPaths, fieldNumber: 1)
+    }
+    if self.freedBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.freedBytes, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_UninstallModelResponse, rhs: Roundhouse_V1_UninstallModelResponse) -> Bool {
+    if lhs.deletedPaths != rhs.deletedPaths {return false}
+    if lhs.freedBytes != rhs.freedBytes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_EnableModelRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".EnableModelRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_EnableModelRequest, rhs: Roundhouse_V1_EnableModelRequest) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_EnableModelResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".EnableModelResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._model) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._model {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_EnableModelResponse, rhs: Roundhouse_V1_EnableModelResponse) -> Bool {
+    if lhs._model != rhs._model {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DisableModelRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DisableModelRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DisableModelRequest, rhs: Roundhouse_V1_DisableModelRequest) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DisableModelResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DisableModelResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._model) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._model {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DisableModelResponse, rhs: Roundhouse_V1_DisableModelResponse) -> Bool {
+    if lhs._model != rhs._model {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetProviderRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetProviderRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.provider) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.provider.isEmpty {
+      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetProviderRequest, rhs: Roundhouse_V1_GetProviderRequest) -> Bool {
+    if lhs.provider != rhs.provider {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetProviderResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetProviderResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._provider) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._provider {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetProviderResponse, rhs: Roundhouse_V1_GetProviderResponse) -> Bool {
+    if lhs._provider != rhs._provider {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_CreateProviderRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CreateProviderRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0\u{3}validate_only\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._provider) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._provider {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_CreateProviderRequest, rhs: Roundhouse_V1_CreateProviderRequest) -> Bool {
+    if lhs._provider != rhs._provider {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_CreateProviderResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CreateProviderResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._provider) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._provider {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_CreateProviderResponse, rhs: Roundhouse_V1_CreateProviderResponse) -> Bool {
+    if lhs._provider != rhs._provider {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_UpdateProviderRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateProviderRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0\u{3}update_mask\0\u{3}validate_only\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._provider) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._updateMask) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._provider {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._updateMask {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_UpdateProviderRequest, rhs: Roundhouse_V1_UpdateProviderRequest) -> Bool {
+    if lhs._provider != rhs._provider {return false}
+    if lhs._updateMask != rhs._updateMask {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_UpdateProviderResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateProviderResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._provider) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._provider {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_UpdateProviderResponse, rhs: Roundhouse_V1_UpdateProviderResponse) -> Bool {
+    if lhs._provider != rhs._provider {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DeleteProviderRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteProviderRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}provider\0\u{1}etag\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.provider) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.provider.isEmpty {
+      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 1)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DeleteProviderRequest, rhs: Roundhouse_V1_DeleteProviderRequest) -> Bool {
+    if lhs.provider != rhs.provider {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DeleteProviderResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteProviderResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DeleteProviderResponse, rhs: Roundhouse_V1_DeleteProviderResponse) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListAliasesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListAliasesRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}page_size\0\u{3}page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.pageSize != 0 {
+      try visitor.visitSingularInt32Field(value: self.pageSize, fieldNumber: 1)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListAliasesRequest, rhs: Roundhouse_V1_ListAliasesRequest) -> Bool {
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListAliasesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListAliasesResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}aliases\0\u{3}next_page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.aliases) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.aliases.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.aliases, fieldNumber: 1)
+    }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListAliasesResponse, rhs: Roundhouse_V1_ListAliasesResponse) -> Bool {
+    if lhs.aliases != rhs.aliases {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetAliasRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetAliasRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.alias) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.alias.isEmpty {
+      try visitor.visitSingularStringField(value: self.alias, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetAliasRequest, rhs: Roundhouse_V1_GetAliasRequest) -> Bool {
+    if lhs.alias != rhs.alias {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetAliasResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetAliasResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._alias) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._alias {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetAliasResponse, rhs: Roundhouse_V1_GetAliasResponse) -> Bool {
+    if lhs._alias != rhs._alias {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_UpdateAliasRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateAliasRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0\u{3}allow_missing\0\u{1}reason\0\u{3}validate_only\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._alias) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.allowMissing) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._alias {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.allowMissing != false {
+      try visitor.visitSingularBoolField(value: self.allowMissing, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_UpdateAliasRequest, rhs: Roundhouse_V1_UpdateAliasRequest) -> Bool {
+    if lhs._alias != rhs._alias {return false}
+    if lhs.allowMissing != rhs.allowMissing {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_UpdateAliasResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateAliasResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._alias) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._alias {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_UpdateAliasResponse, rhs: Roundhouse_V1_UpdateAliasResponse) -> Bool {
+    if lhs._alias != rhs._alias {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DeleteAliasRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteAliasRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0\u{1}etag\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.alias) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.alias.isEmpty {
+      try visitor.visitSingularStringField(value: self.alias, fieldNumber: 1)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DeleteAliasRequest, rhs: Roundhouse_V1_DeleteAliasRequest) -> Bool {
+    if lhs.alias != rhs.alias {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DeleteAliasResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteAliasResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DeleteAliasResponse, rhs: Roundhouse_V1_DeleteAliasResponse) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_SwitchModelRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SwitchModelRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0\u{1}model\0\u{1}reason\0\u{1}etag\0\u{3}keep_previous_loaded\0\u{3}validate_only\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.alias) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.keepPreviousLoaded) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.alias.isEmpty {
+      try visitor.visitSingularStringField(value: self.alias, fieldNumber: 1)
+    }
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 4)
+    }
+    if self.keepPreviousLoaded != false {
+      try visitor.visitSingularBoolField(value: self.keepPreviousLoaded, fieldNumber: 5)
+    }
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_SwitchModelRequest, rhs: Roundhouse_V1_SwitchModelRequest) -> Bool {
+    if lhs.alias != rhs.alias {return false}
+    if lhs.model != rhs.model {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.keepPreviousLoaded != rhs.keepPreviousLoaded {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_SwitchModelResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SwitchModelResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0\u{3}previous_model\0\u{1}strategy\0\u{1}plan\0\u{3}load_duration\0\u{3}flip_duration\0")
+
+  fileprivate class _StorageClass {
+    var _alias: Roundhouse_V1_Alias? = nil
+    var _previousModel: String = String()
+    var _strategy: Roundhouse_V1_SwitchStrategy = .unspecified
+    var _plan: Roundhouse_V1_LoadPlan? = nil
+    var _loadDuration: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _flipDuration: SwiftProtobuf.Google_Protobuf_Duration? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _alias = source._alias
+      _previousModel = source._previousModel
+      _strategy = source._strategy
+      _plan = source._plan
+      _loadDuration = source._loadDuration
+      _flipDuration = source._flipDuration
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._alias) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._previousModel) }()
+        case 3: try { try decoder.decodeSingularEnumField(value: &_storage._strategy) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._plan) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._loadDuration) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._flipDuration) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._alias {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      if !_storage._previousModel.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._previousModel, fieldNumber: 2)
+      }
+      if _storage._strategy != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._strategy, fieldNumber: 3)
+      }
+      try { if let v = _storage._plan {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._loadDuration {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._flipDuration {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_SwitchModelResponse, rhs: Roundhouse_V1_SwitchModelResponse) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._alias != rhs_storage._alias {return false}
+        if _storage._previousModel != rhs_storage._previousModel {return false}
+        if _storage._strategy != rhs_storage._strategy {return false}
+        if _storage._plan != rhs_storage._plan {return false}
+        if _storage._loadDuration != rhs_storage._loadDuration {return false}
+        if _storage._flipDuration != rhs_storage._flipDuration {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_LoadPlan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LoadPlan"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}feasible\0\u{3}already_loaded\0\u{1}estimate\0\u{1}evictions\0\u{1}blockers\0\u{1}reason\0\u{1}devices\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.feasible) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.alreadyLoaded) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._estimate) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.evictions) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.blockers) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.devices) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.feasible != false {
+      try visitor.visitSingularBoolField(value: self.feasible, fieldNumber: 2)
+    }
+    if self.alreadyLoaded != false {
+      try visitor.visitSingularBoolField(value: self.alreadyLoaded, fieldNumber: 3)
+    }
+    try { if let v = self._estimate {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if !self.evictions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.evictions, fieldNumber: 5)
+    }
+    if !self.blockers.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.blockers, fieldNumber: 6)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 7)
+    }
+    if !self.devices.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.devices, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_LoadPlan, rhs: Roundhouse_V1_LoadPlan) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.feasible != rhs.feasible {return false}
+    if lhs.alreadyLoaded != rhs.alreadyLoaded {return false}
+    if lhs._estimate != rhs._estimate {return false}
+    if lhs.evictions != rhs.evictions {return false}
+    if lhs.blockers != rhs.blockers {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.devices != rhs.devices {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_MemoryEstimate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".MemoryEstimate"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}weight_bytes\0\u{3}cache_bytes\0\u{3}compute_bytes\0\u{3}total_bytes\0\u{3}device_bytes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.weightBytes) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.cacheBytes) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.computeBytes) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.totalBytes) }()
+      case 5: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: &self.deviceBytes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.weightBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.weightBytes, fieldNumber: 1)
+    }
+    if self.cacheBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.cacheBytes, fieldNumber: 2)
+    }
+    if self.computeBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.computeBytes, fieldNumber: 3)
+    }
+    if self.totalBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.totalBytes, fieldNumber: 4)
+    }
+    if !self.deviceBytes.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: self.deviceBytes, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_MemoryEstimate, rhs: Roundhouse_V1_MemoryEstimate) -> Bool {
+    if lhs.weightBytes != rhs.weightBytes {return false}
+    if lhs.cacheBytes != rhs.cacheBytes {return false}
+    if lhs.computeBytes != rhs.computeBytes {return false}
+    if lhs.totalBytes != rhs.totalBytes {return false}
+    if lhs.deviceBytes != rhs.deviceBytes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Eviction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Eviction"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}freed_bytes\0\u{3}idle_duration\0\u{1}busy\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.freedBytes) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._idleDuration) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.busy) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.freedBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.freedBytes, fieldNumber: 2)
+    }
+    try { if let v = self._idleDuration {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.busy != false {
+      try visitor.visitSingularBoolField(value: self.busy, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Eviction, rhs: Roundhouse_V1_Eviction) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.freedBytes != rhs.freedBytes {return false}
+    if lhs._idleDuration != rhs._idleDuration {return false}
+    if lhs.busy != rhs.busy {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DeviceMemory: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeviceMemory"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}device\0\u{3}total_bytes\0\u{3}free_bytes\0\u{3}quota_bytes\0\u{3}predicted_bytes\0\u{3}actual_bytes\0\u{3}releasing_bytes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.device) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.totalBytes) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.freeBytes) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.quotaBytes) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.predictedBytes) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.actualBytes) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.releasingBytes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.device.isEmpty {
+      try visitor.visitSingularStringField(value: self.device, fieldNumber: 1)
+    }
+    if self.totalBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.totalBytes, fieldNumber: 2)
+    }
+    if self.freeBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.freeBytes, fieldNumber: 3)
+    }
+    if self.quotaBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.quotaBytes, fieldNumber: 4)
+    }
+    if self.predictedBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.predictedBytes, fieldNumber: 5)
+    }
+    if self.actualBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.actualBytes, fieldNumber: 6)
+    }
+    if self.releasingBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.releasingBytes, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DeviceMemory, rhs: Roundhouse_V1_DeviceMemory) -> Bool {
+    if lhs.device != rhs.device {return false}
+    if lhs.totalBytes != rhs.totalBytes {return false}
+    if lhs.freeBytes != rhs.freeBytes {return false}
+    if lhs.quotaBytes != rhs.quotaBytes {return false}
+    if lhs.predictedBytes != rhs.predictedBytes {return false}
+    if lhs.actualBytes != rhs.actualBytes {return false}
+    if lhs.releasingBytes != rhs.releasingBytes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_RollbackAliasRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RollbackAliasRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0\u{1}revision\0\u{1}etag\0\u{1}reason\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.alias) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.revision) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.alias.isEmpty {
+      try visitor.visitSingularStringField(value: self.alias, fieldNumber: 1)
+    }
+    if !self.revision.isEmpty {
+      try visitor.visitSingularStringField(value: self.revision, fieldNumber: 2)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 3)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_RollbackAliasRequest, rhs: Roundhouse_V1_RollbackAliasRequest) -> Bool {
+    if lhs.alias != rhs.alias {return false}
+    if lhs.revision != rhs.revision {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_RollbackAliasResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RollbackAliasResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}alias\0\u{3}previous_model\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._alias) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.previousModel) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._alias {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.previousModel.isEmpty {
+      try visitor.visitSingularStringField(value: self.previousModel, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_RollbackAliasResponse, rhs: Roundhouse_V1_RollbackAliasResponse) -> Bool {
+    if lhs._alias != rhs._alias {return false}
+    if lhs.previousModel != rhs.previousModel {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -51,7 +51,7 @@ struct AnswerPrinter {
             self.toolCalls.add(delta)
         case .completed(let completed):
             self.completed = completed
-        case nil:
+        case .progress, nil:
             // An event of a newer server, which says nothing to this client.
             break
         }

@@ -44,6 +44,10 @@ enum ModelTexts {
         case .loading: "loading"
         case .unloaded: "unloaded"
         case .failed: "failed"
+        case .queued: "queued"
+        case .warming: "warming"
+        case .draining: "draining"
+        case .unloading: "unloading"
         case .unspecified: "unknown"
         case .UNRECOGNIZED(let number): "state \(number)"
         }

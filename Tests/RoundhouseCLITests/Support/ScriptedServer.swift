@@ -111,7 +111,7 @@ extension ScriptedServer: RegistrableRPCService {
         }
     }
 
-    private struct RegistryAnswers: Roundhouse_V1_RegistryService.SimpleServiceProtocol {
+    struct RegistryAnswers: Roundhouse_V1_RegistryService.SimpleServiceProtocol {
         let server: ScriptedServer
 
         func listModels(
