@@ -7,24 +7,25 @@ public import ModelRegistry
 /// after it is the caller's to tell.
 public struct Router: Sendable {
     private let registry: Registry
-    private let providers: [ProviderID: any Provider]
+    private let catalog: ProviderCatalog
     private let selection: CandidateSelection
     private let clock = ContinuousClock()
 
+    /// - Parameter catalog: with an adapter for each provider of the registry.
+    public init(registry: Registry, catalog: ProviderCatalog) {
+        self.registry = registry
+        self.catalog = catalog
+        self.selection = CandidateSelection { catalog.availability(of: $0) }
+    }
+
     /// - Parameter providers: one for each provider of the registry.
     public init(registry: Registry, providers: [ProviderID: any Provider]) {
-        self.registry = registry
-        self.providers = providers
-        self.selection = CandidateSelection { model in
-            providers[model.provider]?.availability(of: model.name)
-                ?? .unavailable(reason: "provider '\(model.provider)' is not running")
-        }
+        self.init(registry: registry, catalog: ProviderCatalog(providers))
     }
 
     /// Whether a request for a model sent now has a chance.
     public func availability(of model: ModelID) -> ProviderAvailability {
-        self.providers[model.provider]?.availability(of: model.name)
-            ?? .unavailable(reason: "provider '\(model.provider)' is not running")
+        self.catalog.availability(of: model)
     }
 
     /// Asks candidates until one answers.
@@ -73,7 +74,7 @@ public struct Router: Sendable {
         }
         var attempts: [Attempt] = []
         for candidate in candidates.models {
-            guard let provider = self.providers[candidate.id.provider] else { continue }
+            guard let provider = self.catalog[candidate.id.provider] else { continue }
             let begin = self.clock.now
             do {
                 let upstream = UpstreamRequest(inference: request, model: candidate.id.name, delivery: .whole)
@@ -94,7 +95,7 @@ public struct Router: Sendable {
         begin: ContinuousClock.Instant,
         after attempts: [Attempt]
     ) async throws(UpstreamFault) -> RoutedStream {
-        guard let provider = self.providers[candidate.id.provider] else {
+        guard let provider = self.catalog[candidate.id.provider] else {
             throw UpstreamFault(.unreachable, "provider '\(candidate.id.provider)' is not running")
         }
         let stream = try await provider.start(
