@@ -11,6 +11,9 @@ struct Gateway: Sendable {
 
     var generation: Roundhouse_V1_GenerationService.Client<Client> { .init(wrapping: self.client) }
     var registry: Roundhouse_V1_RegistryService.Client<Client> { .init(wrapping: self.client) }
+    var lifecycle: Roundhouse_V1_LifecycleService.Client<Client> { .init(wrapping: self.client) }
+    var telemetry: Roundhouse_V1_TelemetryService.Client<Client> { .init(wrapping: self.client) }
+    var admin: Roundhouse_V1_AdminService.Client<Client> { .init(wrapping: self.client) }
     var system: Roundhouse_V1_HealthService.Client<Client> { .init(wrapping: self.client) }
     var health: Grpc_Health_V1_Health.Client<Client> { .init(wrapping: self.client) }
     var reflection: Grpc_Reflection_V1_ServerReflection.Client<Client> { .init(wrapping: self.client) }
