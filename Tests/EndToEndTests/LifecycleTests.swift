@@ -121,8 +121,8 @@ extension EndToEnd {
             let time = Duration.seconds(Int(ProcessInfo.processInfo.environment["ROUNDHOUSE_TEST_SECONDS"] ?? "") ?? 8)
             try await RunningServer.with(settings) { server in
                 try await server.withClient { gateway in
-                    let isOver = Atomic(false)
-                    let answered = Atomic(0)
+                    let isOver = Tally()
+                    let answered = Tally()
                     try await withThrowingTaskGroup { group in
                         for client in 0..<10 {
                             group.addTask {
@@ -133,13 +133,13 @@ extension EndToEnd {
                                     let answer = try await gateway.generation.generate(
                                         .asking(Self.question, model) { $0.maxOutputTokens = 8 })
                                     #expect(answer.model == model)
-                                    answered.add(1, ordering: .relaxed)
+                                    answered.add()
                                     turn += 1
                                 }
                             }
                         }
                         group.addTask {
-                            while !isOver.load(ordering: .relaxed) {
+                            while isOver.value == 0 {
                                 let devices = try await gateway.loaded().devices
                                 for device in devices where device.device == "cpu" {
                                     let held = device.predictedBytes + device.actualBytes + device.releasingBytes
@@ -149,11 +149,11 @@ extension EndToEnd {
                             }
                         }
                         for _ in 0..<10 { try await group.next() }
-                        isOver.store(true, ordering: .relaxed)
+                        isOver.add()
                         try await group.waitForAll()
                     }
                     let evictions = try await gateway.events(.modelEvicted)
-                    let count = answered.load(ordering: .relaxed)
+                    let count = answered.value
                     print("end to end: \(count) answers in \(time), \(evictions.count) evictions")
                     #expect(evictions.count >= 2 && count >= 20)
                     #expect(Set(evictions.map(\.model)) == Set(Self.models))

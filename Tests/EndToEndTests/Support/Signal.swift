@@ -18,3 +18,12 @@ extension Gate {
         }
     }
 }
+
+/// Counts what several tasks do.
+final class Tally: Sendable {
+    private let count = Atomic(0)
+
+    var value: Int { self.count.load(ordering: .relaxed) }
+
+    func add(_ amount: Int = 1) { self.count.add(amount, ordering: .relaxed) }
+}
