@@ -2,19 +2,23 @@ public import Inference
 
 /// Everything that exists at one moment, indexed for lookups. Immutable: a request takes one and keeps it.
 public struct RegistrySnapshot: Sendable {
-    /// By id.
-    public let models: [ModelDescription]
-    /// By priority, then id: the order in which the router asks when the choice is its own.
-    public let modelsByPriority: [ModelDescription]
-    /// By id.
-    public let providers: [ProviderDescription]
-    /// By name.
-    public let aliases: [Alias]
+    /// Shared by reference, so that taking a snapshot costs one count.
+    private let contents: Contents
 
-    private let modelsByID: [ModelID: ModelDescription]
-    private let providersByID: [ProviderID: ProviderDescription]
-    private let aliasesByName: [String: Alias]
-    private let aliasNamesByModel: [ModelID: [String]]
+    /// By id.
+    public var models: [ModelDescription] { self.contents.models }
+    /// By priority, then what people registered before what discovery found, then by id: the order in which the router
+    /// asks when the choice is its own.
+    public var modelsByPriority: [ModelDescription] { self.contents.modelsByPriority }
+    /// By id.
+    public var providers: [ProviderDescription] { self.contents.providers }
+    /// By name.
+    public var aliases: [Alias] { self.contents.aliases }
+    /// The models with what filters want to know of them, by id.
+    package var entries: [RegistryEntry] { self.contents.entries }
+    /// Of ``modelsByPriority``, those that a request may get that names none: they answer with text, nobody switched
+    /// them off, and discovery did not lose what it had found.
+    package var automaticEntries: [RegistryEntry] { self.contents.automaticEntries }
 
     /// - Throws: ``RegistryError`` for two things of one name, a model of an unknown provider, or an alias that leads
     ///   nowhere.
@@ -23,76 +27,164 @@ public struct RegistrySnapshot: Sendable {
         models: [ModelDescription],
         aliases: [Alias]
     ) throws(RegistryError) {
-        self.models = models.sorted { $0.id < $1.id }
-        self.modelsByPriority = models.sorted { ($0.priority, $0.id) < ($1.priority, $1.id) }
+        self.contents = try Contents(providers: providers, models: models, aliases: aliases)
+    }
+
+    /// A registry with nothing in it.
+    public static let empty: RegistrySnapshot = RegistrySnapshot(contents: Contents())
+
+    private init(contents: Contents) {
+        self.contents = contents
+    }
+
+    /// A listed model, or any name of a provider that passes every name on. `nil` when there is none.
+    public func model(_ id: ModelID) -> ModelDescription? {
+        self.contents.model(id)
+    }
+
+    /// A listed model; `nil` for those that a provider would only pass on.
+    public func listedModel(_ id: ModelID) -> ModelDescription? {
+        self.contents.entriesByID[id]?.model
+    }
+
+    public func provider(_ id: ProviderID) -> ProviderDescription? {
+        self.contents.providersByID[id]
+    }
+
+    public func alias(_ name: String) -> Alias? {
+        self.contents.aliasesByName[name]
+    }
+
+    /// The bare names that lead to a model, sorted.
+    public func aliasNames(of model: ModelID) -> [String] {
+        self.contents.aliasNamesByModel[model] ?? []
+    }
+
+    /// How many listed models a provider has.
+    public func modelCount(of provider: ProviderID) -> Int {
+        self.contents.modelCounts[provider] ?? 0
+    }
+
+    /// Why requests must not reach a model, and what to do; `nil` when they may.
+    public func disabledReason(of model: ModelDescription) -> String? {
+        guard model.isEnabled else { return "it is disabled; EnableModel lets requests reach it again" }
+        guard self.contents.isEnabled(model.id.provider) else {
+            return "its provider '\(model.id.provider)' is disabled, and EnableModel does not change that; "
+                + "UpdateProvider with enabled = true does"
+        }
+        return nil
+    }
+}
+
+/// What a snapshot holds, checked and indexed.
+private final class Contents: Sendable {
+    let models: [ModelDescription]
+    let modelsByPriority: [ModelDescription]
+    let automaticEntries: [RegistryEntry]
+    let providers: [ProviderDescription]
+    let aliases: [Alias]
+    let entries: [RegistryEntry]
+    let entriesByID: [ModelID: RegistryEntry]
+    let providersByID: [ProviderID: ProviderDescription]
+    let aliasesByName: [String: Alias]
+    let aliasNamesByModel: [ModelID: [String]]
+    let modelCounts: [ProviderID: Int]
+
+    init() {
+        self.models = []
+        self.modelsByPriority = []
+        self.automaticEntries = []
+        self.providers = []
+        self.aliases = []
+        self.entries = []
+        self.entriesByID = [:]
+        self.providersByID = [:]
+        self.aliasesByName = [:]
+        self.aliasNamesByModel = [:]
+        self.modelCounts = [:]
+    }
+
+    init(
+        providers: [ProviderDescription],
+        models: [ModelDescription],
+        aliases: [Alias]
+    ) throws(RegistryError) {
         self.providers = providers.sorted { $0.id < $1.id }
         self.aliases = aliases.sorted { $0.name < $1.name }
-        self.providersByID = try Self.index(providers, by: \.id, as: "provider")
-        self.modelsByID = try Self.index(models, by: \.id, as: "model")
-        self.aliasesByName = try Self.index(aliases, by: \.name, as: "alias")
+        self.providersByID = try Self.index(providers, as: "provider", key: \.id)
+        self.aliasesByName = try Self.index(aliases, as: "alias", key: \.name)
+        self.aliasNamesByModel = try Self.aliasNames(self.aliases)
 
-        var aliasNamesByModel: [ModelID: [String]] = [:]
-        for alias in self.aliases {
-            guard !alias.targets.isEmpty else { throw RegistryError("alias '\(alias.name)' has no targets") }
-            for target in alias.targets {
-                aliasNamesByModel[target, default: []].append(alias.name)
-            }
+        // An id is written once: comparing ids writes them again each time.
+        var entries: [RegistryEntry] = []
+        entries.reserveCapacity(models.count)
+        for model in models {
+            entries.append(RegistryEntry(model, aliases: self.aliasNamesByModel[model.id] ?? []))
         }
-        self.aliasNamesByModel = aliasNamesByModel
+        entries.sort { $0.id < $1.id }
+        self.entries = entries
+        self.entriesByID = try Self.index(entries, as: "model", key: \.model.id)
+        self.models = entries.map(\.model)
+        let byPriority = Self.byPriority(entries)
+        let disabled = Set(providers.lazy.filter { !$0.isEnabled }.map(\.id))
+        self.modelsByPriority = byPriority.map(\.model)
+        self.automaticEntries = byPriority.filter { entry in
+            Self.isAutomatic(entry.model) && !disabled.contains(entry.model.id.provider)
+        }
+        self.modelCounts = entries.reduce(into: [:]) { $0[$1.model.id.provider, default: 0] += 1 }
+        try self.checkReferences()
+    }
 
-        for model in models where self.providersByID[model.id.provider] == nil {
+    private func checkReferences() throws(RegistryError) {
+        for model in self.models where self.providersByID[model.id.provider] == nil {
             throw RegistryError("model '\(model.id)' belongs to provider '\(model.id.provider)', which does not exist")
         }
-        for alias in aliases {
+        for alias in self.aliases {
             for target in alias.targets where self.model(target) == nil {
                 throw RegistryError("alias '\(alias.name)' leads to model '\(target)', which does not exist")
             }
         }
     }
 
-    /// A registry with nothing in it.
-    public static let empty: RegistrySnapshot = RegistrySnapshot()
-
-    private init() {
-        self.models = []
-        self.modelsByPriority = []
-        self.providers = []
-        self.aliases = []
-        self.modelsByID = [:]
-        self.providersByID = [:]
-        self.aliasesByName = [:]
-        self.aliasNamesByModel = [:]
-    }
-
-    /// A listed model, or any name of a provider that passes every name on. `nil` when there is none.
-    public func model(_ id: ModelID) -> ModelDescription? {
-        if let model = self.modelsByID[id] { return model }
+    func model(_ id: ModelID) -> ModelDescription? {
+        if let entry = self.entriesByID[id] { return entry.model }
         guard let provider = self.providersByID[id.provider], provider.acceptsAnyModel else { return nil }
         return ModelDescription(id: id, priority: provider.priority)
     }
 
-    public func provider(_ id: ProviderID) -> ProviderDescription? {
-        self.providersByID[id]
+    func isEnabled(_ provider: ProviderID) -> Bool { self.providersByID[provider]?.isEnabled ?? true }
+
+    private static func isAutomatic(_ model: ModelDescription) -> Bool {
+        model.category == .text && model.isEnabled && !(model.isMissing && model.provenance.source == .discovered)
     }
 
-    public func alias(_ name: String) -> Alias? {
-        self.aliasesByName[name]
+    private static func byPriority(_ entries: [RegistryEntry]) -> [RegistryEntry] {
+        let order = entries.indices.sorted { left, right in
+            let (first, second) = (entries[left].model, entries[right].model)
+            if first.priority != second.priority { return first.priority < second.priority }
+            let (isFirstFound, isSecondFound) = (
+                first.provenance.source == .discovered, second.provenance.source == .discovered
+            )
+            return isFirstFound == isSecondFound ? left < right : isSecondFound
+        }
+        return order.map { entries[$0] }
     }
 
-    /// The bare names that lead to a model, sorted.
-    public func aliasNames(of model: ModelID) -> [String] {
-        self.aliasNamesByModel[model] ?? []
-    }
-
-    /// How many listed models a provider has.
-    public func modelCount(of provider: ProviderID) -> Int {
-        self.models.count { $0.id.provider == provider }
+    private static func aliasNames(_ aliases: [Alias]) throws(RegistryError) -> [ModelID: [String]] {
+        var names: [ModelID: [String]] = [:]
+        for alias in aliases {
+            guard !alias.weightedTargets.isEmpty else { throw RegistryError("alias '\(alias.name)' has no targets") }
+            for target in alias.weightedTargets where names[target.model]?.last != alias.name {
+                names[target.model, default: []].append(alias.name)
+            }
+        }
+        return names
     }
 
     private static func index<Element, Key: Hashable>(
         _ elements: [Element],
-        by key: (Element) -> Key,
-        as what: String
+        as what: String,
+        key: (Element) -> Key
     ) throws(RegistryError) -> [Key: Element] {
         var index: [Key: Element] = [:]
         index.reserveCapacity(elements.count)

@@ -23,16 +23,28 @@ public enum SelectionError: Error, Sendable, Hashable {
     case nobodyReady([Candidates.Unavailable])
 }
 
-/// Chooses who may answer: an explicit id, an alias's targets in order, or every model by priority.
+/// Chooses who may answer: an explicit id, an alias's targets in order or drawn by weight, or every text model by
+/// priority.
 ///
 /// Pure policy over a snapshot. A strategy decides the order of what an alias or `auto` leaves open; priority is the
 /// one that exists.
 public struct CandidateSelection: Sendable {
     private let availability: @Sendable (ModelID) -> ProviderAvailability
+    private let draw: @Sendable (Range<Int>) -> Int
 
-    /// - Parameter availability: answers at once, from memory.
-    public init(availability: @escaping @Sendable (ModelID) -> ProviderAvailability) {
+    /// How many models are asked for a request that names none: discovery may have found hundreds, and a request that
+    /// so many failed has no chance with the next.
+    private static let mostAutomatic = 32
+
+    /// - Parameters:
+    ///   - availability: answers at once, from memory.
+    ///   - draw: a number of a range, each as likely as the others.
+    public init(
+        availability: @escaping @Sendable (ModelID) -> ProviderAvailability,
+        draw: @escaping @Sendable (Range<Int>) -> Int = { Int.random(in: $0) }
+    ) {
         self.availability = availability
+        self.draw = draw
     }
 
     public func candidates(
@@ -42,32 +54,81 @@ public struct CandidateSelection: Sendable {
         switch target {
         case .model(let id):
             guard let model = snapshot.model(id) else { throw .modelNotFound(requested: id.description) }
-            return try self.dividing([model], readyFirst: false)
+            return try self.dividing([model], in: snapshot).candidates()
         case .alias(let name):
             guard let alias = snapshot.alias(name) else { throw .modelNotFound(requested: name) }
-            return try self.dividing(alias.targets.compactMap(snapshot.model), readyFirst: false)
+            var division = self.dividing(alias.targets.compactMap(snapshot.model), in: snapshot)
+            if alias.mode == .weighted { self.order(&division.models, by: alias.weightedTargets) }
+            return try division.candidates()
         case .automatic:
-            return try self.dividing(snapshot.modelsByPriority, readyFirst: true)
+            return try self.automatic(in: snapshot)
         }
     }
 
-    /// Leaves out who cannot answer; with `readyFirst`, who would have to be started comes after who runs.
-    private func dividing(
-        _ models: [ModelDescription],
-        readyFirst: Bool
-    ) throws(SelectionError) -> Candidates {
-        var ready: [ModelDescription] = []
-        var starting: [ModelDescription] = []
+    /// Who would have to be started comes after who runs. What was switched off was not expected to answer: it is told
+    /// only where nobody is left.
+    private func automatic(in snapshot: RegistrySnapshot) throws(SelectionError) -> Candidates {
+        var ready: [RegistryEntry] = []
+        var starting: [RegistryEntry] = []
         var unavailable: [Candidates.Unavailable] = []
+        for entry in snapshot.automaticEntries {
+            switch self.availability(entry.model.id) {
+            case .available: ready.append(entry)
+            case .loading, .unloaded: starting.append(entry)
+            case .unavailable(let reason):
+                if unavailable.count < Self.mostAutomatic {
+                    unavailable.append(.init(model: entry.model.id, reason: reason))
+                }
+            }
+            if ready.count == Self.mostAutomatic { break }
+        }
+        let chosen = (ready + starting).prefix(Self.mostAutomatic)
+        guard chosen.isEmpty else { return Candidates(models: chosen.map(\.model), unavailable: unavailable) }
+        let disabled = self.dividing(snapshot.modelsByPriority.filter { $0.category == .text }, in: snapshot)
+        throw .nobodyReady(disabled.unavailable)
+    }
+
+    private struct Division {
+        var models: [ModelDescription] = []
+        var unavailable: [Candidates.Unavailable] = []
+
+        func candidates() throws(SelectionError) -> Candidates {
+            guard !self.models.isEmpty else { throw .nobodyReady(self.unavailable) }
+            return Candidates(models: self.models, unavailable: self.unavailable)
+        }
+    }
+
+    /// Parts who can answer, in the order given, from who cannot.
+    private func dividing(_ models: [ModelDescription], in snapshot: RegistrySnapshot) -> Division {
+        var division = Division()
         for model in models {
+            if let reason = snapshot.disabledReason(of: model) {
+                division.unavailable.append(.init(model: model.id, reason: reason))
+                continue
+            }
             switch self.availability(model.id) {
-            case .available: ready.append(model)
-            case .loading, .unloaded: if readyFirst { starting.append(model) } else { ready.append(model) }
-            case .unavailable(let reason): unavailable.append(.init(model: model.id, reason: reason))
+            case .available, .loading, .unloaded: division.models.append(model)
+            case .unavailable(let reason): division.unavailable.append(.init(model: model.id, reason: reason))
             }
         }
-        let candidates = ready + starting
-        guard !candidates.isEmpty else { throw .nobodyReady(unavailable) }
-        return Candidates(models: candidates, unavailable: unavailable)
+        return division
+    }
+
+    /// Draws the first among those that can answer, so that the share of one that cannot falls to all others; they
+    /// follow by weight.
+    private func order(_ models: inout [ModelDescription], by targets: [Alias.Target]) {
+        let weights = Dictionary(targets.map { ($0.model, max(0, $0.weight)) }) { first, _ in first }
+        let weight = { (model: ModelDescription) in weights[model.id] ?? 0 }
+        let sum = models.reduce(0) { $0 + weight($1) }
+        models = models.enumerated()
+            .sorted { (-weight($0.element), $0.offset) < (-weight($1.element), $1.offset) }
+            .map(\.element)
+        guard sum > 0 else { return }
+        var rest = self.draw(0..<sum)
+        guard let drawn = models.firstIndex(where: { model in
+            rest -= weight(model)
+            return rest < 0
+        }) else { return }
+        models.insert(models.remove(at: drawn), at: 0)
     }
 }

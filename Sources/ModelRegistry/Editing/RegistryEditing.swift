@@ -85,6 +85,8 @@ package struct DiscoveryReport: Sendable, Hashable {
     /// Marked as missing: those that were discovered, and those of the configuration and the API too.
     package var gone: [ModelID] = []
     package var unchanged = 0
+    /// What was listed and is no usable model, each with the reason.
+    package var skipped: [String] = []
 
     package init() {}
 }

@@ -39,6 +39,6 @@ package protocol RegistryStorage: Sendable {
     func loadRegistry() async throws -> StoredRegistry
 
     /// Writes changes in one transaction; they are on disk when this returns (`synchronous = FULL`: an acknowledged
-    /// change survives a power failure).
+    /// change survives a power failure). Goes through when the task is cancelled; when it throws, nothing was written.
     func save(_ changes: [RegistryChange]) async throws
 }

@@ -48,6 +48,6 @@ package struct WeeklyPattern: Sendable, Hashable, Codable {
 package protocol StatisticsStorage: Sendable {
     func loadStatistics() async throws -> [ModelID: ModelStatistics]
 
-    /// Writes those that changed, all or none.
+    /// Writes those that changed, all or none. Goes through when the task is cancelled.
     func save(_ statistics: [ModelID: ModelStatistics]) async throws
 }

@@ -1,0 +1,118 @@
+/// What a list is sorted by: `price_output, id desc`. What is not known comes last, whichever way it goes.
+package struct RegistryOrder: Sendable {
+    /// In one way of writing it; empty for the order by id.
+    package let text: String
+    package let needsFacts: Bool
+    let terms: [Term]
+
+    struct Term: Sendable {
+        let field: RegistryField
+        let isDescending: Bool
+    }
+
+    /// In bytes.
+    package static let longestText = 1024
+
+    /// - Throws: ``QueryError`` with the place of the first thing that is wrong.
+    package init(_ text: String) throws(QueryError) {
+        guard text.utf8.count <= Self.longestText else {
+            throw QueryError(
+                field: "order_by",
+                found: "\(text.utf8.count) bytes",
+                expected: "at most \(Self.longestText) bytes"
+            )
+        }
+        var scanner = FilterScanner(text, field: "order_by")
+        scanner.skipSpaces()
+        var terms: [Term] = []
+        if !scanner.isAtEnd {
+            repeat {
+                terms.append(try Self.term(&scanner, after: terms))
+            } while scanner.take(",")
+            guard scanner.isAtEnd else { throw scanner.error(expected: "',', 'desc' or the end") }
+        }
+        self.terms = terms
+        self.text = terms.map { $0.isDescending ? "\($0.field.name) desc" : $0.field.name }.joined(separator: ",")
+        self.needsFacts = terms.contains { $0.field.needsFacts }
+    }
+
+    private static func term(_ scanner: inout FilterScanner, after terms: [Term]) throws(QueryError) -> Term {
+        scanner.skipSpaces()
+        let start = scanner.position
+        let name = scanner.takeName()
+        guard !name.isEmpty else { throw scanner.error(at: start, expected: "the name of a field") }
+        guard let field = RegistryField.named(name) else {
+            throw scanner.error(at: start, found: "the field '\(name)'", expected: RegistryField.advice(for: name))
+        }
+        if case .list = field.reader {
+            throw scanner.error(at: start, found: "the list '\(name)'", expected: "a field with one value")
+        }
+        guard !terms.contains(where: { $0.field.name == name }) else {
+            throw scanner.error(at: start, found: "'\(name)' again", expected: "each field once")
+        }
+        scanner.skipSpaces()
+        let directionStart = scanner.position
+        let direction = scanner.takeName()
+        guard ["", "asc", "desc"].contains(direction) else {
+            throw scanner.error(at: directionStart, found: "'\(direction)'", expected: "'desc', ',' or the end")
+        }
+        scanner.skipSpaces()
+        return Term(field: field, isDescending: direction == "desc")
+    }
+}
+
+/// A value of one sort field, made so that comparing numbers is nearly all there is to do.
+struct SortKey: Hashable, Sendable {
+    /// Smaller comes first. For texts, their first eight bytes.
+    var rank: UInt64
+    /// Settles equal ranks of texts; `nil` for numbers and what is not known.
+    var text: String?
+
+    static let unknown = SortKey(rank: .max, text: nil)
+}
+
+extension RegistryOrder.Term {
+    func key(of row: FilterRow) -> SortKey {
+        switch self.field.reader {
+        case .text(let read): read(row).map(self.key) ?? .unknown
+        case .choice(_, let read): self.key(read(row))
+        case .whole(let read), .money(let read), .time(let read):
+            read(row).map { self.key(UInt64(bitPattern: $0) ^ (1 << 63)) } ?? .unknown
+        case .decimal(let read):
+            read(row).map { value in
+                let bits = value.bitPattern
+                return self.key(value.sign == .minus ? ~bits : bits | (1 << 63))
+            } ?? .unknown
+        case .flag(let read): read(row).map { self.key($0 ? 1 : 0) } ?? .unknown
+        case .list: .unknown
+        }
+    }
+
+    private func key(_ rank: UInt64) -> SortKey {
+        SortKey(rank: self.isDescending ? ~rank : rank, text: nil)
+    }
+
+    private func key(_ text: String) -> SortKey {
+        var rank: UInt64 = 0
+        var count = 0
+        for byte in text.utf8.prefix(8) {
+            rank = rank << 8 | UInt64(byte)
+            count += 1
+        }
+        rank <<= UInt64(8 * (8 - count))
+        return SortKey(rank: self.isDescending ? ~rank : rank, text: text)
+    }
+
+    /// Negative when `left` comes first, 0 when nothing tells them apart.
+    func compare(_ left: SortKey, _ right: SortKey) -> Int {
+        if left.rank != right.rank { return left.rank < right.rank ? -1 : 1 }
+        switch (left.text, right.text) {
+        case (nil, nil): return 0
+        case (nil, _): return 1
+        case (_, nil): return -1
+        case (let left?, let right?):
+            if left.utf8.elementsEqual(right.utf8) { return 0 }
+            return left.utf8.lexicographicallyPrecedes(right.utf8) != self.isDescending ? -1 : 1
+        }
+    }
+}
