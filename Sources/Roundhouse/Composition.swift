@@ -68,11 +68,15 @@ struct Composition: Sendable {
             storage: Self.storage(self.store, self.requestLog),
             issues: Self.issues(of: self.requestLog)
         )
+        let ports = ServicePorts.pending(registry: self.registry, router: self.router)
         let pipeline = Pipeline(router: self.router, recorder: self.requestLog, counters: counters)
         self.services = try Self.services(
             [
                 GenerationService(pipeline: pipeline, router: self.router),
-                RegistryService(registry: self.registry, router: self.router),
+                RegistryService(ports: ports),
+                LifecycleService(ports: ports),
+                TelemetryService(ports: ports),
+                AdminService(ports: ports),
                 HealthService(report: report, registry: self.registry, router: self.router, counters: counters),
                 StandardHealthService(registry: self.health),
             ],

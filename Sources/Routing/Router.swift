@@ -32,10 +32,12 @@ public struct Router: Sendable {
     ///
     /// Cancelling the task closes the connection of the attempt under way.
     ///
+    /// - Parameter progress: is told how the load of a model goes that has to be loaded first.
     /// - Throws: ``RoutingFailure`` when nobody answers.
     public func begin(
         _ request: InferenceRequest,
-        delivery: UpstreamRequest.Delivery
+        delivery: UpstreamRequest.Delivery,
+        progress: ProgressSink? = nil
     ) async throws(RoutingFailure) -> RoutedStream {
         let candidates: Candidates
         do {
@@ -49,7 +51,9 @@ public struct Router: Sendable {
         for candidate in candidates.models {
             let begin = self.clock.now
             do {
-                return try await self.attempt(candidate, request, delivery, begin: begin, after: attempts)
+                let upstream = UpstreamRequest(
+                    inference: request, model: candidate.id.name, delivery: delivery, progress: progress)
+                return try await self.attempt(candidate, upstream, begin: begin, after: attempts)
             } catch {
                 attempts.append(
                     Attempt(model: candidate.id, duration: begin.duration(to: self.clock.now), fault: error))
@@ -90,17 +94,14 @@ public struct Router: Sendable {
 
     private func attempt(
         _ candidate: ModelDescription,
-        _ request: InferenceRequest,
-        _ delivery: UpstreamRequest.Delivery,
+        _ request: UpstreamRequest,
         begin: ContinuousClock.Instant,
         after attempts: [Attempt]
     ) async throws(UpstreamFault) -> RoutedStream {
         guard let provider = self.catalog[candidate.id.provider] else {
             throw UpstreamFault(.unreachable, "provider '\(candidate.id.provider)' is not running")
         }
-        let stream = try await provider.start(
-            UpstreamRequest(inference: request, model: candidate.id.name, delivery: delivery)
-        )
+        let stream = try await provider.start(request)
         var held: [InferenceEvent] = []
         while let batch = try await stream.next() {
             held.append(contentsOf: batch)

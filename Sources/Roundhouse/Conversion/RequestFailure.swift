@@ -1,5 +1,4 @@
 internal import GRPCCore
-internal import GRPCProtobuf
 internal import Inference
 internal import Routing
 
@@ -11,7 +10,6 @@ struct RequestFailure: Error, Sendable, Hashable {
     /// Empty when the request had none yet.
     var requestID: String
 
-    static let domain = "roundhouse"
     private static let mostAttemptsShown = 6
     private static let longestMessageShown = 200
 
@@ -76,33 +74,24 @@ struct RequestFailure: Error, Sendable, Hashable {
         }
     }
 
-    var status: GoogleRPCStatus {
-        var details: [ErrorDetails] = [
-            .errorInfo(ErrorDetails.ErrorInfo(reason: self.reason, domain: Self.domain, metadata: self.metadata))
-        ]
+    var status: ErrorStatus {
+        var status = ErrorStatus(
+            code: self.code,
+            reason: self.reason,
+            message: self.message,
+            metadata: self.metadata,
+            retry: self.retryDelay.map { .after($0) },
+            requestID: self.requestID
+        )
         switch self.cause {
         case .invalidRequest(let violations):
-            details.append(
-                .badRequest(
-                    violations: violations.prefix(20).map {
-                        ErrorDetails.BadRequest.FieldViolation(field: $0.field, description: $0.description)
-                    }
-                )
-            )
+            status.violations = violations
         case .modelNotFound(let requested):
-            details.append(
-                .resourceInfo(
-                    type: "roundhouse.v1.Model",
-                    name: requested,
-                    errorDescription: "is neither a model id nor an alias"
-                )
-            )
+            status.resource = .model(requested)
         case .nobodyReady, .allFailed, .interrupted, .cancelled, .deadlineExceeded:
             break
         }
-        if let delay = self.retryDelay { details.append(.retryInfo(delay: delay)) }
-        if !self.requestID.isEmpty { details.append(.requestInfo(requestID: self.requestID, servingData: "")) }
-        return GoogleRPCStatus(code: self.code, message: self.message, details: details)
+        return status
     }
 
     /// Every changing value of the message, for programs.
@@ -159,14 +148,12 @@ struct RequestFailure: Error, Sendable, Hashable {
 extension RequestFailure: RPCErrorConvertible {
     var rpcErrorCode: RPCError.Code { self.code }
     var rpcErrorMessage: String { self.message }
+    var rpcErrorMetadata: Metadata { self.status.rpcErrorMetadata }
+}
 
-    var rpcErrorMetadata: Metadata {
-        var metadata = self.status.rpcErrorMetadata
-        if let delay = self.retryDelay {
-            // gRFC A6: what a client's own retry policy obeys.
-            let milliseconds = delay.components.seconds * 1000 + delay.components.attoseconds / 1_000_000_000_000_000
-            metadata.addString("\(milliseconds)", forKey: "grpc-retry-pushback-ms")
-        }
-        return metadata
+extension ErrorStatus.Resource {
+    /// A name that leads to no model.
+    static func model(_ name: String) -> Self {
+        Self(type: "roundhouse.v1.Model", name: name, description: "is neither a model id nor an alias")
     }
 }

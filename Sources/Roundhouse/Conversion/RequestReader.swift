@@ -22,6 +22,9 @@ struct RequestReader {
         return request
     }
 
+    /// Whether a client wants to know how the load of a model goes that has to be loaded first.
+    static func wantsProgress(_ message: Roundhouse_V1_StreamGenerateRequest) -> Bool { message.includeProgress }
+
     /// - Throws: ``RequestError/invalidRequest(_:)`` with every violation.
     static func inferenceRequest(
         from message: Roundhouse_V1_CountTokensRequest

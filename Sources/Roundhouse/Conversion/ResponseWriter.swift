@@ -20,6 +20,8 @@ struct ResponseWriter {
         message.sequence = self.sequence
         self.sequence += 1
         switch output {
+        case .progress(let progress):
+            message.progress = Roundhouse_V1_LoadProgress(progress)
         case .started(let model, let attempt):
             message.started = .with {
                 $0.model = model.description
@@ -62,7 +64,7 @@ struct ResponseCollector {
             case .delta(.textDelta(let text)): self.response.text += text
             case .delta(.reasoningDelta(let text)): self.response.reasoning += text
             case .delta(.toolCallDelta(let delta)): self.take(delta)
-            case .delta(.usage), .delta(.finished): break
+            case .progress, .delta(.usage), .delta(.finished): break
             case .completed(let completion): self.response.completed = Roundhouse_V1_Completed(completion)
             }
         }
@@ -115,13 +117,5 @@ extension Roundhouse_V1_FinishReason {
         case .contentFilter: self = .contentFilter
         case .other: self = .other
         }
-    }
-}
-
-extension Google_Protobuf_Duration {
-    init(_ duration: Duration) {
-        self.init()
-        self.seconds = duration.components.seconds
-        self.nanos = Int32(duration.components.attoseconds / 1_000_000_000)
     }
 }

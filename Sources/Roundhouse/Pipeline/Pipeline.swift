@@ -19,13 +19,15 @@ struct Pipeline: Sendable {
     /// Carries out a request.
     ///
     /// - Parameters:
+    ///   - wantsProgress: also delivers how the load of a model goes that has to be loaded first.
     ///   - deadline: the client's, to tell its passing from a client that left; the transport enforces it.
-    ///   - deliver: takes outputs in order: `started` first, `completed` last and only when the answer is
+    ///   - deliver: takes outputs in order: `started` first but for progress, `completed` last and only when the answer is
     ///     whole. Its await is the backpressure: while it waits, the upstream is not read.
     /// - Throws: ``RequestFailure`` when the answer is not whole, or what `deliver` threw.
     func run(
         _ request: InferenceRequest,
         delivery: UpstreamRequest.Delivery,
+        wantsProgress: Bool = false,
         deadline: ContinuousClock.Instant? = nil,
         deliver: ([PipelineOutput]) async throws -> Void
     ) async throws {
@@ -38,7 +40,10 @@ struct Pipeline: Sendable {
         )
         self.counters.began()
         do {
-            let routed = try await self.router.begin(request, delivery: delivery)
+            let routed =
+                wantsProgress
+                ? try await self.beginTelling(request, delivery: delivery, deliver: deliver)
+                : try await self.router.begin(request, delivery: delivery)
             defer { routed.stream.cancel() }
             life.started(routed)
             try await self.relay(routed, life: &life, deliver: deliver)
@@ -47,6 +52,33 @@ struct Pipeline: Sendable {
             let cause = life.failed(error, at: self.clock.now)
             self.finish(&life, error: cause)
             throw RequestFailure(cause: cause, requestID: request.id)
+        }
+    }
+
+    /// Finds an upstream as ``Router/begin(_:delivery:progress:)`` does, and delivers the newest progress meanwhile.
+    private func beginTelling(
+        _ request: InferenceRequest,
+        delivery: UpstreamRequest.Delivery,
+        deliver: ([PipelineOutput]) async throws -> Void
+    ) async throws -> RoutedStream {
+        let (progress, continuation) = AsyncStream.makeStream(
+            of: LoadProgress.self, bufferingPolicy: .bufferingNewest(1))
+        return try await withThrowingTaskGroup(of: RoutedStream.self) { group in
+            group.addTask {
+                defer { continuation.finish() }
+                return try await self.router.begin(
+                    request, delivery: delivery, progress: ProgressSink { continuation.yield($0) })
+            }
+            do {
+                for await update in progress { try await deliver([.progress(update)]) }
+            } catch {
+                group.cancelAll()
+                // It may have begun to answer while the client was found to be gone.
+                try? await group.next()?.stream.cancel()
+                throw error
+            }
+            guard let routed = try await group.next() else { throw CancellationError() }
+            return routed
         }
     }
 
@@ -76,6 +108,8 @@ struct Pipeline: Sendable {
 
 /// What the pipeline gives to whoever asked.
 enum PipelineOutput: Sendable, Hashable {
+    /// Before ``started(model:attempt:)``, and only when it was asked for.
+    case progress(LoadProgress)
     /// - Parameter attempt: from 1.
     case started(model: ModelID, attempt: Int)
     /// Only deltas: ``InferenceEvent/isOutput``.

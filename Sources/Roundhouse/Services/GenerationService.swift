@@ -34,7 +34,10 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var writer = ResponseWriter(requestID: inference.id)
-        try await self.pipeline.run(inference, delivery: .streamed, deadline: context.deadline) { outputs in
+        let wantsProgress = RequestReader.wantsProgress(request)
+        try await self.pipeline.run(
+            inference, delivery: .streamed, wantsProgress: wantsProgress, deadline: context.deadline
+        ) { outputs in
             try await response.write(contentsOf: writer.messages(from: outputs))
         }
     }

@@ -140,11 +140,3 @@ extension Roundhouse_V1_RequestCounts {
         self.failed = Int64(counts.failed)
     }
 }
-
-extension Google_Protobuf_Timestamp {
-    init(_ time: WallTime) {
-        self.init()
-        self.seconds = time.microsecondsSince1970 / 1_000_000
-        self.nanos = Int32(time.microsecondsSince1970 % 1_000_000 * 1000)
-    }
-}

@@ -71,7 +71,7 @@ struct Gateway {
         )
         return [
             GenerationService(pipeline: pipeline, router: router),
-            RegistryService(registry: registry, router: router),
+            RegistryService(ports: .pending(registry: registry, router: router)),
             HealthService(report: report, registry: registry, router: router, counters: counters),
         ]
     }

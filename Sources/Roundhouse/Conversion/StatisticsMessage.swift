@@ -1,0 +1,25 @@
+internal import Inference
+internal import ModelRegistry
+internal import RoundhouseAPI
+internal import SwiftProtobuf
+
+extension Roundhouse_V1_ModelStatistics {
+    init(_ statistics: ModelRegistry.ModelStatistics, of model: ModelID) {
+        self.init()
+        self.model = model.description
+        self.useCount = statistics.uses
+        self.failureCount = statistics.failures
+        if statistics.lastUsedAtMicroseconds > 0 {
+            self.lastUseTime = .init(microseconds: statistics.lastUsedAtMicroseconds)
+        }
+        if let rate = statistics.success.value { self.successRate = rate }
+        if let seconds = statistics.latency.value { self.averageLatency = .init(Duration(secondsClamped: seconds)) }
+        if let seconds = statistics.firstTokenLatency.value {
+            self.averageFirstTokenLatency = .init(Duration(secondsClamped: seconds))
+        }
+        if let rate = statistics.tokensPerSecond.value { self.averageTokensPerSecond = rate }
+        self.inputTokens = statistics.inputTokens
+        self.outputTokens = statistics.outputTokens
+        self.hourlyUse = statistics.hours.uses
+    }
+}

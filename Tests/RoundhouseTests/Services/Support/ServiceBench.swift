@@ -1,0 +1,229 @@
+import GRPCCore
+import GRPCInProcessTransport
+import GRPCProtobuf
+import Inference
+import ModelLifecycle
+import ModelRegistry
+import RoundhouseAPI
+import Synchronization
+import Testing
+
+@testable import Roundhouse
+
+/// The registry, lifecycle, telemetry and admin services over parts that are scripted, reached through generated clients.
+///
+/// It begins with the providers `local`, `cloud` and `conf`, the models `local/a` (versions `1` and `2`, 2 active),
+/// `local/b`, `cloud/x` and `conf/c`, and the alias `default`, which leads to `local/a`. What is of `conf` and the alias
+/// `fixed` come from the configuration file.
+struct ServiceBench {
+    typealias Transport = InProcessTransport.Client
+
+    let editor: MemoryEditor
+    let loading = ScriptedLoading()
+    let events = EventKeeper()
+    let search = PlainSearch()
+    let files = ScriptedFiles()
+    let switching: PlainSwitching
+    let feed = ScriptedFeed()
+    let scripts = Scripts()
+    private(set) var client: GRPCClient<Transport>?
+
+    /// What the ports that are closures answer.
+    final class Scripts: Sendable {
+        struct Values: Sendable {
+            var availability: [ModelID: ProviderAvailability] = [:]
+            var listers: [ProviderID: ScriptedLister] = [:]
+            var detected: Result<DetectedCapabilities, UpstreamFault> = .success(.init(capabilities: []))
+            var probes: [Bool] = []
+            var providerProblems: [FieldProblem] = []
+            var warmUps: [(models: [ModelID], includesLazy: Bool)] = []
+            var warmUpUpdates: [WarmUpUpdate] = []
+            var warmUpSummary = WarmUpSummary(
+                status: .success, message: "", loaded: [], elapsed: .zero, loadedCounts: [:], results: [])
+            var profiles: [(model: ModelID, settings: ProfileSettings)] = []
+            var profileUpdates: [ProfileUpdate] = []
+            var profile: Result<ModelProfile, UpstreamFault> = .success(ModelProfile())
+            var statistics = StatisticsReport(models: [:], sinceMicroseconds: 0)
+            var saved: Result<SavedState, StartError> = .failure(StartError("the disk is full"))
+        }
+
+        private let values = Mutex(Values())
+
+        func edit(_ body: (inout Values) -> Void) { self.values.withLock { body(&$0) } }
+        func take<Result: Sendable>(_ body: @Sendable (inout Values) -> Result) -> Result {
+            self.values.withLock { body(&$0) }
+        }
+        var now: Values { self.values.withLock { $0 } }
+    }
+
+    init() throws {
+        self.editor = MemoryEditor(Registry(try Self.snapshot()))
+        self.switching = PlainSwitching(self.editor)
+        for name in ["local/a", "local/b"] {
+            let id = try #require(ModelID(name))
+            self.loading.manage(ManagedModel(id: id, versions: [RuntimeModel(id: id)], sizeBytes: 100))
+        }
+    }
+
+    static func with<Result: Sendable>(_ body: (ServiceBench) async throws -> Result) async throws -> Result {
+        var bench = try ServiceBench()
+        let transport = InProcessTransport()
+        let ports = bench.ports
+        let services: [any RegistrableRPCService] = [
+            RegistryService(ports: ports), LifecycleService(ports: ports), TelemetryService(ports: ports),
+            AdminService(ports: ports),
+        ]
+        return try await withGRPCServer(transport: transport.server, services: services) { _ in
+            try await withGRPCClient(transport: transport.client) { client in
+                bench.client = client
+                return try await body(bench)
+            }
+        }
+    }
+
+    private var connected: GRPCClient<Transport> {
+        get throws { try #require(self.client) }
+    }
+    var registry: Roundhouse_V1_RegistryService.Client<Transport> {
+        get throws { .init(wrapping: try self.connected) }
+    }
+    var lifecycle: Roundhouse_V1_LifecycleService.Client<Transport> {
+        get throws { .init(wrapping: try self.connected) }
+    }
+    var telemetry: Roundhouse_V1_TelemetryService.Client<Transport> {
+        get throws { .init(wrapping: try self.connected) }
+    }
+    var admin: Roundhouse_V1_AdminService.Client<Transport> {
+        get throws { .init(wrapping: try self.connected) }
+    }
+
+    func registered(_ name: String) throws -> ModelDescription {
+        let id = try #require(ModelID(name))
+        return try #require(self.editor.registry.snapshot.models.first { $0.id == id })
+    }
+
+    func setLoaded(_ name: String, edit: (inout LoadedModel) -> Void = { _ in }) throws {
+        let id = try #require(ModelID(name))
+        var loaded = LoadedModel(key: InstanceKey(model: id), state: .ready, engine: "llama.cpp")
+        loaded.memory = [.cpu: 100]
+        edit(&loaded)
+        self.loading.set(loaded, of: id)
+    }
+}
+
+extension ServiceBench {
+    private static func snapshot() throws -> RegistrySnapshot {
+        func provider(_ name: String, _ kind: String, _ source: Provenance.Source) throws -> ProviderDescription {
+            ProviderDescription(
+                id: try #require(ProviderID(name)), kind: kind, baseURL: "https://example.com/v1", priority: 40,
+                provenance: Provenance(source: source, revision: 1))
+        }
+        func model(_ name: String, _ source: Provenance.Source = .api) throws -> ModelDescription {
+            ModelDescription(
+                id: try #require(ModelID(name)), priority: 10,
+                provenance: Provenance(source: source, createdAtMicroseconds: 5, updatedAtMicroseconds: 7, revision: 1))
+        }
+        var local = try model("local/a")
+        local.versions = [
+            ModelVersion(version: "1", path: "/models/a-1.gguf", sizeBytes: 90, isInstalled: true),
+            ModelVersion(version: "2", path: "/models/a-2.gguf", sizeBytes: 100, isInstalled: true),
+        ]
+        local.activeVersion = "2"
+        var foreign = try model("local/b")
+        foreign.versions = [ModelVersion(version: "1", path: "/elsewhere/b.gguf", sizeBytes: 100)]
+        foreign.activeVersion = "1"
+        return try RegistrySnapshot(
+            providers: [
+                try provider("local", "local", .config), try provider("cloud", "openai", .api),
+                try provider("conf", "custom", .config), try provider("empty", "custom", .api),
+            ],
+            models: [local, foreign, try model("cloud/x"), try model("conf/c", .config)],
+            aliases: [
+                Alias(
+                    name: "default", weightedTargets: [.init(model: local.id)],
+                    provenance: Provenance(source: .api, revision: 1)),
+                Alias(
+                    name: "fixed", weightedTargets: [.init(model: try #require(ModelID("conf/c")))],
+                    provenance: Provenance(source: .config, revision: 1)),
+            ]
+        )
+    }
+
+    var ports: ServicePorts {
+        let scripts = self.scripts
+        return ServicePorts(
+            registry: self.editor.registry,
+            editor: self.editor,
+            loading: self.loading,
+            recorder: self.events,
+            availability: { scripts.now.availability[$0] ?? .available },
+            search: self.search,
+            discovery: DiscoveryPort(
+                lister: { scripts.now.listers[$0] },
+                detect: { _, probes in
+                    try scripts.take {
+                        $0.probes.append(probes)
+                        return $0.detected
+                    }.get()
+                },
+                problems: { _ in scripts.now.providerProblems }
+            ),
+            files: self.files,
+            switching: self.switching,
+            operations: LifecycleOperations(
+                warmUp: { models, includesLazy, report in
+                    scripts.edit { $0.warmUps.append((models, includesLazy)) }
+                    for update in scripts.now.warmUpUpdates { report(update) }
+                    return scripts.now.warmUpSummary
+                },
+                profile: { model, settings, report in
+                    scripts.edit { $0.profiles.append((model, settings)) }
+                    for update in scripts.now.profileUpdates { report(update) }
+                    return try scripts.now.profile.get()
+                }
+            ),
+            events: self.feed,
+            statistics: { scripts.now.statistics },
+            saveState: { try scripts.now.saved.get() },
+            now: { WallTime(microsecondsSince1970: 1_000_000_000) }
+        )
+    }
+}
+
+/// What a client is told of a call that must fail.
+struct Refusal {
+    var code: RPCError.Code
+    var reason: String
+    var metadata: [String: String]
+    var fields: [String]
+    var resource: String?
+    var retryDelay: Duration?
+    var pushback: String?
+    var message: String
+}
+
+/// Runs a call that must fail and gives what its client is told.
+func refusal<Result>(of call: () async throws -> Result) async throws -> Refusal {
+    do {
+        _ = try await call()
+    } catch let error as RPCError {
+        let info = try error.errorInfo()
+        #expect(info.domain == "roundhouse")
+        let details = try error.details().details
+        return Refusal(
+            code: error.code,
+            reason: info.reason,
+            metadata: info.metadata,
+            fields: details.compactMap(\.badRequest).flatMap(\.violations).map(\.field),
+            resource: details.compactMap(\.resourceInfo).first?.type,
+            retryDelay: details.compactMap(\.retryInfo).first?.delay,
+            pushback: error.metadata[stringValues: "grpc-retry-pushback-ms"].first { _ in true },
+            message: error.message
+        )
+    }
+    throw NotRefused()
+}
+
+struct NotRefused: Error {}
+
+func modelID(_ text: String) throws -> ModelID { try #require(ModelID(text)) }
