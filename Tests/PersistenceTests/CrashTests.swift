@@ -139,7 +139,8 @@ struct CrashTests {
             }
             alias.weightedTargets = [Alias.Target(model: id)]
             try await store.save([
-                .putModel(ModelDescription(id: id)), .putAlias(alias), .putConfigDigest(key: prefix, digest: "\(count)"),
+                .putModel(ModelDescription(id: id)), .putAlias(alias),
+                .putConfigDigest(key: prefix, digest: "\(count)"),
             ])
             let line = Array("\(prefix) \(count)\n".utf8)
             _ = unsafe line.withUnsafeBytes { unsafe write(file, $0.baseAddress, $0.count) }

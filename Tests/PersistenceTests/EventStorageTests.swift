@@ -25,7 +25,9 @@ struct EventStorageTests {
         #expect(try await again.eventRange() == 1...120)
         for _ in 0..<40 {
             var filter = EventFilter()
-            if random.flip() { filter.kinds = Set(random.list(0...6) { $0.pick(GatewayEvent.Kind.allCases, or: .initialized) }) }
+            if random.flip() {
+                filter.kinds = Set(random.list(0...6) { $0.pick(GatewayEvent.Kind.allCases, or: .initialized) })
+            }
             if random.flip() { filter.model = ModelID("local/tiny") }
             if random.flip() { filter.provider = ProviderID("cloud") }
             if random.flip() { filter.alias = "fast" }
@@ -39,7 +41,8 @@ struct EventStorageTests {
         }
     }
 
-    @Test("A filter is read from its index in the order of the events", arguments: ["kind", "model", "provider", "alias"])
+    @Test(
+        "A filter is read from its index in the order of the events", arguments: ["kind", "model", "provider", "alias"])
     func indices(column: String) async throws {
         let directory = try TemporaryDirectory()
         let store = try await self.store(directory, events: [])
@@ -159,7 +162,9 @@ struct EventStorageTests {
             try database.execute(
                 sql: "UPDATE model_statistics SET details = json_set(details, '$.format', 9) WHERE model = 'local/a'")
             try database.execute(
-                sql: "UPDATE model_statistics SET details = json_remove(details, '$.hours.uses[0]') WHERE model = 'local/b'")
+                sql:
+                    "UPDATE model_statistics SET details = json_remove(details, '$.hours.uses[0]') WHERE model = 'local/b'"
+            )
         }
         #expect(try await store.loadStatistics() == [ids[2]: statistics])
         #expect(

@@ -28,7 +28,9 @@ struct RandomValues: RandomNumberGenerator {
         (0..<Int.random(in: counts, using: &self)).map { _ in make(&self) }
     }
 
-    mutating func pick<Value>(_ values: [Value], or other: Value) -> Value { values.randomElement(using: &self) ?? other }
+    mutating func pick<Value>(_ values: [Value], or other: Value) -> Value {
+        values.randomElement(using: &self) ?? other
+    }
 
     /// Small ones, and the ends of the range.
     mutating func integer() -> Int64 {
@@ -38,7 +40,8 @@ struct RandomValues: RandomNumberGenerator {
     mutating func count() -> Int { Int(self.integer()) }
 
     mutating func real() -> Double {
-        self.pick([0, -0.0, 0.1, 1, .infinity, .leastNonzeroMagnitude, Double.random(in: 0...1e9, using: &self)], or: 7)
+        self.pick(
+            [0, -0.0, 0.1, 1, .infinity, .leastNonzeroMagnitude, Double.random(in: 0...1e9, using: &self)], or: 7)
     }
 
     mutating func duration() -> Duration { .nanoseconds(Int64.random(in: 0 ... .max, using: &self)) }

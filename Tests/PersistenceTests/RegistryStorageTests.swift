@@ -68,7 +68,8 @@ struct RegistryStorageTests {
             .putModel(model), .putProvider(provider), .putAlias(alias), .putConfigDigest(key: "k", digest: "d"),
         ])
         try await store.save([
-            .deleteModel(model.id), .deleteProvider(provider.id), .deleteAlias(alias.name), .deleteConfigDigest(key: "k"),
+            .deleteModel(model.id), .deleteProvider(provider.id), .deleteAlias(alias.name),
+            .deleteConfigDigest(key: "k"),
             // What is not there is deleted already.
             .deleteModel(model.id),
         ])
@@ -102,7 +103,8 @@ struct RegistryStorageTests {
         let directory = try TemporaryDirectory()
         let store = try Store(path: directory.database)
         let id = try #require(ModelID("local/mine"))
-        var model = ModelDescription(id: id, engine: "llama.cpp", versions: [ModelVersion(version: "v1", path: "/m.gguf")])
+        var model = ModelDescription(
+            id: id, engine: "llama.cpp", versions: [ModelVersion(version: "v1", path: "/m.gguf")])
         model.provenance = Provenance(
             source: .api, createdAtMicroseconds: 5, updatedAtMicroseconds: 6, revision: 3)
         try await store.save([.putModel(model)])
@@ -290,7 +292,9 @@ struct RegistryStorageTests {
                     targets: alias.weightedTargets, mode: .ordered, etag: "1", replacedAtMicroseconds: 1, reason: "")
             ]
             let model = ModelDescription(id: id, versions: [ModelVersion(version: "v", path: "/x")])
-            return [.putModel(model), .putProvider(ProviderDescription(id: provider, kind: "custom")), .putAlias(alias)]
+            return [
+                .putModel(model), .putProvider(ProviderDescription(id: provider, kind: "custom")), .putAlias(alias),
+            ]
         }
         return (try entries("good"), try entries("bad"))
     }
@@ -316,7 +320,8 @@ struct RegistryStorageTests {
         let rows = try await store.read { database in
             try Int.fetchOne(
                 database,
-                sql: "SELECT (SELECT count(*) FROM models) + (SELECT count(*) FROM providers) + (SELECT count(*) FROM aliases)"
+                sql:
+                    "SELECT (SELECT count(*) FROM models) + (SELECT count(*) FROM providers) + (SELECT count(*) FROM aliases)"
             )
         }
         #expect(rows == 6, "the row is still there")
@@ -345,7 +350,8 @@ struct RegistryStorageTests {
                     """
             )
         }
-        #expect(kept == [
+        #expect(
+            kept == [
                 #"["models","local/bad","smell","/x",null,null]"#, #"["aliases","bad",null,null,"fancy","local/bad"]"#,
             ])
         #expect(store.problems.isEmpty)
