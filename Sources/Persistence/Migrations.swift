@@ -12,6 +12,22 @@ enum Migrations {
             try database.execute(sql: Self.requests)
             try database.execute(sql: Self.attempts)
         }
+        // They add tables and a column and move nothing: looking through every request for broken references, which is
+        // what GRDB does otherwise, would only make the first start of this version slow.
+        migrator.registerMigration("0002-registry", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: Self.models)
+            try database.execute(sql: Self.providersAndAliases)
+            try database.execute(sql: Self.unreadableRows)
+        }
+        migrator.registerMigration("0003-events", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: Self.events)
+        }
+        migrator.registerMigration("0004-statistics", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: Self.statistics)
+        }
+        migrator.registerMigration("0005-single-attempt", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: Self.singleAttempt)
+        }
         return migrator
     }
 

@@ -8,8 +8,8 @@ enum RequestRow {
         INSERT INTO requests (
             id, requested_model, provider, model, started_at, latency_us, first_token_us, input_tokens, output_tokens,
             cached_input_tokens, reasoning_tokens, is_estimated, finish_reason, status, error_message, is_streamed,
-            metadata
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            metadata, attempt_us
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     private static let insertAttempt = """
@@ -20,14 +20,17 @@ enum RequestRow {
 
     static func insert(_ record: RequestRecord, into database: Database) throws {
         let usage = record.usage
+        let single = Self.single(record)
         try database.cachedStatement(sql: Self.insertRequest).execute(arguments: [
             record.id.storable, record.requestedModel.storable, record.model?.provider.rawValue, record.model?.name,
             record.startedAtMicroseconds, record.latency.microseconds, record.firstTokenLatency?.microseconds,
             usage?.inputTokens, usage?.outputTokens, usage?.cachedInputTokens, usage?.reasoningTokens,
             usage?.isEstimated, record.finishReason?.rawValue, record.status, record.errorMessage?.storable,
             record.isStreamed,
-            try Self.json(record.metadata),
+            record.metadata.isEmpty ? "{}" : try Stored.json(record.metadata),
+            single?.duration.microseconds,
         ])
+        if single != nil { return }
         let sequence = database.lastInsertedRowID
         for (position, attempt) in record.attempts.enumerated() {
             try database.cachedStatement(sql: Self.insertAttempt).execute(arguments: [
@@ -39,26 +42,41 @@ enum RequestRow {
     }
 
     static func record(_ row: Row, in database: Database) throws -> RequestRecord {
-        let sequence: Int64 = row["sequence"]
-        let attempts = try Row.fetchAll(
-            database.cachedStatement(sql: "SELECT * FROM attempts WHERE request = ? ORDER BY position"),
-            arguments: [sequence]
-        )
+        let model = Self.model(row)
         return RequestRecord(
             id: row["id"],
             requestedModel: row["requested_model"],
-            model: Self.model(row),
+            model: model,
             startedAtMicroseconds: row["started_at"],
             latency: .microseconds(row["latency_us"] as Int64),
             firstTokenLatency: (row["first_token_us"] as Int64?).map { .microseconds($0) },
             usage: Self.usage(row),
             finishReason: (row["finish_reason"] as String?).flatMap(FinishReason.init(rawValue:)),
-            attempts: attempts.compactMap(Self.attempt),
+            attempts: try Self.attempts(row, of: model, in: database),
             status: row["status"],
             errorMessage: row["error_message"],
             isStreamed: row["is_streamed"],
             metadata: try JSONDecoder().decode([String: String].self, from: Data((row["metadata"] as String).utf8))
         )
+    }
+
+    /// The attempt that needs no row of its own: the only one, by the model that answered.
+    private static func single(_ record: RequestRecord) -> Attempt? {
+        guard record.attempts.count == 1, let attempt = record.attempts.first, attempt.fault == nil,
+            attempt.model == record.model
+        else { return nil }
+        return attempt
+    }
+
+    private static func attempts(_ row: Row, of model: ModelID?, in database: Database) throws -> [Attempt] {
+        if let model, let duration = row["attempt_us"] as Int64? {
+            return [Attempt(model: model, duration: .microseconds(duration))]
+        }
+        let sequence: Int64 = row["sequence"]
+        return try Row.fetchAll(
+            database.cachedStatement(sql: "SELECT * FROM attempts WHERE request = ? ORDER BY position"),
+            arguments: [sequence]
+        ).compactMap(Self.attempt)
     }
 
     private static func model(_ row: Row) -> ModelID? {
@@ -112,13 +130,6 @@ enum RequestRow {
         case "cancelled": .cancelled
         default: .serverError
         }
-    }
-
-    private static func json(_ metadata: [String: String]) throws -> String {
-        guard !metadata.isEmpty else { return "{}" }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(metadata), as: UTF8.self)
     }
 }
 

@@ -4,11 +4,12 @@ import GRDB
 ///
 /// Writes run one after another on the database's own queue and reads beside them, never on a thread of Swift's pool.
 /// A commit survives the end of the process however it comes; after a power failure the last commits may be missing,
-/// but the file is whole (WAL with `synchronous = NORMAL`).
+/// but the file is whole (WAL with `synchronous = NORMAL`). What must not be missing goes through ``writeDurably(_:)``.
 package final class Store: Sendable {
     package let path: String
     let pool: DatabasePool
     private let lock: StoreLock
+    let unreadable = UnreadableRows()
 
     /// Opens the database, making its directory, file and tables where they are missing. Blocks, so call it before
     /// serving.
@@ -81,6 +82,40 @@ package final class Store: Sendable {
         } catch {
             throw StoreError(error, path: self.path)
         }
+    }
+
+    /// Runs `updates` in a transaction that is on the disk when this returns, so that it survives a power failure.
+    ///
+    /// `synchronous` cannot change inside a transaction, so the connection is switched around it. A second connection
+    /// with a setting of its own would have to take turns with this one by SQLite's file lock, which polls: a save could
+    /// wait long, or fail as busy, behind a batch of requests. On the one queue nobody waits for more than the
+    /// transactions ahead. The sync at the end is of the whole write-ahead log: earlier commits become durable as well.
+    func writeDurably<Value: Sendable>(
+        _ updates: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
+            self.pool.asyncWriteWithoutTransaction { database in
+                continuation.resume(returning: Result { try Self.durably(database, updates) })
+            }
+        }
+        do {
+            return try result.get()
+        } catch {
+            throw StoreError(error, path: self.path)
+        }
+    }
+
+    private static func durably<Value>(_ database: Database, _ updates: (Database) throws -> Value) throws -> Value {
+        try database.execute(sql: "PRAGMA synchronous = FULL")
+        // Should this fail, later commits are slower and as safe.
+        defer { try? database.execute(sql: "PRAGMA synchronous = NORMAL") }
+        var value: Value?
+        try database.inTransaction(.immediate) {
+            value = try updates(database)
+            return .commit
+        }
+        guard let value else { throw DatabaseError(resultCode: .SQLITE_ABORT) }
+        return value
     }
 
     /// Runs `query` beside the writers, on a view of the last commit.

@@ -38,7 +38,8 @@ struct Composition: Sendable {
         (self.store, self.requestLog) = try Self.storage(configuration.storage, in: dataDirectory, logger)
         self.eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoopCount)
 
-        let local = LocalModels(configuration.local, environment: environment, logger: logger)
+        let local = LocalModels(
+            configuration.local, lifecycle: configuration.lifecycle, environment: environment, logger: logger)
         self.supervisor = EngineSupervisor(
             engine: LlamaCppEngine(directories: EngineDirectories(environment: environment)),
             models: local.models,
@@ -122,7 +123,7 @@ struct Composition: Sendable {
             return try RegistrySnapshot(
                 providers: ownProvider + remote.descriptions,
                 models: local.descriptions + remote.models,
-                aliases: configuration.aliases.map { Alias(name: $0.name, targets: $0.targets) }
+                aliases: configuration.aliases.map { Alias($0) }
             )
         } catch {
             throw StartError("\(error)")

@@ -1,7 +1,9 @@
 import FoundationEssentials
 import GRDB
 import Glibc
+import Inference
 import Logging
+import ModelRegistry
 import Testing
 
 @testable import Persistence
@@ -36,7 +38,10 @@ struct CrashTests {
             let orphans = try await store.read {
                 try Int.fetchOne(
                     $0,
-                    sql: "SELECT count(*) FROM requests WHERE sequence NOT IN (SELECT request FROM attempts)"
+                    sql: """
+                        SELECT count(*) FROM requests
+                        WHERE (SELECT count(*) FROM attempts WHERE request = sequence) != 2
+                        """
                 )
             }
             #expect(orphans == 0, "a record is whole or not there")
@@ -57,18 +62,7 @@ struct CrashTests {
         try await withThrowingTaskGroup { group in
             group.addTask { await log.run() }
             await log.flushWhenRunning()
-            // A plain thread: the kill must not wait for a turn.
-            var thread = pthread_t()
-            let argument = unsafe UnsafeMutableRawPointer(bitPattern: UInt(life))
-            _ = unsafe pthread_create(
-                &thread, nil,
-                { argument in
-                    usleep(UInt32(UInt(bitPattern: argument)))
-                    Glibc.kill(getpid(), SIGKILL)
-                    return nil
-                },
-                argument
-            )
+            Self.killSelf(afterMicroseconds: life)
             var count = 0
             while true {
                 for _ in 0..<Int.random(in: 1...40) {
@@ -80,6 +74,78 @@ struct CrashTests {
                 _ = unsafe line.withUnsafeBytes { unsafe write(file, $0.baseAddress, $0.count) }
             }
         }
+    }
+
+    /// From a plain thread: the kill must not wait for a turn.
+    private static func killSelf(afterMicroseconds life: UInt32) {
+        var thread = pthread_t()
+        let argument = unsafe UnsafeMutableRawPointer(bitPattern: UInt(life))
+        _ = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                usleep(UInt32(UInt(bitPattern: argument)))
+                Glibc.kill(getpid(), SIGKILL)
+                return nil
+            },
+            argument
+        )
+    }
+
+    @Test("What a save of the registry returned for is there after a kill, whole", arguments: [true, false])
+    func registry(killsAtReturn: Bool) async throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.database
+        var acknowledged: [String: Int] = [:]
+        for round in 0..<10 {
+            // Zero: killed by its own hand the moment the last save has returned.
+            let life = killsAtReturn ? 0 : UInt32.random(in: 1000...80_000)
+            await #expect(processExitsWith: .signal(SIGKILL)) {
+                [path = path as String, prefix = "m\(round)" as String, life = life as UInt32] in
+                try await Self.saveUntilKilled(path: path, prefix: prefix, afterMicroseconds: life)
+            }
+            let store = try Store(path: path)
+            let stored = try await store.loadRegistry()
+            #expect(stored.problems.isEmpty)
+            acknowledged = Self.acknowledged(path)
+            for (prefix, count) in acknowledged {
+                let alias = stored.aliases.first { $0.name == prefix }
+                let last = (alias?.activeModel?.name.dropFirst(prefix.count + 1)).flatMap { Int($0) } ?? 0
+                // One more may have been saved and not acknowledged; either way all of it or nothing.
+                #expect(last == count || last == count + 1, "\(prefix) after \(life) µs")
+                let models = stored.models.filter { $0.id.provider.rawValue == prefix }
+                #expect(models.count == last)
+                #expect(stored.configDigests[prefix] == "\(last)")
+                #expect(alias?.history.count == min(last - 1, Alias.historyLimit))
+            }
+            try store.close()
+        }
+        #expect(killsAtReturn ? acknowledged.count == 10 : !acknowledged.isEmpty)
+    }
+
+    /// Saves a model, the alias that leads to the newest one, and a digest, and writes down how many saves returned.
+    private static func saveUntilKilled(path: String, prefix: String, afterMicroseconds life: UInt32) async throws {
+        let store = try Store(path: path)
+        let file = unsafe open("\(path).acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        if life > 0 { Self.killSelf(afterMicroseconds: life) }
+        let last = life > 0 ? Int.max : Int.random(in: 1...40)
+        var alias = Alias(name: prefix, weightedTargets: [])
+        for count in 1...last {
+            guard let id = ModelID("\(prefix)/\(prefix)-\(count)") else { return }
+            if !alias.weightedTargets.isEmpty {
+                let revision = Alias.Revision(
+                    targets: alias.weightedTargets, mode: .ordered, etag: "\(count - 1)", replacedAtMicroseconds: 1,
+                    reason: "switched")
+                alias.history = Array(([revision] + alias.history).prefix(Alias.historyLimit))
+            }
+            alias.weightedTargets = [Alias.Target(model: id)]
+            try await store.save([
+                .putModel(ModelDescription(id: id)), .putAlias(alias),
+                .putConfigDigest(key: prefix, digest: "\(count)"),
+            ])
+            let line = Array("\(prefix) \(count)\n".utf8)
+            _ = unsafe line.withUnsafeBytes { unsafe write(file, $0.baseAddress, $0.count) }
+        }
+        Glibc.kill(getpid(), SIGKILL)
     }
 
     /// The highest count that each round acknowledged.

@@ -37,6 +37,32 @@ struct StoreTests {
         #expect(try await again.recentRequests(limit: 5) == [record])
     }
 
+    @Test("A lone attempt by the model that answered costs no row of its own; every other one has its row")
+    func singleAttempt() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        let other = try #require(ModelID("cloud/org/model"))
+        let single = RequestRecord.plain("single")
+        var none = RequestRecord.plain("none")
+        none.attempts = []
+        var failed = RequestRecord.plain("failed")
+        failed.attempts[0].fault = UpstreamFault(.unreachable, "gone")
+        var elsewhere = RequestRecord.plain("elsewhere")
+        elsewhere.attempts[0].model = other
+        var unanswered = RequestRecord.plain("unanswered")
+        unanswered.model = nil
+        let records = [single, none, failed, elsewhere, unanswered, .full("two")]
+        try await store.insert(records)
+        #expect(try await store.recentRequests(limit: 9) == records.reversed())
+        let rows = try await store.read { database in
+            try String.fetchAll(
+                database,
+                sql: "SELECT id FROM attempts JOIN requests ON sequence = request ORDER BY sequence, position"
+            )
+        }
+        #expect(rows == ["failed", "elsewhere", "unanswered", "two", "two"])
+    }
+
     @Test("A NUL in what a client sent does not cut the text short")
     func nul() async throws {
         let directory = try TemporaryDirectory()
@@ -92,7 +118,10 @@ struct StoreTests {
     func migrations() async throws {
         let directory = try TemporaryDirectory()
         let store = try Store(path: directory.database)
-        #expect(Migrations.migrator.migrations == ["0001-requests"])
+        #expect(
+            Migrations.migrator.migrations == [
+                "0001-requests", "0002-registry", "0003-events", "0004-statistics", "0005-single-attempt",
+            ])
         let settings = try await store.read { database in
             [
                 try String.fetchOne(database, sql: "PRAGMA journal_mode"),
@@ -108,7 +137,7 @@ struct StoreTests {
             columns == [
                 "sequence", "id", "requested_model", "provider", "model", "started_at", "latency_us", "first_token_us",
                 "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "is_estimated",
-                "finish_reason", "status", "error_message", "is_streamed", "metadata",
+                "finish_reason", "status", "error_message", "is_streamed", "metadata", "attempt_us",
                 "request", "position", "provider", "model", "duration_us", "fault", "fault_message", "http_status",
                 "retry_after_us",
             ]
@@ -119,13 +148,13 @@ struct StoreTests {
     func deletion() async throws {
         let directory = try TemporaryDirectory()
         let store = try Store(path: directory.database)
-        try await store.insert((1...10).map { .plain("r\($0)", startedAt: Int64($0)) })
+        try await store.insert((1...10).map { .full("r\($0)", startedAt: Int64($0)) })
         #expect(try await store.deleteRequests(before: 8, limit: 4) == 4)
         #expect(try await store.recentRequests(limit: 10).map(\.id) == ["r10", "r9", "r8", "r7", "r6", "r5"])
         #expect(try await store.deleteRequests(before: 8, limit: 4) == 3)
         #expect(try await store.deleteRequests(before: 8, limit: 4) == 0)
         let attempts = try await store.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM attempts") }
-        #expect(attempts == 3)
+        #expect(attempts == 6)
     }
 }
 
@@ -185,13 +214,13 @@ struct StoreErrorTests {
     func newer() throws {
         let directory = try TemporaryDirectory()
         let store = try Store(path: directory.database)
-        try store.pool.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('0002-budgets')") }
+        try store.pool.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('9999-budgets')") }
         try store.close()
         let error = self.failure(directory.database)
         #expect(error?.code == .newerSchema)
         #expect(
             error?.message
-                == "a later version of Roundhouse wrote this database (0002-budgets); run that version, or move the file away"
+                == "a later version of Roundhouse wrote this database (9999-budgets); run that version, or move the file away"
         )
     }
 

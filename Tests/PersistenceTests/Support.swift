@@ -124,6 +124,10 @@ extension RequestRecord {
             inputTokens: 12, outputTokens: 34, cachedInputTokens: 5, reasoningTokens: 6, isEstimated: true
         )
         record.finishReason = .toolCalls
+        if let other = ModelID("cloud/org/model") {
+            let fault = UpstreamFault(.overloaded(retryAfter: .seconds(2)), "busy", httpStatus: 529)
+            record.attempts.insert(Attempt(model: other, duration: .microseconds(34), fault: fault), at: 0)
+        }
         record.errorMessage = "nobody answered: \"quoted\" é 🚂"
         record.isStreamed = true
         record.metadata = ["team": "a/b", "é": "\n\u{0}\""]

@@ -20,6 +20,8 @@ package struct StoredRegistry: Sendable, Hashable {
     package var providers: [ProviderDescription]
     package var aliases: [Alias]
     package var configDigests: [String: String]
+    /// What is on disk and could not be read, a sentence for each. Such entries are not above, and stay on the disk.
+    package var problems: [String] = []
 
     package init(
         models: [ModelDescription] = [],

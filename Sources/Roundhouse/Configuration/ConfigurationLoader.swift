@@ -178,6 +178,7 @@ extension ConfigurationDecoder {
         mentionedIn yaml: String,
         to configuration: inout RoundhouseConfiguration
     ) {
+        self.applyLazyLoad(environment["AI_MODELS_LAZY_LOAD"], to: &configuration)
         let names = environment.keys.filter { $0.hasPrefix("ROUNDHOUSE_") }.sorted()
         guard !names.isEmpty else { return }
         let keys = SettingTables.root.filter { $0.decodeText != nil }.map(\.key)
@@ -191,6 +192,22 @@ extension ConfigurationDecoder {
                 self.note(name, .environment(name))
                 self.warn(name, "unknown variable, ignored" + (near.map { "; did you mean \($0)?" } ?? ""))
             }
+        }
+    }
+
+    /// `AI_MODELS_LAZY_LOAD`, which other programs that serve models know as well, and therefore its spellings.
+    private mutating func applyLazyLoad(_ text: String?, to configuration: inout RoundhouseConfiguration) {
+        let key = "lifecycle.lazy_large_models"
+        switch text?.lowercased() {
+        case "true", "1", "yes", "on":
+            self.note(key, .environment("AI_MODELS_LAZY_LOAD"))
+            configuration.lifecycle.lazyLargeModels = true
+        case nil, "false", "0", "no", "off": break
+        case _:
+            let file = self.origins[key]
+            self.note(key, .environment("AI_MODELS_LAZY_LOAD"))
+            self.report(key, found: Quoting.quote(text ?? ""), expected: "true, 1, yes, on, false, 0, no or off")
+            if let file { self.note(key, file) }
         }
     }
 

@@ -7,6 +7,9 @@ extension ConfigurationDecoder {
         if configuration.storage.path == nil {
             configuration.storage.path = Paths.join(dataDirectory, "roundhouse.db")
         }
+        if configuration.local.modelFolders.isEmpty, self.isSound("local.model_folders") {
+            configuration.local.modelFolders = [Paths.join(dataDirectory, "models")]
+        }
         self.resolveGRPC(configuration.grpc)
         self.resolveLocal(configuration.local)
         for index in configuration.providers.indices {
@@ -74,8 +77,32 @@ extension ConfigurationDecoder {
                 let expected = "a name of its own, or local.bundled_models: false"
                 self.report("\(key).name", found: "\(Quoting.quote(model.name)), a bundled model", expected: expected)
             }
+            if model.lazy == true, model.preload == true {
+                let expected = "one of the two: a lazy model is loaded by its first request"
+                self.report("\(key).preload", found: "'true' beside lazy: true", expected: expected)
+            }
+            self.limitTags(model.tags, at: "\(key).tags")
+        }
+        for (index, folder) in local.modelFolders.enumerated() where self.isGiven("local.model_folders[\(index)]") {
+            self.checkFolder(folder, at: "local.model_folders[\(index)]")
         }
         self.requireUnique(local.models.map(\.name), keys: { "local.models[\($0)].name" })
+    }
+
+    /// A folder may be made later; a file of its name is in the way.
+    private mutating func checkFolder(_ folder: String, at key: String) {
+        guard let reason = Paths.reasonNoDirectory(folder) else { return }
+        if reason.isMissing {
+            self.warn(
+                key, "found \(Quoting.quote(folder)) (\(reason.reason)); no models are found in it until it is made")
+        } else {
+            self.report(key, found: "\(Quoting.quote(folder)) (\(reason.reason))", expected: "a directory")
+        }
+    }
+
+    private mutating func limitTags(_ tags: [String], at key: String) {
+        guard tags.count > 64 else { return }
+        self.report(key, found: "\(tags.count) tags", expected: "64 at most")
     }
 
     private mutating func resolve(_ provider: inout RoundhouseConfiguration.Provider, at path: String) {
@@ -97,7 +124,32 @@ extension ConfigurationDecoder {
         }
         self.requireReadable(provider.caFile, at: "\(path).ca_file", expected: "a PEM file that can be read")
         self.resolveKey(of: &provider, at: path)
+        if provider.managed != nil, !provider.kind.loadsModels, self.isSound("\(path).kind") {
+            let kinds = RoundhouseConfiguration.Provider.Kind.allCases.filter(\.loadsModels).map(\.rawValue)
+            self.report(
+                "\(path).managed", found: "it with kind \(provider.kind.rawValue)",
+                expected: "it with kind \(Quoting.alternatives(kinds)) only"
+            )
+        }
+        for (index, model) in provider.models.enumerated() {
+            self.check(model, at: "\(path).models[\(index)]")
+        }
         self.requireUnique(provider.models.map(\.name), keys: { "\(path).models[\($0)].name" })
+    }
+
+    private mutating func check(_ model: RoundhouseConfiguration.Model, at path: String) {
+        self.limitTags(model.tags, at: "\(path).tags")
+        let keys = ["price_input", "price_output"].map { "\(path).\($0)" }
+        guard [model.priceInput, model.priceOutput, model.priceCachedInput].contains(where: { $0 != nil }) else {
+            return
+        }
+        for (key, price) in zip(keys, [model.priceInput, model.priceOutput]) where price == nil && self.isSound(key) {
+            self.report(
+                key,
+                "missing, expected \(ScalarCodec.price.expectation) (price_input and price_output belong together; 0 is "
+                    + "free)"
+            )
+        }
     }
 
     private mutating func resolveKey(of provider: inout RoundhouseConfiguration.Provider, at path: String) {
@@ -156,11 +208,12 @@ extension ConfigurationDecoder {
                 || $0.hasSuffix("].models")
         }
         if namesAreSound {
-            for alias in configuration.aliases {
+            for alias in configuration.aliases where self.isReadWhole(alias) {
                 for (index, target) in alias.targets.enumerated()
                 where !models.contains(target) && !open.contains(target.provider) {
                     let path = "aliases.\(alias.name)"
-                    let full = self.isGiven("\(path)[\(index)]") ? "\(path)[\(index)]" : path
+                    let places = ["\(path).targets[\(index)].model", "\(path).targets[\(index)]", "\(path)[\(index)]"]
+                    let full = places.first(where: self.isGiven) ?? path
                     self.report(
                         full, found: Quoting.quote(target.description), expected: Self.hint(target, among: models))
                 }
@@ -168,10 +221,16 @@ extension ConfigurationDecoder {
         }
         if !configuration.aliases.contains(where: { $0.name == "default" }) {
             let bundled = configuration.local.servedBundledModels.compactMap(\.id)
-            let targets = bundled.isEmpty ? models : bundled
+            let targets = bundled.isEmpty ? configuration.ranked(enabledOnly: true) : bundled
             guard !targets.isEmpty else { return }
             configuration.aliases.insert(.init(name: "default", targets: targets), at: 0)
         }
+    }
+
+    /// Whether all targets are there: without one of them, the others' places are not known any more.
+    private func isReadWhole(_ alias: RoundhouseConfiguration.Alias) -> Bool {
+        let path = "aliases.\(alias.name)"
+        return !self.hasProblem { $0.hasPrefix("\(path).targets[") || $0.hasPrefix("\(path)[") }
     }
 
     private static func hint(_ target: ModelID, among models: [ModelID]) -> String {
@@ -186,14 +245,18 @@ extension ConfigurationDecoder {
 }
 
 extension RoundhouseConfiguration {
-    /// Every model that is served, in the order in which `auto` asks; equals in the order of the file.
-    public var modelsByPriority: [ModelID] {
+    /// Every model that is configured, in the order in which `auto` asks; equals in the order of the file.
+    public var modelsByPriority: [ModelID] { self.ranked(enabledOnly: false) }
+
+    func ranked(enabledOnly: Bool) -> [ModelID] {
         var ranked: [(priority: Int, id: ModelID?)] = self.local.servedBundledModels.map { ($0.priority, $0.id) }
         if self.local.enabled {
-            ranked += self.local.models.map { ($0.priority, ModelID(provider: .local, name: $0.name)) }
+            ranked += self.local.models.filter { $0.enabled || !enabledOnly }.map {
+                ($0.priority, ModelID(provider: .local, name: $0.name))
+            }
         }
         for provider in self.providers {
-            ranked += provider.models.map {
+            ranked += provider.models.filter { $0.enabled || !enabledOnly }.map {
                 ($0.priority ?? provider.priority, ModelID(provider: provider.id, name: $0.name))
             }
         }

@@ -72,6 +72,13 @@ enum Paths {
         return status.st_mode & S_IFMT == S_IFDIR ? Self.failure(EISDIR).reason : nil
     }
 
+    /// Why a path is no directory, or `nil` when it is one.
+    static func reasonNoDirectory(_ path: String) -> ReadFailure? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return Self.failure(errno) }
+        return status.st_mode & S_IFMT == S_IFDIR ? nil : Self.failure(ENOTDIR)
+    }
+
     private static func failure(_ code: CInt) -> ReadFailure {
         let reason = unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
         return ReadFailure(reason: reason, isMissing: code == ENOENT)

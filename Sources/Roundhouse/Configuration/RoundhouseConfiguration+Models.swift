@@ -14,6 +14,9 @@ extension RoundhouseConfiguration {
         public var threads = 0
         /// More models, each a GGUF file. Names are unique.
         public var models: [LocalModel] = []
+        /// Folders in which discovery looks for GGUF files; installed models are put into the first. Empty stands for
+        /// `models` in the data directory; a loaded configuration has at least one.
+        public var modelFolders: [String] = []
 
         public init() {}
 
@@ -51,8 +54,26 @@ extension RoundhouseConfiguration {
         public var threads: Int?
         /// Requests that the engine answers at the same time; they share the context. 1 to 64, default 1.
         public var parallel = 1
+        /// Layers that are put on the GPU. 0 to 1000; `nil` (default): none.
+        public var gpuLayers: Int?
         /// Smaller is asked first when `model` is `auto`. 0 to 1000, default 50: what runs here is free and private.
         public var priority = 50
+        /// Whether requests may reach it. Default `true`.
+        public var enabled = true
+        /// Whether it is loaded by its first request only; `nil` (default): ``Lifecycle/lazyLoad``.
+        public var lazy: Bool?
+        /// Whether it is loaded with the server; `nil` (default): ``Local/preload``. Lazy models never are.
+        public var preload: Bool?
+        /// Whether it is never evicted and never unloaded for being idle. Default `false`.
+        public var pinned = false
+        /// Unloaded after so long without a request, `.zero` for never; `nil` (default): ``Lifecycle/idleTTL``.
+        public var idleTTL: Duration?
+        /// 0 to 1; `nil` (default): not known.
+        public var qualityScore: Double?
+        /// 0 to 1; `nil` (default): not known.
+        public var safetyScore: Double?
+        /// Labels for filters, at most 64.
+        public var tags: [String] = []
 
         public init(name: String, path: String) {
             self.name = name
@@ -86,6 +107,11 @@ extension RoundhouseConfiguration {
         public var maxConnections = 1024
         /// How long each phase of a request may take.
         public var timeouts = Timeouts()
+        /// For kinds `ollama` and `lm_studio`: whether Roundhouse loads and unloads the provider's models as it does its
+        /// own. `nil` (default): yes, for these kinds.
+        public var managed: Bool?
+        /// Whether the provider is asked at start what models it has. Default `false`.
+        public var discover = false
         /// The models that it serves. Names are unique. Empty (default): any name is passed on, and the provider says
         /// what exists; such models are not listed and `auto` does not choose them.
         public var models: [Model] = []
@@ -96,6 +122,9 @@ extension RoundhouseConfiguration {
             self.baseURL = baseURL
             self.models = models
         }
+
+        /// Whether its models' loads and unloads are Roundhouse's to decide.
+        public var isManaged: Bool { self.kind.loadsModels && self.managed != false }
 
         /// All kinds speak the OpenAI wire format; the kind settles the default address and small differences.
         public enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -117,6 +146,14 @@ extension RoundhouseConfiguration {
                 case .llamaCpp: "http://127.0.0.1:8080/v1"
                 case .ollama: "http://127.0.0.1:11434/v1"
                 case .custom: nil
+                }
+            }
+
+            /// Whether the product can be told to load and unload models.
+            public var loadsModels: Bool {
+                switch self {
+                case .lmStudio, .ollama: true
+                case .openAI, .openRouter, .vLLM, .llamaCpp, .custom: false
                 }
             }
 
@@ -171,9 +208,32 @@ extension RoundhouseConfiguration {
         public var priority: Int?
         /// What it can do. Default: `chat` and `streaming`.
         public var capabilities: [Capability] = [.chat, .streaming]
+        /// What comes out of it. Default `text`.
+        public var category = ModelCategory.text
+        /// Nano-USD for a million tokens of the prompt. 0 to 1,000,000 USD; `nil` (default): not known. Given together
+        /// with ``priceOutput`` or not at all.
+        public var priceInput: Int64?
+        /// Nano-USD for a million tokens of the answer.
+        public var priceOutput: Int64?
+        /// Nano-USD for a million tokens of the prompt that the provider had cached; `nil`: as ``priceInput``.
+        public var priceCachedInput: Int64?
+        /// 0 to 1; `nil` (default): not known.
+        public var qualityScore: Double?
+        /// 0 to 1; `nil` (default): not known.
+        public var safetyScore: Double?
+        /// Labels for filters, at most 64.
+        public var tags: [String] = []
+        /// Whether requests may reach it. Default `true`.
+        public var enabled = true
 
         public init(name: String) {
             self.name = name
+        }
+
+        /// `nil` when they are not known.
+        public var prices: ModelPrices? {
+            guard let input = self.priceInput, let output = self.priceOutput else { return nil }
+            return ModelPrices(input: input, output: output, cachedInput: self.priceCachedInput)
         }
     }
 }

@@ -1,4 +1,5 @@
 public import Inference
+public import ModelRegistry
 
 /// Everything that an operator can decide, as values.
 ///
@@ -14,6 +15,8 @@ public struct RoundhouseConfiguration: Sendable, Hashable {
     public var storage: Storage
     /// Models that Roundhouse runs itself.
     public var local: Local
+    /// When models are loaded and unloaded.
+    public var lifecycle: Lifecycle
     /// Upstreams that are asked over the network. Ids are unique.
     public var providers: [Provider]
     /// Bare names that stand for models. Names are unique.
@@ -24,6 +27,7 @@ public struct RoundhouseConfiguration: Sendable, Hashable {
         log: Log = Log(),
         storage: Storage = Storage(),
         local: Local = Local(),
+        lifecycle: Lifecycle = Lifecycle(),
         providers: [Provider] = [],
         aliases: [Alias] = []
     ) {
@@ -31,6 +35,7 @@ public struct RoundhouseConfiguration: Sendable, Hashable {
         self.log = log
         self.storage = storage
         self.local = local
+        self.lifecycle = lifecycle
         self.providers = providers
         self.aliases = aliases
     }
@@ -114,12 +119,26 @@ extension RoundhouseConfiguration {
     public struct Alias: Sendable, Hashable {
         /// 1-63 characters of a-z, 0-9, `-`, `_` and `.`, beginning with a letter or a digit; not `auto`.
         public var name: String
-        /// The models that it stands for, in the order in which they are asked; never empty.
-        public var targets: [ModelID]
+        /// The models that it stands for, each with its share; never empty. Every weight is 1 in the mode `ordered`.
+        public var weightedTargets: [ModelRegistry.Alias.Target]
+        /// Whether they are asked in order, or one is drawn by weight. Default `ordered`.
+        public var mode: ModelRegistry.Alias.Mode
 
         public init(name: String, targets: [ModelID]) {
-            self.name = name
-            self.targets = targets
+            self.init(name: name, weightedTargets: targets.map { ModelRegistry.Alias.Target(model: $0) })
         }
+
+        public init(
+            name: String,
+            weightedTargets: [ModelRegistry.Alias.Target],
+            mode: ModelRegistry.Alias.Mode = .ordered
+        ) {
+            self.name = name
+            self.weightedTargets = weightedTargets
+            self.mode = mode
+        }
+
+        /// The models, in the order given.
+        public var targets: [ModelID] { self.weightedTargets.map(\.model) }
     }
 }

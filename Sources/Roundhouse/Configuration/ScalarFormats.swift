@@ -34,10 +34,11 @@ enum DurationText {
     }
 }
 
-/// `32MiB`, `64KiB`, `1GiB` or a plain number of bytes.
+/// `32MiB`, `64KiB`, `1GiB`, `10GB` or a plain number of bytes. `KiB` and so on count by 1024, `KB` and so on by 1000.
 enum ByteSize {
     private static let units: [(name: String, bytes: Int)] = [
-        ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1),
+        ("TiB", 1 << 40), ("TB", 1_000_000_000_000), ("GiB", 1 << 30), ("GB", 1_000_000_000), ("MiB", 1 << 20),
+        ("MB", 1_000_000), ("KiB", 1 << 10), ("KB", 1000), ("", 1),
     ]
 
     static func parse(_ text: String) -> Int? {

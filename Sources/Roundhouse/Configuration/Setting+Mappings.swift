@@ -1,4 +1,5 @@
 import Inference
+import ModelRegistry
 import Yams
 
 // Rows for the two mappings whose keys the user chooses.
@@ -9,7 +10,7 @@ extension Setting where Root == RoundhouseConfiguration {
         _ path: any WritableKeyPath<Root, [RoundhouseConfiguration.Alias]> & Sendable,
         _ summary: String
     ) -> Self {
-        let expectation = "a mapping from names to a model or a list of models"
+        let expectation = "a mapping from names to a model, a list of models, or a mapping with targets and mode"
         return Self(
             key: key,
             summary: summary,
@@ -17,16 +18,22 @@ extension Setting where Root == RoundhouseConfiguration {
             sample: .example("{ default: local/small, fast: [openai/gpt-4o-mini, local/small] }"),
             decode: { node, name, root, decoder in
                 for (alias, value) in decoder.pairs(node, at: name, expected: expectation) {
-                    let targets = decoder.aliasTargets(value, at: "\(name).\(alias)")
-                    guard decoder.isAliasName(alias, at: "\(name).\(alias)"), let targets else { continue }
-                    root[keyPath: path].append(RoundhouseConfiguration.Alias(name: alias, targets: targets))
+                    let form = decoder.aliasForm(value, at: "\(name).\(alias)")
+                    guard decoder.isAliasName(alias, at: "\(name).\(alias)"), let form else { continue }
+                    root[keyPath: path].append(
+                        RoundhouseConfiguration.Alias(
+                            name: alias, weightedTargets: form.weightedTargets, mode: form.mode ?? .ordered)
+                    )
                 }
             },
             render: { root in
                 .map(
                     root[keyPath: path].map { alias in
                         let targets = alias.targets.map { YAMLValue.text($0.description) }
-                        return (alias.name, targets.count == 1 ? targets[0] : .list(targets))
+                        switch alias.mode {
+                        case .ordered: return (alias.name, targets.count == 1 ? targets[0] : .list(targets))
+                        case .weighted: return (alias.name, AliasForm.table.rendered(AliasForm(alias)))
+                        }
                     }
                 )
             }
@@ -63,23 +70,6 @@ extension Setting where Root == RoundhouseConfiguration.Provider {
 }
 
 extension ConfigurationDecoder {
-    fileprivate mutating func aliasTargets(_ node: Node, at path: String) -> [ModelID]? {
-        let expectation = "a model as \(ModelID.expectation), or a list of them"
-        guard node.sequence != nil else {
-            guard node.mapping == nil, !node.isNothing else {
-                self.note(path, node)
-                self.report(path, found: node.kind, expected: expectation)
-                return nil
-            }
-            return self.scalar(node, at: path, .modelID).map { [$0] }
-        }
-        guard let targets = self.list(node, at: path, .modelID, expected: expectation) else { return nil }
-        if node.sequence?.isEmpty == true {
-            self.report(path, found: "an empty list", expected: expectation)
-        }
-        return targets.isEmpty ? nil : targets
-    }
-
     fileprivate mutating func isAliasName(_ name: String, at path: String) -> Bool {
         if name == "auto" {
             self.report(path, found: "'auto' as an alias", expected: "another name: 'auto' lets the router choose")

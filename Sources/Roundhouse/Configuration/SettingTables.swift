@@ -3,7 +3,7 @@ import Inference
 /// The rows of the configuration, in the order of the template and the docs.
 enum SettingTables {
     static let root: [Setting<RoundhouseConfiguration>] =
-        Self.grpc + Self.log + Self.storage + Self.local + [
+        Self.grpc + Self.log + Self.storage + Self.local + Self.lifecycle + [
             .elements(
                 "providers", \.providers, of: Self.provider,
                 prototype: { RoundhouseConfiguration.Provider(id: .local, kind: .custom, baseURL: "") },
@@ -12,8 +12,9 @@ enum SettingTables {
             .aliases(
                 "aliases", \.aliases,
                 """
-                Bare names that clients may ask for: one model, or a list asked in order. Without 'default' there, it \
-                stands for local/small and then local/tiny, or for every configured model by priority when those are not \
+                Bare names that clients may ask for: one model, a list asked in order, or targets that share the \
+                requests by weight: { mode: weighted, targets: [{ model: openai/gpt-4o-mini, weight: 9 }, { model: \
+                local/small, weight: 1 }] }. Without 'default' there, it stands for local/small and then local/tiny, or for every configured model by priority when those are not \
                 served.
                 """
             ),
@@ -96,7 +97,7 @@ enum SettingTables {
         ),
         .scalar(
             "local.preload", \.local.preload, .bool,
-            "Starts every engine with the server, so that the first request need not wait."
+            "Loads every model with the server, so that the first request need not wait. Lazy models never are."
         ),
         .scalar(
             "local.threads", \.local.threads, .integer(0...1024),
@@ -106,6 +107,13 @@ enum SettingTables {
             "local.models", \.local.models, of: Self.localModel,
             prototype: { RoundhouseConfiguration.LocalModel(name: "", path: "") },
             "More models to run here, each a GGUF file."
+        ),
+        .list(
+            "local.model_folders", \.local.modelFolders, .path,
+            """
+            Folders in which discovery looks for GGUF files; installed models are put into the first. Without any: models \
+            in the data directory.
+            """
         ),
     ]
 
@@ -125,8 +133,34 @@ enum SettingTables {
             "parallel", \.parallel, .integer(1...64),
             "Requests answered at the same time. They share the context."
         ),
+        .optional(
+            "gpu_layers", \.gpuLayers, .integer(0...1000), sample: .example("99"),
+            "Layers that are put on the GPU. Without it: none."
+        ),
         .scalar("priority", \.priority, .integer(0...1000), "Smaller is asked first when the model is 'auto'."),
+        .scalar("enabled", \.enabled, .bool, "Whether requests may reach it."),
+        .optional(
+            "lazy", \.lazy, .bool, sample: .example("true"),
+            "Loads it by its first request only. Without it: lifecycle.lazy_load."
+        ),
+        .optional(
+            "preload", \.preload, .bool, sample: .example("false"),
+            "Loads it with the server. Without it: local.preload. Lazy models never are."
+        ),
+        .scalar("pinned", \.pinned, .bool, "Never evicts it and never unloads it for being idle."),
+        .optional(
+            "idle_ttl", \.idleTTL, .duration(.zero ... .seconds(365 * 86_400)), sample: .example("30m"),
+            "Unloads it after so long without a request; 0s: never. Without it: lifecycle.idle_ttl."
+        ),
+        .optional("quality_score", \.qualityScore, Self.score, sample: .example("0.7"), Self.quality),
+        .optional("safety_score", \.safetyScore, Self.score, sample: .example("0.9"), Self.safety),
+        .list("tags", \.tags, .tag, Self.tags),
     ]
+
+    private static let score = ScalarCodec<Double>.decimal(0...1)
+    private static let quality = "How good its answers are, for those who ask for a quality at least."
+    private static let safety = "How safe its answers are, for those who ask for a safety at least."
+    private static let tags = "Labels for filters, at most 64."
 
     static let provider: [Setting<RoundhouseConfiguration.Provider>] = [
         .scalar("id", \.id, .providerID, sample: .required("openai"), "Clients ask for ID/MODEL."),
@@ -174,6 +208,14 @@ enum SettingTables {
         ),
         .scalar("timeouts.idle", \.timeouts.idle, Self.timeout, "Between two pieces of output."),
         .scalar("timeouts.total", \.timeouts.total, Self.timeout, "For the whole request."),
+        .optional(
+            "managed", \.managed, .bool, sample: .alternative("false"),
+            """
+            For kinds ollama and lm_studio: whether Roundhouse loads and unloads the provider's models as it does its own. \
+            Without it: true for these kinds.
+            """
+        ),
+        .scalar("discover", \.discover, .bool, "Asks the provider at start what models it has, and registers them."),
         .elements(
             "models", \.models, of: Self.model,
             prototype: { RoundhouseConfiguration.Model(name: "") },
@@ -200,6 +242,20 @@ enum SettingTables {
             "Smaller is asked first when the model is 'auto'. Without it: the provider's."
         ),
         .list("capabilities", \.capabilities, .choice, "What the model can do."),
+        .scalar("category", \.category, .choice, "What comes out of it."),
+        .optional(
+            "price_input", \.priceInput, .price, sample: .example("0.15"),
+            "What the prompt costs, if known. Together with price_output; 0 is free."
+        ),
+        .optional("price_output", \.priceOutput, .price, sample: .example("0.6"), "What the answer costs."),
+        .optional(
+            "price_cached_input", \.priceCachedInput, .price, sample: .example("0.075"),
+            "What those tokens of the prompt cost that the provider had cached. Without it: price_input."
+        ),
+        .optional("quality_score", \.qualityScore, Self.score, sample: .example("0.7"), Self.quality),
+        .optional("safety_score", \.safetyScore, Self.score, sample: .example("0.9"), Self.safety),
+        .list("tags", \.tags, .tag, Self.tags),
+        .scalar("enabled", \.enabled, .bool, "Whether requests may reach it."),
     ]
 }
 

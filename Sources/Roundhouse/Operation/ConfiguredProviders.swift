@@ -27,6 +27,7 @@ struct ConfiguredProviders {
                     kind: provider.kind.rawValue,
                     baseURL: provider.baseURL,
                     hasCredentials: provider.apiKey != nil,
+                    allowsInsecure: provider.allowInsecure,
                     acceptsAnyModel: provider.models.isEmpty,
                     priority: provider.priority
                 )
@@ -69,10 +70,18 @@ struct ConfiguredProviders {
         return ModelDescription(
             id: id,
             displayName: model.displayName,
+            category: model.category,
             capabilities: Set(model.capabilities),
             contextLength: model.contextLength,
             maxOutputTokens: model.maxOutputTokens,
-            priority: model.priority ?? provider.priority
+            prices: model.prices,
+            qualityScore: model.qualityScore,
+            safetyScore: model.safetyScore,
+            priority: model.priority ?? provider.priority,
+            // The runtimes of managed providers have the names of their kinds.
+            engine: provider.isManaged ? provider.kind.rawValue : nil,
+            isEnabled: model.enabled,
+            tags: model.tags.sorted()
         )
     }
 }

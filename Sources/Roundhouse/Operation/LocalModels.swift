@@ -10,11 +10,26 @@ internal import Providers
 struct LocalModels {
     private(set) var models: [LocalModel] = []
     private(set) var descriptions: [ModelDescription] = []
+    /// Those that are loaded with the server.
+    private(set) var preloaded: [ModelID] = []
 
-    init(_ configuration: RoundhouseConfiguration.Local, environment: [String: String], logger: Logger) {
+    private let lifecycle: RoundhouseConfiguration.Lifecycle
+
+    /// ``ModelVersion/version`` of the file that the configuration names.
+    static let configuredVersion = "config"
+    /// ``ModelVersion/version`` of a file that ships with Roundhouse.
+    static let bundledVersion = "bundled"
+
+    init(
+        _ configuration: RoundhouseConfiguration.Local,
+        lifecycle: RoundhouseConfiguration.Lifecycle = RoundhouseConfiguration.Lifecycle(),
+        environment: [String: String],
+        logger: Logger
+    ) {
+        self.lifecycle = lifecycle
         guard configuration.enabled else { return }
         for own in configuration.models {
-            self.add(own, configuration, logger)
+            self.add(own, configuration)
         }
         guard configuration.bundledModels else { return }
         let found = BundledModels.find(environment: environment)
@@ -26,36 +41,74 @@ struct LocalModels {
             }
             model.preload = configuration.preload
             if configuration.threads > 0 { model.threads = configuration.threads }
-            self.add(model, displayName: "\(bundled.name) (bundled)", priority: bundled.priority)
+            self.add(model, bundled, EngineSettings(threads: configuration.threads > 0 ? configuration.threads : nil))
         }
     }
 
+    /// A model of the configuration.
     private mutating func add(
         _ own: RoundhouseConfiguration.LocalModel,
-        _ configuration: RoundhouseConfiguration.Local,
-        _ logger: Logger
+        _ configuration: RoundhouseConfiguration.Local
     ) {
         var model = LocalModel(name: own.name, path: own.path, contextLength: own.contextLength, slots: own.parallel)
         let threads = own.threads ?? configuration.threads
         if threads > 0 { model.threads = threads }
-        model.preload = configuration.preload
-        self.add(model, displayName: own.displayName, priority: own.priority)
+        model.preload = own.enabled && (own.preload ?? configuration.preload)
+        let settings = EngineSettings(
+            contextLength: own.contextLength,
+            threads: threads > 0 ? threads : nil,
+            parallel: own.parallel,
+            gpuLayers: own.gpuLayers
+        )
+        self.add(model, version: Self.configuredVersion, settings, lazy: own.lazy) { description in
+            description.displayName = own.displayName ?? own.name
+            description.priority = own.priority
+            description.isEnabled = own.enabled
+            description.isPinned = own.pinned
+            description.idleTTL = own.idleTTL
+            description.qualityScore = own.qualityScore
+            description.safetyScore = own.safetyScore
+            description.tags = own.tags.sorted()
+        }
     }
 
-    private mutating func add(_ model: LocalModel, displayName: String?, priority: Int) {
+    /// A model that ships with Roundhouse.
+    private mutating func add(
+        _ model: LocalModel,
+        _ bundled: RoundhouseConfiguration.Local.BundledModel,
+        _ settings: EngineSettings = EngineSettings()
+    ) {
+        self.add(model, version: Self.bundledVersion, settings, lazy: nil) { description in
+            description.displayName = "\(bundled.name) (bundled)"
+            description.priority = bundled.priority
+        }
+    }
+
+    private mutating func add(
+        _ model: LocalModel,
+        version: String,
+        _ settings: EngineSettings,
+        lazy: Bool?,
+        _ describe: (inout ModelDescription) -> Void
+    ) {
         guard let id = model.id else { return }
-        // A file that is missing or broken is the supervisor's to report: the model is listed and says why it failed.
+        // A file that is missing or broken is the runtime's to report: the model is listed and says why it failed.
         let header = try? GGUFHeader.read(path: model.path)
-        self.models.append(model)
-        self.descriptions.append(
-            ModelDescription(
-                id: id,
-                displayName: displayName,
-                contextLength: header.map(model.effectiveContextLength) ?? model.contextLength,
-                priority: priority,
-                sizeBytes: header?.sizeBytes
-            )
+        var description = ModelDescription(
+            id: id,
+            contextLength: header.map(model.effectiveContextLength) ?? model.contextLength,
+            sizeBytes: header?.sizeBytes,
+            engine: "llama.cpp",
+            versions: [ModelVersion(version: version, path: model.path, sizeBytes: header?.sizeBytes ?? 0)],
+            engineSettings: settings,
+            isLazy: self.lifecycle.isLazy(chosen: lazy, sizeBytes: header?.sizeBytes)
         )
+        describe(&description)
+        var model = model
+        model.preload = model.preload && !description.isLazy
+        if model.preload { self.preloaded.append(id) }
+        self.models.append(model)
+        self.descriptions.append(description)
     }
 
     private mutating func model(_ bundled: RoundhouseConfiguration.Local.BundledModel, missing logger: Logger) {
@@ -63,11 +116,7 @@ struct LocalModels {
             "A bundled model's file was not found; set ROUNDHOUSE_MODELS_DIR to the folder that holds it",
             metadata: ["model": "local/\(bundled.name)"]
         )
-        self.add(
-            LocalModel(name: bundled.name, path: "\(bundled.name)-q8_0.gguf"),
-            displayName: "\(bundled.name) (bundled)",
-            priority: bundled.priority
-        )
+        self.add(LocalModel(name: bundled.name, path: "\(bundled.name)-q8_0.gguf"), bundled)
     }
 }
 
@@ -99,5 +148,12 @@ private struct RefusingProvider: Inference.Provider {
 
     func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {
         throw UpstreamFault(.unreachable, self.reason)
+    }
+}
+
+extension Alias {
+    /// An alias of the configuration.
+    init(_ configured: RoundhouseConfiguration.Alias) {
+        self.init(name: configured.name, weightedTargets: configured.weightedTargets, mode: configured.mode)
     }
 }

@@ -22,7 +22,9 @@ struct BadConfigurationTests {
     static let duration = "a duration such as 500ms, 30s, 5m, 1h or 30d"
     static let model = "models: [{ name: m }]"
 
-    static let cases: [Case] = Self.syntax + Self.scalars + Self.listen + Self.providers + Self.models
+    static let cases: [Case] =
+        Self.syntax + Self.scalars + Self.listen + Self.providers + Self.models + Self.lifecycle + Self.modelOptions
+        + Self.weightedAliases
 
     static let syntax = [
         Case(
@@ -88,7 +90,7 @@ struct BadConfigurationTests {
             yaml: "hello",
             problems: [
                 "roundhouse.yaml:1:1: key '': found a single value, expected a mapping with keys such as grpc, log, "
-                    + "storage, local, providers, aliases"
+                    + "storage, local, lifecycle, providers, aliases"
             ]
         ),
     ]

@@ -44,6 +44,10 @@ struct ConfigurationReferenceTests {
         configuration.grpc.tls = nil
         configuration.storage.path = nil
         configuration.local.models = []
+        configuration.local.modelFolders = []
+        #expect(configuration.lifecycle.memoryQuota.cpu == 8 << 30)
+        configuration.lifecycle.memoryQuota = RoundhouseConfiguration.Lifecycle.MemoryQuota()
+        #expect(configuration.lifecycle == RoundhouseConfiguration.Lifecycle())
         #expect(configuration.grpc == RoundhouseConfiguration.GRPC())
         #expect(configuration.log == RoundhouseConfiguration.Log())
         #expect(configuration.storage == RoundhouseConfiguration.Storage())
