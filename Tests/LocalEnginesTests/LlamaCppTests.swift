@@ -125,7 +125,7 @@ import Testing
 
     @Test func aMissingEngineSaysHowToInstallIt() throws {
         let engine = LlamaCppEngine(directories: EngineDirectories(root: self.directory.path), searchPath: "/nowhere")
-        do throws(EngineUnavailable) {
+        do throws(RuntimeUnavailable) {
             _ = try engine.prepare(self.tiny)
             Issue.record("an engine was found")
         } catch {

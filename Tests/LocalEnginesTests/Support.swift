@@ -152,8 +152,8 @@ struct ScriptedEngine: LocalEngine {
         _ = try await output(of: "/bin/cat", ["\(self.directory.path)/started"])
     }
 
-    func prepare(_ model: LocalModel) throws(EngineUnavailable) -> EngineCommand {
-        if let reason = self.unavailable() { throw EngineUnavailable(reason) }
+    func prepare(_ model: LocalModel) throws(RuntimeUnavailable) -> EngineCommand {
+        if let reason = self.unavailable() { throw RuntimeUnavailable(reason) }
         let plan = self.plan.map { "\"\($0.rawValue)\"" }.joined(separator: ",")
         return EngineCommand(
             engine: "fake",
