@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Inference
 
 /// Where engines live: one place for all data directories of a user, since an engine is large and the same for all.
 package struct EngineDirectories: Sendable, Hashable {
@@ -34,7 +35,7 @@ package struct EngineDirectories: Sendable, Hashable {
     /// Writes the launcher script, if this version of it is not there, and returns its path.
     ///
     /// The name carries a hash of the content: servers of different versions may share the directory.
-    func launcherScript() throws(EngineUnavailable) -> String {
+    func launcherScript() throws(RuntimeUnavailable) -> String {
         let content = PackageResources.launch_engine_py
         let path = "\(self.root)/launchers/launch_engine-\(Self.stamp(of: content)).py"
         let manager = FileManager.default
@@ -43,7 +44,7 @@ package struct EngineDirectories: Sendable, Hashable {
             try manager.createDirectory(atPath: "\(self.root)/launchers", withIntermediateDirectories: true)
             try Data(content).write(to: URL(filePath: path), options: .atomic)
         } catch {
-            throw EngineUnavailable(
+            throw RuntimeUnavailable(
                 "\(self.root) cannot be written (\(error)): set ROUNDHOUSE_ENGINES_DIR to a directory that can"
             )
         }

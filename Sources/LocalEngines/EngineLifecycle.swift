@@ -9,33 +9,7 @@ package enum EngineState: String, Sendable, Hashable, CaseIterable {
     case failed
 }
 
-/// Where a ready engine answers. Valid until its process ends.
-package struct EngineEndpoint: Sendable, Hashable, CustomStringConvertible {
-    /// Always a loopback address.
-    package var host: String
-    package var port: Int
-    /// Made anew for every start; requests carry it as a bearer token. Never logged.
-    package var apiKey: String
-    package var pid: Int32
-    /// Tokens that one request may take, where the engine says so.
-    package var contextLength: Int?
-    /// Counts the starts of all engines of a supervisor: equal numbers mean the same process.
-    package var launch: Int
-
-    package var description: String { "\(self.host):\(self.port) (process \(self.pid))" }
-}
-
-/// How a launch of an engine ended.
-package enum EngineExit: Sendable, Hashable {
-    /// We asked for it.
-    case stopped
-    /// The process ended by itself or by someone else's hand, or did not become ready in time.
-    case crashed(reason: String)
-    /// The engine said that it cannot serve the model: trying again at once would change nothing.
-    case refused(reason: String)
-    /// It was never started: the engine or the file is missing.
-    case unavailable(reason: String)
-}
+package typealias EngineExit = RuntimeExit
 
 /// The life of one model's engine: pure decisions, events in and effects out.
 ///
@@ -156,7 +130,7 @@ package struct EngineLifecycle: Sendable {
             return []
         }
         switch exit {
-        case .stopped:
+        case .stopped, .released:
             return self.stopped("stopped") + [.refuse(UpstreamFault(.unreachable, "\(self.name) was stopped"))]
         case .unavailable(let reason):
             return self.fail(reason, retryAt: nil)

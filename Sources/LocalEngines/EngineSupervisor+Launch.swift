@@ -38,7 +38,7 @@ extension EngineSupervisor {
         let name = launch.model.name
         let logger = self.logger
         return await EngineProcess(
-            model: name,
+            model: "local/\(name)",
             launch: launch.number,
             command: command,
             clock: self.clock,
@@ -54,7 +54,7 @@ extension EngineSupervisor {
     private func logEnd(_ launch: Launch, _ exit: EngineExit) {
         let model = Logger.MetadataValue.string(launch.model.name)
         switch exit {
-        case .stopped:
+        case .stopped, .released:
             self.logger.info("engine stopped", metadata: ["model": model])
         case .crashed(let reason), .refused(let reason), .unavailable(let reason):
             self.logger.error("engine failed", metadata: ["model": model, "reason": "\(reason)"])

@@ -49,18 +49,19 @@ package struct LocalModel: Sendable, Hashable {
 
     /// The context that the engine is asked for, in tokens; 0 leaves it to the engine.
     package func effectiveContextLength(_ header: GGUFHeader) -> Int {
-        self.contextLength ?? header.contextLength.map { min($0, Self.defaultContextLimit) } ?? 0
-    }
-}
-
-/// Why a model cannot be served as things are, and what to do: the engine is missing, or its file is.
-package struct EngineUnavailable: Error, Sendable, Hashable, CustomStringConvertible {
-    /// One sentence or two, for people.
-    package var reason: String
-
-    package init(_ reason: String) {
-        self.reason = reason
+        Self.effectiveContextLength(self.contextLength, header)
     }
 
-    package var description: String { self.reason }
+    /// ``effectiveContextLength(_:)`` where `asked` is what the settings say.
+    package static func effectiveContextLength(_ asked: Int?, _ header: GGUFHeader) -> Int {
+        asked ?? header.contextLength.map { min($0, Self.defaultContextLimit) } ?? 0
+    }
+
+    /// The same for ``ModelRuntime``; `nil` when the name is not a valid one.
+    package var runtimeModel: RuntimeModel? {
+        self.id.map { id in
+            RuntimeModel(
+                id: id, path: self.path, contextLength: self.contextLength, threads: self.threads, parallel: self.slots)
+        }
+    }
 }

@@ -125,7 +125,7 @@ import Testing
 
     @Test func aMissingEngineSaysHowToInstallIt() throws {
         let engine = LlamaCppEngine(directories: EngineDirectories(root: self.directory.path), searchPath: "/nowhere")
-        do throws(EngineUnavailable) {
+        do throws(RuntimeUnavailable) {
             _ = try engine.prepare(self.tiny)
             Issue.record("an engine was found")
         } catch {
@@ -138,7 +138,7 @@ import Testing
         #!/usr/bin/env python3
         import argparse, http.server, json, os
         parser = argparse.ArgumentParser()
-        for name in ("model", "alias", "host", "threads", "ctx-size", "parallel"):
+        for name in ("model", "alias", "host", "threads", "ctx-size", "parallel", "n-gpu-layers"):
             parser.add_argument("--" + name, required=True)
         parser.add_argument("--port", type=int, required=True)
         options = parser.parse_args()
@@ -174,7 +174,8 @@ import Testing
         let engine = try LlamaCppEngine(directories: testEngines).find()
         let specification = """
             {"model": "\(self.tiny.path)", "alias": "local/tiny", "api_key": "k", "threads": 1, "slots": 1, \
-            "context_length": 256, "prompt_cache_mib": 8, "server": \(server.map { "\"\($0)\"" } ?? "null")}
+            "context_length": 256, "prompt_cache_mib": 8, "gpu_layers": 0, "mapped": true, "embedding": false, \
+            "server": \(server.map { "\"\($0)\"" } ?? "null")}
             """
         let parent = """
             import os, subprocess, sys, time
@@ -228,7 +229,7 @@ import Testing
             engine = subprocess.Popen([sys.argv[1], "-I", sys.argv[2], str(os.getpid()), "tiny"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             engine.stdin.write(json.dumps({"model": sys.argv[3], "alias": "a", "api_key": "k", "threads": 1, "slots": 1,
-                "context_length": 256, "prompt_cache_mib": 8}).encode() + b"\\n")
+                "context_length": 256, "prompt_cache_mib": 8, "gpu_layers": 0, "mapped": True, "embedding": False}).encode() + b"\\n")
             engine.stdin.flush()
             assert json.loads(engine.stdout.readline())["event"] == "ready"
             engine.stdin.close()

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Inference
 import Logging
 import Subprocess
 import Synchronization
@@ -152,8 +153,10 @@ struct ScriptedEngine: LocalEngine {
         _ = try await output(of: "/bin/cat", ["\(self.directory.path)/started"])
     }
 
-    func prepare(_ model: LocalModel) throws(EngineUnavailable) -> EngineCommand {
-        if let reason = self.unavailable() { throw EngineUnavailable(reason) }
+    var name: String { "fake" }
+
+    func prepare(_ model: RuntimeModel) throws(RuntimeUnavailable) -> EngineCommand {
+        if let reason = self.unavailable() { throw RuntimeUnavailable(reason) }
         let plan = self.plan.map { "\"\($0.rawValue)\"" }.joined(separator: ",")
         return EngineCommand(
             engine: "fake",

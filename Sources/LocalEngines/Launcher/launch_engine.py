@@ -1,7 +1,7 @@
 """Runs one llama.cpp server as a child of Roundhouse.
 
 Started as `python3 -I launch_engine.py PARENT_PID MODEL_NAME`. The first line of standard input is a JSON object
-(see `EngineLaunchSpec.swift`): where the model is, how to run it, and the key that requests must carry; it comes this
+(`LaunchSpecification` of `LlamaCppEngine.swift`): where the model is, how to run it, and the key that requests must carry; it comes this
 way because arguments are visible to every user of the machine. The rest of standard input is a lifeline: nothing is
 ever written to it, and its end means that Roundhouse is gone.
 
@@ -137,6 +137,10 @@ def run_in_process(spec):
     params.n_ctx = spec["context_length"]
     params.n_parallel = spec["slots"]
     params.kv_unified = spec["slots"] > 1
+    params.n_gpu_layers = spec["gpu_layers"]
+    params.embedding = spec["embedding"]
+    if not spec["mapped"]:
+        params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.cpuparams.n_threads = spec["threads"]
     params.cpuparams_batch.n_threads = spec["threads"]
     params.cors_origins = ""
@@ -174,7 +178,10 @@ def run_server(spec):
     command = [
         spec["server"], "--model", spec["model"], "--alias", spec["alias"], "--host", HOST, "--port", str(port),
         "--threads", str(spec["threads"]), "--ctx-size", str(context), "--parallel", str(spec["slots"]),
+        "--n-gpu-layers", str(spec["gpu_layers"]),
     ]
+    if spec["embedding"]:
+        command.append("--embedding")
     environment = dict(os.environ, LLAMA_API_KEY=spec["api_key"])
     try:
         child = subprocess.Popen(

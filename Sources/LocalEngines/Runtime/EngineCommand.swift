@@ -1,4 +1,5 @@
 import FoundationEssentials
+package import Inference
 
 /// A process that serves one model, as ``EngineProcess`` starts it.
 ///
@@ -20,6 +21,10 @@ package struct EngineCommand: Sendable {
     package var startTimeout: Duration
     /// How long it may take to end by itself after SIGTERM, before SIGKILL.
     package var stopGrace: Duration
+    /// What it will take in memory.
+    package var estimate: MemoryEstimate
+    /// The files that it reads its weights from, links resolved, so that the load can be watched.
+    package var weightFiles: [String]
 
     package init(
         engine: String,
@@ -29,7 +34,9 @@ package struct EngineCommand: Sendable {
         specification: String,
         apiKey: String,
         startTimeout: Duration,
-        stopGrace: Duration = .seconds(5)
+        stopGrace: Duration = .seconds(5),
+        estimate: MemoryEstimate = MemoryEstimate(),
+        weightFiles: [String] = []
     ) {
         self.engine = engine
         self.executable = executable
@@ -39,6 +46,8 @@ package struct EngineCommand: Sendable {
         self.apiKey = apiKey
         self.startTimeout = startTimeout
         self.stopGrace = stopGrace
+        self.estimate = estimate
+        self.weightFiles = weightFiles
     }
 
     /// Half a minute to begin with and a minute for each GiB of model: a cold network disk gives 20 MB/s.

@@ -1,11 +1,3 @@
-/// Something that can serve models: llama.cpp, or a program of the user's.
-package protocol LocalEngine: Sendable {
-    /// Looks whether `model` could be served now, and how. Quick, but reads files: not for the hot path.
-    ///
-    /// - Throws: ``EngineUnavailable`` when the engine or the file is missing or unfit.
-    func prepare(_ model: LocalModel) throws(EngineUnavailable) -> EngineCommand
-}
-
 /// One model's engine as it stands, for `GetSystemStatus`.
 package struct EngineStatus: Sendable, Hashable {
     /// ``LocalModel/name``.

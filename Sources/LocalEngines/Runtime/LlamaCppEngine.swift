@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+package import Inference
 
 /// llama.cpp: as the PyPI wheel `xllamacpp` in a private virtual environment, or as a `llama-server` on the PATH.
 package struct LlamaCppEngine: LocalEngine {
@@ -50,24 +51,24 @@ package struct LlamaCppEngine: LocalEngine {
 
     /// Finds llama.cpp by looking at a few files; starts nothing.
     ///
-    /// - Throws: ``EngineUnavailable`` with what to do.
-    package func find() throws(EngineUnavailable) -> Installation {
+    /// - Throws: ``RuntimeUnavailable`` with what to do.
+    package func find() throws(RuntimeUnavailable) -> Installation {
         if self.preference != .path {
             let directory = self.directories.llamaCpp(version: LlamaCppRelease.version)
             if LlamaCppRelease.isInstalled(in: directory) {
-                if let problem = Machine.processorProblem() { throw EngineUnavailable(problem) }
+                if let problem = Machine.processorProblem() { throw RuntimeUnavailable(problem) }
                 return Installation(
                     kind: .wheel(version: LlamaCppRelease.version),
                     python: LlamaCppRelease.python(in: directory)
                 )
             }
-            guard self.preference == .automatic else { throw EngineUnavailable(Self.notInstalled) }
+            guard self.preference == .automatic else { throw RuntimeUnavailable(Self.notInstalled) }
         }
         guard let server = Machine.findProgram("llama-server", path: self.searchPath) else {
-            throw EngineUnavailable(self.preference == .path ? Self.notOnPath : Self.notInstalled)
+            throw RuntimeUnavailable(self.preference == .path ? Self.notOnPath : Self.notInstalled)
         }
         guard let python = Machine.findProgram("python3", path: self.searchPath) else {
-            throw EngineUnavailable("\(server) is started by a Python script, but there is no python3 on the PATH")
+            throw RuntimeUnavailable("\(server) is started by a Python script, but there is no python3 on the PATH")
         }
         return Installation(kind: .server(path: server), python: python)
     }
@@ -75,39 +76,82 @@ package struct LlamaCppEngine: LocalEngine {
     private static let notOnPath = "llama.cpp is to be taken from the PATH, but there is no llama-server on it"
     private static let notInstalled = "llama.cpp is not installed: run `roundhouse engines install llama.cpp`"
 
-    package func prepare(_ model: LocalModel) throws(EngineUnavailable) -> EngineCommand {
-        let header = try Self.readHeader(of: model)
+    package var name: String { "llama.cpp" }
+
+    package func prepare(_ model: RuntimeModel) throws(RuntimeUnavailable) -> EngineCommand {
+        guard let path = model.path else { throw RuntimeUnavailable("\(model.id) names no file to load") }
+        let header = try Self.readHeader(path, model.id)
         let installation = try self.find()
         let script = try self.directories.launcherScript()
         let key = EngineCommand.makeKey()
+        let memory = Self.memory(model, header, installation)
         var specification = LaunchSpecification(
-            model: model.path,
-            alias: "local/\(model.name)",
+            model: path,
+            alias: model.id.description,
             apiKey: key,
-            threads: model.threads,
-            slots: model.slots,
-            contextLength: model.effectiveContextLength(header)
+            threads: model.threads ?? LocalModel.defaultThreads,
+            slots: memory.parallel,
+            contextLength: memory.contextLength,
+            gpuLayers: memory.gpuLayers,
+            isMapped: !header.isRepacked,
+            isEmbedding: header.isEmbedding,
+            promptCacheMiB: Int(memory.promptCacheBytes >> 20)
         )
         if case .server(let path) = installation.kind { specification.server = path }
         return EngineCommand(
-            engine: "llama.cpp",
+            engine: self.name,
             executable: installation.python,
             arguments: ["-I", script, "\(getpid())", specification.alias],
             specification: try specification.line(),
             apiKey: key,
-            startTimeout: EngineCommand.startTimeout(modelBytes: header.sizeBytes)
+            startTimeout: EngineCommand.startTimeout(modelBytes: header.sizeBytes),
+            estimate: memory.estimate(header),
+            weightFiles: GGUFParts.all(of: path, count: header.partCount).map(Self.resolved)
         )
     }
 
-    /// What the file of `model` says about it.
+    /// What the engine is told about memory: the settings of `model`, and what its file and `installation` allow.
+    private static func memory(
+        _ model: RuntimeModel,
+        _ header: GGUFHeader,
+        _ installation: Installation
+    ) -> LlamaCppMemory {
+        let isWheel = if case .wheel = installation.kind { true } else { false }
+        var memory = LlamaCppMemory(
+            contextLength: LocalModel.effectiveContextLength(model.contextLength, header),
+            parallel: model.parallel,
+            isUnified: isWheel || model.parallel == 1,
+            // The published wheel computes on the processor only, whatever it is told.
+            gpuLayers: isWheel ? 0 : model.gpuLayers,
+            promptCacheBytes: 0
+        )
+        // Four conversations that fill their context, but no more than 64 MiB.
+        let wanted = isWheel ? memory.cacheBytes(header).saturatingMultiply(4) : 0
+        memory.promptCacheBytes = min(64 << 20, (wanted.saturatingAdd((1 << 20) - 1) >> 20) << 20)
+        return memory
+    }
+
+    /// What the file at `path` says about its model.
     ///
-    /// - Throws: ``EngineUnavailable`` that names the file and what is wrong with it.
-    package static func readHeader(of model: LocalModel) throws(EngineUnavailable) -> GGUFHeader {
+    /// - Throws: ``RuntimeUnavailable`` that names the file and what is wrong with it.
+    package static func readHeader(_ path: String, _ model: ModelID) throws(RuntimeUnavailable) -> GGUFHeader {
+        let header: GGUFHeader
         do {
-            return try GGUFHeader.read(path: model.path)
+            header = try GGUFHeader.read(path: path)
         } catch {
-            throw EngineUnavailable("local/\(model.name) cannot be loaded from \(model.path): \(error)")
+            throw RuntimeUnavailable("\(model) cannot be loaded from \(path): \(error)")
         }
+        if let unfitness = header.unfitness {
+            throw RuntimeUnavailable("\(model) cannot be loaded from \(path): \(unfitness)")
+        }
+        return header
+    }
+
+    /// `path` as `/proc` writes it: without links.
+    private static func resolved(_ path: String) -> String {
+        guard let resolved = unsafe realpath(path, nil) else { return path }
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
     }
 }
 
@@ -120,8 +164,13 @@ private struct LaunchSpecification: Encodable {
     var slots: Int
     /// In tokens; 0 for what the file says.
     var contextLength: Int
+    /// Said even when it is 0: left to itself, llama.cpp takes all the GPU that it finds.
+    var gpuLayers: Int
+    /// Whether the weights stay where the file is mapped. Those that are rearranged would be in memory twice.
+    var isMapped: Bool
+    var isEmbedding: Bool
     /// Memory for the prompts of earlier requests, so that a conversation's next turn is read from where it differs.
-    var promptCacheMiB = 64
+    var promptCacheMiB: Int
     /// A `llama-server`; `nil` for the wheel.
     var server: String?
 
@@ -129,14 +178,17 @@ private struct LaunchSpecification: Encodable {
         case model, alias, threads, slots, server
         case apiKey = "api_key"
         case contextLength = "context_length"
+        case gpuLayers = "gpu_layers"
+        case isMapped = "mapped"
+        case isEmbedding = "embedding"
         case promptCacheMiB = "prompt_cache_mib"
     }
 
-    func line() throws(EngineUnavailable) -> String {
+    func line() throws(RuntimeUnavailable) -> String {
         do {
             return String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
         } catch {
-            throw EngineUnavailable("\(self.alias) cannot be described to its engine: \(error)")
+            throw RuntimeUnavailable("\(self.alias) cannot be described to its engine: \(error)")
         }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Inference
 import Subprocess
 import Synchronization
 import SystemPackage
@@ -9,6 +10,7 @@ import SystemPackage
 /// pipe that it watches, and its launcher asks the kernel for `PR_SET_PDEATHSIG`. That signal is tied to the *thread*
 /// that made the process; Subprocess spawns from one thread of its own that lives as long as we do.
 struct EngineProcess: Sendable {
+    /// For messages: `local/tiny`.
     let model: String
     let launch: Int
     let command: EngineCommand
@@ -16,6 +18,8 @@ struct EngineProcess: Sendable {
     let log: LogTail
     /// Each line that the engine writes to its standard error.
     let onLine: @Sendable (String) -> Void
+    /// The process is there, and with it the group of its number.
+    var onStart: @Sendable (Int32) async -> Void = { _ in }
     let onReady: @Sendable (EngineEndpoint) -> Void
 
     /// SIGTERM to the group, and SIGKILL to it for what is left after the grace.
@@ -31,7 +35,7 @@ struct EngineProcess: Sendable {
     }
 
     /// Runs the engine until it ends or the task is cancelled. When this returns, no process of its group is left.
-    func run() async -> EngineExit {
+    func run() async -> RuntimeExit {
         let start = SharedStart()
         var options = PlatformOptions()
         options.processGroupID = 0
@@ -73,6 +77,7 @@ struct EngineProcess: Sendable {
                 // Reading ends with the process, or by cancellation; neither is news here.
                 try? await self.readLog(execution.standardError)
             }
+            await self.onStart(execution.processIdentifier.value)
             // A process that is gone already is found out by reading.
             _ = try? await execution.standardInputWriter.write(self.command.specification + "\n")
             await self.awaitAnnouncement(execution, start)
@@ -137,8 +142,8 @@ struct EngineProcess: Sendable {
         }
     }
 
-    private func explain(_ status: TerminationStatus, _ start: Start) -> EngineExit {
-        let engine = "\(self.command.engine) for local/\(self.model)"
+    private func explain(_ status: TerminationStatus, _ start: Start) -> RuntimeExit {
+        let engine = "\(self.command.engine) for \(self.model)"
         if let refusal = start.refusal {
             return .refused(reason: "\(engine) could not start: \(refusal)\(self.log.quote())")
         }
