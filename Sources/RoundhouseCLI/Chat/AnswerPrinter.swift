@@ -19,28 +19,25 @@ struct AnswerPrinter {
     private var completed: Roundhouse_V1_Completed?
     private var text = ""
     private var toolCalls = ToolCallFragments()
-    private var expectedSequence: Int64 = 0
+    private var order = StreamOrder()
+    private var progress: JobView
     private var line = Line.fresh
 
     init(console: any Console, json: Bool) {
         self.console = console
         self.json = json
+        self.progress = JobView(console, json: json)
     }
 
     /// Shows one event.
     ///
     /// - Throws: ``OutputClosed``; ``CommandFailure/brokenPromise(_:)`` for an event out of order.
     mutating func take(_ response: Roundhouse_V1_StreamGenerateResponse) async throws {
-        guard response.sequence == self.expectedSequence, self.completed == nil else {
-            throw CommandFailure.brokenPromise(
-                "the stream is out of order: event \(response.sequence) came where "
-                    + (self.completed == nil ? "\(self.expectedSequence) was expected" : "the stream had ended")
-            )
-        }
-        self.expectedSequence += 1
+        try self.order.take(response)
         if self.json { try await self.console.write(response.jsonString() + "\n") }
         switch response.event {
         case .started(let started):
+            await self.progress.clear()
             self.started = started
         case .textDelta(let delta):
             self.text += delta.text
@@ -51,7 +48,9 @@ struct AnswerPrinter {
             self.toolCalls.add(delta)
         case .completed(let completed):
             self.completed = completed
-        case .progress, nil:
+        case .progress(let progress):
+            if !self.json { await self.progress.show(progress) }
+        case nil:
             // An event of a newer server, which says nothing to this client.
             break
         }
@@ -62,9 +61,8 @@ struct AnswerPrinter {
     /// - Throws: ``CommandFailure/brokenPromise(_:)`` when the stream lacked its last event.
     mutating func finish() async throws -> Answer {
         try await self.breakLine()
-        guard let completed = self.completed else {
-            throw CommandFailure.brokenPromise("the server ended the stream with OK but without 'completed'")
-        }
+        try self.order.end()
+        let completed = self.completed ?? .init()
         let model = self.started?.model ?? ""
         if !self.json {
             for call in self.toolCalls.assembled {
@@ -77,6 +75,7 @@ struct AnswerPrinter {
 
     /// Leaves a line that was begun, so that what follows starts on its own.
     mutating func breakLine() async throws {
+        await self.progress.clear()
         switch self.line {
         case .fresh: return
         case .text: try await self.console.write("\n")

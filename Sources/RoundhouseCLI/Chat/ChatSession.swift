@@ -8,30 +8,33 @@ struct ChatSession: Sendable {
     private let options: GenerationOptions
     private let json: Bool
     private let quiet: Bool
+    private let showsProgress: Bool
     private(set) var history: [Roundhouse_V1_Message] = []
     private(set) var model: String
 
-    init(gateway: Gateway, console: any Console, options: GenerationOptions, json: Bool, quiet: Bool) {
+    init(gateway: Gateway, console: any Console, options: GenerationOptions, json: Bool, quiet: Bool, showsProgress: Bool) {
         self.gateway = gateway
         self.console = console
         self.options = options
         self.json = json
         self.quiet = quiet
+        self.showsProgress = showsProgress
         self.model = options.model ?? ""
     }
 
     /// Asks, shows the answer as it comes and keeps both for the next turn. A failed turn leaves the history as it
     /// was, so that the question can be asked again.
     mutating func ask(_ prompt: String) async throws {
-        let request: Roundhouse_V1_StreamGenerateRequest = try self.options.request(
+        var request: Roundhouse_V1_StreamGenerateRequest = try self.options.request(
             model: self.model,
             history: self.history,
             prompt: prompt
         )
+        request.includeProgress = self.showsProgress
         let (console, json) = (self.console, self.json)
         let answer = try await self.gateway.generation.streamGenerate(
             request,
-            options: self.gateway.generationOptions
+            options: self.gateway.workOptions
         ) { response in
             var printer = AnswerPrinter(console: console, json: json)
             do {

@@ -23,13 +23,17 @@ struct ChatCommand: ClientCommand {
     @Flag(name: .shortAndLong, help: "Leave out the figures after the answer.")
     var quiet = false
 
+    @Flag(help: "Show how a model is loaded while the answer waits for it.")
+    var progress = false
+
     func execute(_ gateway: Gateway, _ console: any Console) async throws {
         var session = ChatSession(
             gateway: gateway,
             console: console,
             options: self.generation,
             json: self.connection.json,
-            quiet: self.quiet
+            quiet: self.quiet,
+            showsProgress: self.progress
         )
         guard let prompt = self.prompt else { return try await session.converse() }
         try await session.ask(try await PromptSource.prompt(prompt, from: console))

@@ -62,7 +62,7 @@ struct EngineInstallation: Sendable {
     /// - Throws: ``CommandFailure`` with what to do.
     func run(_ job: @escaping Job) async throws {
         let (steps, continuation) = AsyncStream.makeStream(of: EngineCatalog.Step.self)
-        var view = ProgressView(traits: self.console.errors)
+        var view = ProgressView(self.console)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {

@@ -74,7 +74,7 @@ enum StatusText {
         ])
         for engine in engines {
             table.add([
-                engine.model, engine.engine, ModelTexts.name(engine.state),
+                engine.model, engine.engine, StateTexts.name(engine.state),
                 engine.processID > 0 ? "\(engine.processID)" : "-", "\(engine.restartCount)", engine.stateReason,
             ])
         }

@@ -31,7 +31,7 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
         case .failure: "anything that has no number of its own"
         case .usage: "the command line is wrong"
         case .invalidArgument: "the server found the request invalid (INVALID_ARGUMENT)"
-        case .notFound: "there is no such model (NOT_FOUND)"
+        case .notFound: "there is no such model, provider, alias or file (NOT_FOUND)"
         case .unavailable: "no server, or no model that can answer (UNAVAILABLE)"
         case .tryLater: "out of time or over a limit (DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED)"
         case .denied: "not allowed (UNAUTHENTICATED, PERMISSION_DENIED)"

@@ -18,6 +18,10 @@ struct FailureReport: Sendable, Hashable {
     var metadata: [String: String] = [:]
     var violations: [Violation] = []
     var attempts: [String] = []
+    /// Figures behind the message, one line each.
+    var facts: [String] = []
+    /// The expression at fault, and a mark under the place.
+    var excerpt: [String] = []
     /// Of a configuration, one sentence each.
     var problems: [String] = []
     var requestID: String?
@@ -30,6 +34,9 @@ struct FailureReport: Sendable, Hashable {
         switch error {
         case let error as RPCError:
             self.init(error, address: address)
+        case let error as ExpressionError:
+            self.init(error.error, address: address)
+            self.excerpt = Self.excerpt(of: error.expressions, self.metadata)
         case let failure as CommandFailure:
             self.init(failure)
         case is CancellationError:
@@ -66,9 +73,19 @@ struct FailureReport: Sendable, Hashable {
         for detail in details {
             self.take(detail)
         }
+        self.facts = self.reason.map { FailureAdvice.facts($0, self.metadata) } ?? []
         self.hint =
-            Self.encryptionHint(error, reason: self.reason)
+            self.reason.flatMap { FailureAdvice.hint($0, self.metadata) }
+            ?? Self.encryptionHint(error, reason: self.reason)
             ?? Self.hint(code: error.code, reason: self.reason, address: address)
+    }
+
+    /// Of the field that the server names, where it says at which character.
+    private static func excerpt(of expressions: [String: String], _ metadata: [String: String]) -> [String] {
+        guard let expression = metadata["field"].flatMap({ expressions[$0] }),
+            let position = metadata["position"].flatMap({ Int($0) })
+        else { return [] }
+        return ExpressionExcerpt(expression, position: position)?.lines ?? []
     }
 
     private mutating func take(_ detail: ErrorDetails) {
@@ -112,15 +129,9 @@ struct FailureReport: Sendable, Hashable {
         return nil
     }
 
-    /// What to do about it: by the server's reason, or by the status when the server did not speak.
+    /// What to do about it by the status, for reasons that say nothing of it and when the server did not speak.
     private static func hint(code: RPCError.Code, reason: String?, address: String?) -> String? {
         switch (reason, code) {
-        case ("MODEL_NOT_FOUND", _):
-            "'roundhouse models list' shows the models that exist"
-        case ("NO_READY_MODEL", _):
-            "'roundhouse status' shows what is missing"
-        case ("UPSTREAM_AUTHENTICATION_FAILED", _):
-            "check the provider's key in the server's configuration"
         case (nil, .unavailable):
             "is the server running\(address.map { " at \($0)" } ?? "")? start it with 'roundhouse serve', "
                 + "or name another with --address or ROUNDHOUSE_ADDRESS"
@@ -145,6 +156,8 @@ extension FailureReport {
         var lines = [self.message + (origin.isEmpty ? "" : " (\(origin))")]
         lines += self.violations.filter { !self.message.contains($0.description) }
             .map { "  \($0.field): \($0.description)" }
+        lines += self.excerpt.map { "  \($0)" }
+        lines += self.facts.map { "  \($0)" }
         // Not indented, so that editors find the FILE:LINE:COLUMN in front.
         lines += self.problems
         lines += self.attempts.filter { !self.message.contains($0) }.map { "  tried \($0)" }

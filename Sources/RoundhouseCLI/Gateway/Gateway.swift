@@ -10,7 +10,10 @@ struct Gateway: Sendable {
     let address: String
     let generation: any Roundhouse_V1_GenerationService.ClientProtocol
     let registry: any Roundhouse_V1_RegistryService.ClientProtocol
+    let lifecycle: any Roundhouse_V1_LifecycleService.ClientProtocol
+    let telemetry: any Roundhouse_V1_TelemetryService.ClientProtocol
     let health: any Roundhouse_V1_HealthService.ClientProtocol
+    let admin: any Roundhouse_V1_AdminService.ClientProtocol
     private let timeout: Duration?
 
     init(_ client: GRPCClient<some ClientTransport>, address: String, timeout: Duration?) {
@@ -18,11 +21,15 @@ struct Gateway: Sendable {
         self.timeout = timeout
         self.generation = Roundhouse_V1_GenerationService.Client(wrapping: client)
         self.registry = Roundhouse_V1_RegistryService.Client(wrapping: client)
+        self.lifecycle = Roundhouse_V1_LifecycleService.Client(wrapping: client)
+        self.telemetry = Roundhouse_V1_TelemetryService.Client(wrapping: client)
         self.health = Roundhouse_V1_HealthService.Client(wrapping: client)
+        self.admin = Roundhouse_V1_AdminService.Client(wrapping: client)
     }
 
-    /// For generation, which takes as long as it takes unless `--timeout` says otherwise.
-    var generationOptions: CallOptions {
+    /// For what takes as long as it takes, unless `--timeout` says otherwise: generating, loading, unloading,
+    /// installing, measuring, watching, and asking providers.
+    var workOptions: CallOptions {
         self.options(timeout: self.timeout)
     }
 
@@ -37,55 +44,5 @@ struct Gateway: Sendable {
         // A person waits: a server that is not there must be said at once.
         options.waitForReady = false
         return options
-    }
-}
-
-extension Gateway {
-    /// Every model, page by page.
-    ///
-    /// - Parameter provider: only models of this provider. Empty: all.
-    func models(provider: String) async throws -> [Roundhouse_V1_Model] {
-        try await Self.everyPage { token in
-            let page = try await self.registry.listModels(
-                .with {
-                    $0.pageSize = 1000
-                    $0.pageToken = token
-                    $0.provider = provider
-                },
-                options: self.queryOptions
-            )
-            return (page.models, page.nextPageToken)
-        }
-    }
-
-    /// Every provider, page by page.
-    func providers() async throws -> [Roundhouse_V1_Provider] {
-        try await Self.everyPage { token in
-            let page = try await self.registry.listProviders(
-                .with {
-                    $0.pageSize = 1000
-                    $0.pageToken = token
-                },
-                options: self.queryOptions
-            )
-            return (page.providers, page.nextPageToken)
-        }
-    }
-
-    private static func everyPage<Item>(
-        _ fetch: (_ token: String) async throws -> (items: [Item], next: String)
-    ) async throws -> [Item] {
-        var items: [Item] = []
-        var seen: Set<String> = []
-        var token = ""
-        repeat {
-            let page = try await fetch(token)
-            items += page.items
-            token = page.next
-            guard seen.insert(token).inserted else {
-                throw CommandFailure.brokenPromise("the server sent the page token '\(token)' twice")
-            }
-        } while !token.isEmpty
-        return items
     }
 }

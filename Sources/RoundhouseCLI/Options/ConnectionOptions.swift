@@ -29,15 +29,17 @@ struct ConnectionOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("PEM file with the private key of --certificate.", valueName: "file"))
     var privateKey: String?
 
-    @Option(help: ArgumentHelp("Give up after so many seconds, 0.001 to 604800.", valueName: "seconds"))
-    var timeout: Double?
+    @Option(
+        help: ArgumentHelp("Give up after so long, such as 30s or 5m; a bare number is seconds.", valueName: "duration")
+    )
+    var timeout: DurationArgument?
 
     @Flag(help: "Print JSON: results on standard output, an error on standard error.")
     var json = false
 
     func validate() throws {
-        if let timeout = self.timeout, !(0.001...604_800).contains(timeout) {
-            throw ValidationError("--timeout must be 0.001 to 604800 seconds, not \(timeout)")
+        if let timeout = self.timeout?.duration, !(.milliseconds(1) ... .seconds(604_800)).contains(timeout) {
+            throw ValidationError("--timeout must be 1ms to 7d, not \(Figures.duration(timeout))")
         }
         if (self.certificate == nil) != (self.privateKey == nil) {
             throw ValidationError("--certificate and --private-key are needed together")
@@ -53,7 +55,7 @@ struct ConnectionOptions: ParsableArguments, Sendable {
             certificateAuthority: self.certificateAuthority,
             certificate: self.certificate,
             privateKey: self.privateKey,
-            timeout: self.timeout.map { .seconds($0) }
+            timeout: self.timeout?.duration
         )
     }
 }

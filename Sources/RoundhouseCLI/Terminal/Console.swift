@@ -4,6 +4,7 @@ protocol Console: Sendable {
     var errors: TerminalTraits { get }
     /// Whether a person types the input.
     var isInputTerminal: Bool { get }
+    var clock: CommandClock { get }
 
     /// Writes to standard output, at once.
     ///

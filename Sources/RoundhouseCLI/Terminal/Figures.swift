@@ -28,6 +28,12 @@ enum Figures {
         }
     }
 
+    /// "0 s", "12 s", "3 min 5 s": for what is a guess, where hundredths would claim too much.
+    static func wholeSeconds(_ duration: Duration) -> String {
+        let seconds = duration.inSeconds.rounded(.up)
+        return seconds < 60 ? "\(Int(max(0, seconds))) s" : Self.duration(.seconds(seconds))
+    }
+
     /// "512 B", "1.2 KiB", "340.0 MiB".
     static func bytes(_ count: Int64) -> String {
         guard count >= 1024 else { return "\(count) B" }
@@ -44,11 +50,30 @@ enum Figures {
         "\(count) \(noun)\(count == 1 ? "" : "s")"
     }
 
+    /// "2 models", or "no models".
+    static func some(_ count: Int, _ noun: String) -> String {
+        count == 0 ? "no \(noun)s" : Self.count(Int64(count), noun)
+    }
+
+    /// A part of one: "98.5 %".
+    static func percent(_ fraction: Double) -> String {
+        "\(Self.fixed(fraction * 100, digits: 1)) %"
+    }
+
     /// "2026-11-21 06:15:03 UTC".
     static func time(_ timestamp: Google_Protobuf_Timestamp) -> String {
         let date = Date(timeIntervalSince1970: Double(timestamp.seconds))
         let iso = date.formatted(.iso8601.dateTimeSeparator(.space))
         return iso.hasSuffix("Z") ? "\(iso.dropLast()) UTC" : iso
+    }
+
+    /// "2026-11-21T06:15:03.042Z": one word, for lines that are cut into words and sorted.
+    static func preciseTime(_ timestamp: Google_Protobuf_Timestamp) -> String {
+        let date = Date(timeIntervalSince1970: Double(timestamp.seconds))
+        let iso = date.formatted(.iso8601)
+        let digits = String(timestamp.nanos / 1_000_000)
+        let fraction = String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+        return iso.hasSuffix("Z") ? "\(iso.dropLast()).\(fraction)Z" : iso
     }
 }
 

@@ -9,6 +9,7 @@ struct StandardConsole: Console {
     let output: TerminalTraits
     let errors: TerminalTraits
     let isInputTerminal: Bool
+    let clock = CommandClock.system
     private let inputQueue = DispatchQueue(label: "roundhouse.stdin")
     private let outputQueue = DispatchQueue(label: "roundhouse.stdout")
 

@@ -1,0 +1,96 @@
+internal import RoundhouseAPI
+internal import SwiftProtobuf
+
+/// Lists, page by page.
+extension Gateway {
+    private static let pageSize: Int32 = 1000
+
+    /// Every model that the question is about.
+    ///
+    /// - Parameter question: its page size and token are ignored.
+    /// - Returns: the pages as one, without a token.
+    func models(_ question: Roundhouse_V1_ListModelsRequest) async throws -> Roundhouse_V1_ListModelsResponse {
+        var answer = Roundhouse_V1_ListModelsResponse()
+        answer.models = try await Self.everyPage { token in
+            var request = question
+            (request.pageSize, request.pageToken) = (Self.pageSize, token)
+            let page = try await self.registry.listModels(request, options: self.queryOptions)
+            answer.totalSize = page.totalSize
+            return (page.models, page.nextPageToken)
+        }
+        return answer
+    }
+
+    /// Every provider.
+    func providers() async throws -> [Roundhouse_V1_Provider] {
+        try await Self.everyPage { token in
+            let page = try await self.registry.listProviders(
+                .with { ($0.pageSize, $0.pageToken) = (Self.pageSize, token) },
+                options: self.queryOptions
+            )
+            return (page.providers, page.nextPageToken)
+        }
+    }
+
+    /// Every alias.
+    func aliases() async throws -> [Roundhouse_V1_Alias] {
+        try await Self.everyPage { token in
+            let page = try await self.registry.listAliases(
+                .with { ($0.pageSize, $0.pageToken) = (Self.pageSize, token) },
+                options: self.queryOptions
+            )
+            return (page.aliases, page.nextPageToken)
+        }
+    }
+
+    /// Every loaded model, and the memories as the last page told them.
+    func loadedModels() async throws -> Roundhouse_V1_ListLoadedModelsResponse {
+        var answer = Roundhouse_V1_ListLoadedModelsResponse()
+        answer.models = try await Self.everyPage { token in
+            let page = try await self.lifecycle.listLoadedModels(
+                .with { ($0.pageSize, $0.pageToken) = (Self.pageSize, token) },
+                options: self.queryOptions
+            )
+            answer.devices = page.devices
+            return (page.models, page.nextPageToken)
+        }
+        return answer
+    }
+
+    /// The newest events, newest first.
+    ///
+    /// - Parameters:
+    ///   - question: its page size and token are ignored.
+    ///   - limit: at least 1.
+    func events(
+        _ question: Roundhouse_V1_ListEventsRequest,
+        limit: Int
+    ) async throws -> [Roundhouse_V1_Event] {
+        var count = 0
+        let events = try await Self.everyPage { token in
+            var request = question
+            (request.pageSize, request.pageToken) = (Int32(clamping: min(1000, limit - count)), token)
+            let page = try await self.lifecycle.listEvents(request, options: self.queryOptions)
+            count += page.events.count
+            return (page.events, count < limit ? page.nextPageToken : "")
+        }
+        return Array(events.prefix(limit))
+    }
+
+    private static func everyPage<Item>(
+        _ fetch: (_ token: String) async throws -> (items: [Item], next: String)
+    ) async throws -> [Item] {
+        var items: [Item] = []
+        var seen: Set<String> = []
+        var token = ""
+        repeat {
+            let page = try await fetch(token)
+            items += page.items
+            token = page.next
+            guard seen.insert(token).inserted else {
+                throw CommandFailure.brokenPromise("the server sent the page token '\(token)' twice")
+            }
+        } while !token.isEmpty
+        return items
+    }
+}
