@@ -1,4 +1,5 @@
 package import Inference
+private import Synchronization
 
 /// Loads models and takes them out of memory again, as the services, the warm-up and the switch see it.
 ///
@@ -94,16 +95,19 @@ package struct ManagedModel: Sendable, Hashable {
 package final class Lease: Sendable {
     package let instance: RuntimeInstance
     private let end: @Sendable () -> Void
+    private let isOver = Atomic(false)
 
-    /// - Parameter end: Called at each release; the owner counts the first.
+    /// - Parameter end: Called once.
     package init(instance: RuntimeInstance, end: @escaping @Sendable () -> Void) {
         self.instance = instance
         self.end = end
     }
 
-    package func release() { self.end() }
+    package func release() {
+        if !self.isOver.exchange(true, ordering: .relaxed) { self.end() }
+    }
 
-    deinit { self.end() }
+    deinit { self.release() }
 }
 
 /// Where an instance stands.

@@ -1,0 +1,158 @@
+package import Inference
+private import Synchronization
+
+/// A provider whose models are loaded and unloaded here: has the model loaded, holds it while it answers, and speaks to
+/// it by an adapter.
+///
+/// Models that the manager does not know go to the fallback as they are: an Ollama that was not told to manage its models
+/// is a provider like others.
+package final class LeasedProvider: Provider {
+    /// Makes what speaks to an instance. Called once for each life of an instance, so that connections to a dead engine
+    /// are not used again.
+    package typealias Adapter = @Sendable (RuntimeInstance) throws(UpstreamFault) -> any Provider
+
+    private struct Known {
+        var launch: Int
+        var provider: any Provider
+    }
+
+    package let id: ProviderID
+    private let manager: LifecycleManager
+    private let fallback: (any Provider)?
+    private let makeAdapter: Adapter
+    private let adapters = Mutex<[InstanceKey: Known]>([:])
+
+    package init(
+        id: ProviderID,
+        manager: LifecycleManager,
+        fallback: (any Provider)? = nil,
+        adapter: @escaping Adapter
+    ) {
+        self.id = id
+        self.manager = manager
+        self.fallback = fallback
+        self.makeAdapter = adapter
+    }
+
+    package func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {
+        guard let model = self.managed(request.model) else {
+            return try await self.unmanaged(request.model).start(request)
+        }
+        let lease = try await self.lease(model, request.progress)
+        do throws(UpstreamFault) {
+            let answer = try await self.adapter(for: lease.instance).start(request)
+            return LeasedStream(answer, lease, self.manager)
+        } catch {
+            throw await self.manager.explain(error, lease.instance)
+        }
+    }
+
+    package func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int? {
+        guard let model = self.managed(request.model) else {
+            return try await self.unmanaged(request.model).countTokens(request)
+        }
+        let lease = try await self.lease(model, request.progress)
+        defer { lease.release() }
+        do throws(UpstreamFault) {
+            return try await self.adapter(for: lease.instance).countTokens(request)
+        } catch {
+            throw await self.manager.explain(error, lease.instance)
+        }
+    }
+
+    package func availability(of model: String) -> ProviderAvailability {
+        if let managed = self.managed(model) { return self.manager.availability(of: managed) }
+        if let fallback = self.fallback { return fallback.availability(of: model) }
+        return .unavailable(reason: "\(self.id)/\(model) is not served by this process")
+    }
+
+    private func managed(_ name: String) -> ModelID? {
+        guard let model = ModelID(provider: self.id, name: name), self.manager.isManaged(model) else { return nil }
+        return model
+    }
+
+    private func unmanaged(_ name: String) throws(UpstreamFault) -> any Provider {
+        guard let fallback = self.fallback else {
+            throw UpstreamFault(.modelNotFound, "there is no model '\(self.id)/\(name)'")
+        }
+        return fallback
+    }
+
+    private func lease(_ model: ModelID, _ progress: ProgressSink?) async throws(UpstreamFault) -> Lease {
+        do throws(LifecycleError) {
+            return try await self.manager.acquire(model, progress: progress)
+        } catch {
+            throw UpstreamFault(error)
+        }
+    }
+
+    private func adapter(for instance: RuntimeInstance) throws(UpstreamFault) -> any Provider {
+        let known = self.adapters.withLock { $0[instance.key] }
+        if let known, known.launch == instance.launch { return known.provider }
+        let provider = try self.makeAdapter(instance)
+        return self.adapters.withLock { adapters in
+            if let other = adapters[instance.key], other.launch == instance.launch { return other.provider }
+            // What belongs to instances that are gone goes too, with its connections.
+            adapters = adapters.filter { self.manager.isInMemory($0.key, launch: $0.value.launch) }
+            adapters[instance.key] = Known(launch: instance.launch, provider: provider)
+            return provider
+        }
+    }
+}
+
+/// An answer under way: holds the model until its end, and says why when the engine dies over it.
+private final class LeasedStream: UpstreamStream {
+    private let answer: any UpstreamStream
+    private let lease: Lease
+    private let manager: LifecycleManager
+
+    init(_ answer: any UpstreamStream, _ lease: Lease, _ manager: LifecycleManager) {
+        self.answer = answer
+        self.lease = lease
+        self.manager = manager
+    }
+
+    func next() async throws(UpstreamFault) -> [InferenceEvent]? {
+        do throws(UpstreamFault) {
+            let events = try await self.answer.next()
+            if events == nil { self.lease.release() }
+            return events
+        } catch {
+            self.lease.release()
+            throw await self.manager.explain(error, self.lease.instance)
+        }
+    }
+
+    func cancel() {
+        self.answer.cancel()
+        self.lease.release()
+    }
+}
+
+extension LifecycleManager {
+    /// A broken connection to an engine mostly means that it crashed: says so, in its own last words.
+    fileprivate func explain(_ fault: UpstreamFault, _ instance: RuntimeInstance) async -> UpstreamFault {
+        guard fault.kind == .unreachable || fault.kind == .truncated else { return fault }
+        switch await self.exit(of: instance) {
+        case .crashed(let reason), .refused(let reason), .released(let reason):
+            return UpstreamFault(fault.kind, reason, httpStatus: fault.httpStatus)
+        case .stopped, .unavailable, nil:
+            return fault
+        }
+    }
+}
+
+extension UpstreamFault {
+    /// What a model that could not be loaded means for the request that wanted it.
+    package init(_ error: LifecycleError) {
+        let message = error.reason
+        switch error {
+        case .notFound, .notLoadable, .disabled: self.init(.modelNotFound, message)
+        case .insufficientMemory(let model, _, _, _, _, _):
+            self.init(.insufficientMemory, "\(model) cannot be loaded: \(message)")
+        case .queueFull: self.init(.overloaded(retryAfter: .seconds(1)), message)
+        case .loadFailed, .unloaded, .shuttingDown: self.init(.unreachable, message)
+        case .cancelled: self.init(.cancelled, "cancelled while the model was being loaded")
+        }
+    }
+}

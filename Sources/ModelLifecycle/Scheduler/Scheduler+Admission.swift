@@ -1,0 +1,157 @@
+import Inference
+
+extension LifecycleScheduler {
+    /// What is to be done about a load in the queue.
+    enum Verdict: Sendable, Hashable {
+        case fits
+        /// Room is being made, or others have theirs first.
+        case wait(String)
+        /// Room can be made from then on.
+        case waitUntil(Instant, String)
+        case evict([EvictionPolicy.Candidate])
+        case refuse(LifecycleError)
+    }
+
+    /// Whether there is room for a load.
+    enum Room: Sendable, Hashable {
+        /// There is, at the latest when what is leaving memory has left it.
+        case enough
+        /// When these leave.
+        case after([EvictionPolicy.Candidate])
+        /// Not before those that come first are loaded, and may be evicted in their turn.
+        case later
+        case never(LifecycleError)
+    }
+
+    /// Whether a load may start, beside what is promised to those ahead of it.
+    func judge(_ demand: Resources, for key: InstanceKey, promised: Resources) -> Verdict {
+        switch self.room(for: demand, of: key, promised: promised) {
+        case .never(let error):
+            return .refuse(error)
+        case .enough:
+            return demand.fits(in: self.ledger.available) ? .fits : .wait("memory is being released")
+        case .later where self.isWanted(key):
+            return .wait("others that wait or are being loaded come first")
+        case .after(let victims) where self.isWanted(key):
+            let due = victims.filter(\.isBusy).map { $0.since + self.limits.minResidency }.max()
+            if let due, self.now < due { return .waitUntil(due, "what is in use gets its time first") }
+            return .evict(victims)
+        case .later, .after:
+            return .refuse(self.tooLittle(of: demand, demand, for: key, "nobody waits for it, and others have its place"))
+        }
+    }
+
+    private func isWanted(_ key: InstanceKey) -> Bool { self.instances[key]?.isWanted ?? true }
+
+    /// Whether there is room, and who would have to leave: what admits loads, and what `plan` tells.
+    func room(for demand: Resources, of key: InstanceKey, promised: Resources) -> Room {
+        if let error = self.impossibility(of: demand, for: key) { return .never(error) }
+        let shortage = self.shortage(of: demand + promised)
+        guard !shortage.isEmpty else { return .enough }
+        let candidates = self.candidates(except: key)
+        return EvictionPolicy.victims(for: shortage, among: candidates).map { .after($0) } ?? .later
+    }
+
+    /// What is missing once everything that leaves memory has left it.
+    private func shortage(of demand: Resources) -> Resources {
+        (demand - (self.ledger.available + self.coming)).positive.limited(to: demand)
+    }
+
+    /// What is on its way back: memory that is being released, and instances that leave.
+    var coming: Resources {
+        self.launches.reduce(into: self.ledger.releasing) { sum, launch in
+            guard self.instances[launch.value]?.farewell != nil else { return }
+            sum += self.ledger.holdings(of: launch.key)
+        }
+    }
+
+    /// Everything that may be evicted.
+    func candidates(except key: InstanceKey? = nil) -> [EvictionPolicy.Candidate] {
+        self.launches.compactMap { launch, owner in
+            guard owner != key, let instance = self.instances[owner], instance.state == .ready,
+                let life = instance.life, !self.isPinned(owner)
+            else { return nil }
+            return EvictionPolicy.Candidate(
+                key: owner,
+                holds: self.ledger.holdings(of: launch),
+                isBusy: life.leases > 0,
+                since: life.leases > 0 ? life.readyAt ?? self.now : life.idleSince
+            )
+        }
+    }
+
+    /// Why a load can never fit as things are: not even with everything evicted that may be.
+    private func impossibility(of demand: Resources, for key: InstanceKey) -> LifecycleError? {
+        let fixed = self.fixed(except: key)
+        let held = fixed.reduce(Resources()) { $0 + $1.holds }
+        let missing = (demand - (self.ledger.capacity - held)).positive.limited(to: demand)
+        guard !missing.isEmpty else { return nil }
+        let names = fixed.map { "\($0.key) is pinned" }.joined(separator: ", ")
+        return self.tooLittle(of: missing, demand, for: key, names)
+    }
+
+    /// Those that stay whatever happens.
+    func fixed(except key: InstanceKey) -> [(key: InstanceKey, holds: Resources)] {
+        self.launches.compactMap { launch, owner in
+            guard owner != key, self.isPinned(owner), self.instances[owner]?.farewell == nil else { return nil }
+            return (owner, self.ledger.holdings(of: launch))
+        }.sorted { $0.key < $1.key }
+    }
+
+    private func tooLittle(
+        of missing: Resources,
+        _ demand: Resources,
+        for key: InstanceKey,
+        _ why: String
+    ) -> LifecycleError {
+        let evictable = self.candidates(except: key).reduce(Resources()) { $0 + $1.holds } + self.coming
+        let devices = demand.amounts.keys.compactMap { resource -> MemoryDevice? in
+            if case .memory(let device) = resource { device } else { nil }
+        }.sorted()
+        let short = devices.first { missing[.memory($0)] > 0 }
+        let device = short ?? devices.first ?? .cpu
+        let resource = Resource.memory(device)
+        var words: [String] = []
+        if short != nil {
+            words.append(
+                "it needs \(describe(bytes: demand[resource])) of \(device), and models may take "
+                    + "\(describe(bytes: max(0, self.ledger.capacity[resource]))) together"
+            )
+        } else if let places = self.limits.maxLoadedModels {
+            words.append("max_loaded_models is \(places)")
+        }
+        if !why.isEmpty { words.append(why) }
+        return .insufficientMemory(
+            key.model,
+            device: device,
+            needed: demand[resource],
+            available: max(0, self.ledger.available[resource]),
+            evictable: evictable[resource],
+            reason: words.joined(separator: "; ")
+        )
+    }
+}
+
+extension Resources {
+    /// Only what `other` names.
+    fileprivate func limited(to other: Resources) -> Resources {
+        Resources(self.amounts.filter { other.amounts[$0.key] != nil })
+    }
+}
+
+extension LifecycleError {
+    /// Its sentence for the state of an instance and for events.
+    var reason: String {
+        switch self {
+        case .notFound(let what): what
+        case .notLoadable(let model): "\(model) is not loaded here: there is nothing to load"
+        case .disabled(let model): "\(model) is disabled"
+        case .insufficientMemory(_, _, _, _, _, let reason): "it does not fit: \(reason)"
+        case .loadFailed(_, let reason, _): reason
+        case .queueFull(let model, let limit): "\(limit) callers wait for \(model) already"
+        case .unloaded(_, let reason): reason
+        case .shuttingDown: "the server is stopping"
+        case .cancelled: "the caller left"
+        }
+    }
+}
