@@ -56,7 +56,7 @@ package struct Preloader: Sendable {
 
     /// Loads what is to be there from the start, then looks at the pattern until the task is cancelled.
     package func run() async {
-        await self.load(self.settings.atStart(), why: "preload at start")
+        await self.load(self.settings.atStart(), why: "preload at start", skipLevel: .notice)
         guard self.settings.pattern || self.settings.keepWarm > 0 else { return }
         var done = Done()
         while !Task.isCancelled {
@@ -92,22 +92,23 @@ package struct Preloader: Sendable {
         self.loading.status(of: model).map { $0.state == .unloaded } ?? true
     }
 
-    private func load(_ models: [ModelID], why: String) async {
+    /// - Parameter skipLevel: What is skipped once a minute is not worth a line each time.
+    private func load(_ models: [ModelID], why: String, skipLevel: Logger.Level = .debug) async {
         guard !models.isEmpty else { return }
         _ = try? await self.warmUp.run(WarmUp.Request(models: models, evicts: false)) { update in
             guard case .result(let result) = update else { return }
-            self.log(result, why: why)
+            self.log(result, why: why, skipLevel)
         }
     }
 
-    private func log(_ result: WarmUpResult, why: String) {
+    private func log(_ result: WarmUpResult, why: String, _ skipLevel: Logger.Level) {
         let metadata: Logger.Metadata = [
             "model": "\(result.model)", "why": "\(why)", "reason": "\(result.reason)",
         ]
         switch result.outcome {
         case .alreadyWarm: break
         case .warmed: self.logger.info("Model preloaded", metadata: metadata)
-        case .skipped: self.logger.info("Model not preloaded: there is no room", metadata: metadata)
+        case .skipped: self.logger.log(level: skipLevel, "Model not preloaded: there is no room", metadata: metadata)
         case .failed: self.logger.warning("Model could not be preloaded", metadata: metadata)
         }
     }
