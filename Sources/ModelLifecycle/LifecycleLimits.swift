@@ -21,6 +21,8 @@ package struct LifecycleLimits: Sendable, Hashable {
     package var stopTimeout = Duration.seconds(30)
     /// The same when the server stops.
     package var shutdownTimeout = Duration.seconds(10)
+    /// How often ready instances are probed.
+    package var probeInterval = Duration.seconds(5)
     /// Probes in a row that a ready instance may leave without an answer.
     package var probeFailures = 3
     /// How often it is looked for what was missing: an engine, a file. `nil`: by requests only.

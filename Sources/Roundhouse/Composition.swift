@@ -4,233 +4,233 @@ internal import GRPCTransport
 internal import Inference
 internal import LocalEngines
 internal import Logging
+internal import ModelLifecycle
 internal import ModelRegistry
 internal import NIOCore
 internal import NIOPosix
 internal import Persistence
 internal import Providers
 internal import Routing
-internal import Synchronization
 
 /// Every part of a server, made from a configuration and joined. Nothing runs yet.
 ///
-/// The one place that knows all rooms: read it to see what depends on what.
+/// The one place that knows all rooms: read it to see what depends on what. ``Foundations`` are made first; what is
+/// stored is read from them, and decides the rest.
 struct Composition: Sendable {
-    let store: Store
-    let requestLog: RequestLog
-    let supervisor: EngineSupervisor
-    let eventLoops: MultiThreadedEventLoopGroup
+    let foundations: Foundations
+    let events: EventLog
+    let statistics: StatisticsBook
     let registry: Registry
+    let editor: RegistryEditor
+    let manager: LifecycleManager
+    let switcher: ModelSwitcher
+    let preloader: Preloader
+    let records: EngineRecords
     let router: Router
-    let health: HealthRegistry
-    let transport: GRPCTransport.Server
-    let addresses: BoundAddresses
+    let discovery: DiscoveryPort
     let services: [any RegistrableRPCService]
+    /// What came back from the disk.
+    let restored: ConfigMerge.Summary
 
-    /// - Throws: ``StartError`` for what prevents a start: a store that cannot be opened, a provider that cannot be.
-    init(
-        _ configuration: RoundhouseConfiguration,
-        dataDirectory: String,
-        environment: [String: String],
-        version: String,
-        logger: Logger
-    ) throws(StartError) {
-        (self.store, self.requestLog) = try Self.storage(configuration.storage, in: dataDirectory, logger)
-        self.eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoopCount)
+    private let joint: ProviderJoint
 
+    /// Reads what is stored and joins the parts.
+    ///
+    /// - Throws: ``StartError`` when what is stored cannot be read, or a provider of the configuration cannot be used.
+    init(_ foundations: Foundations) async throws(StartError) {
+        self.foundations = foundations
+        let configuration = foundations.configuration
+        let logger = foundations.logger
+        let store = foundations.store
         let local = LocalModels(
-            configuration.local, lifecycle: configuration.lifecycle, environment: environment, logger: logger)
-        self.supervisor = EngineSupervisor(
-            engine: LlamaCppEngine(directories: EngineDirectories(environment: environment)),
-            models: local.models,
+            configuration.local,
+            lifecycle: configuration.lifecycle,
+            environment: foundations.environment,
             logger: logger
         )
-        let remote = try ConfiguredProviders(configuration.providers, group: self.eventLoops, version: version)
-        self.registry = Registry(try Self.snapshot(configuration, local: local, remote: remote))
-
-        var providers: [ProviderID: any Inference.Provider] = [:]
-        for adapter in remote.adapters { providers[adapter.id] = adapter }
-        if configuration.local.enabled {
-            providers[.local] = LocalProvider.asking(self.supervisor, over: self.eventLoops)
-        }
-        self.router = Router(registry: self.registry, providers: providers)
-
-        self.health = HealthRegistry(statuses: ["": .serving])
-        var transport = try GRPCTransport.Server.Configuration(configuration.grpc, logger: logger)
-        transport.handlerExecutor = Self.executors(on: self.eventLoops)
-        self.transport = GRPCTransport.Server(transport)
-        self.addresses = BoundAddresses()
-        let counters = RequestCounters()
-        let report = SystemReport(
-            version: version,
-            startedAt: .now(),
-            grpcAddresses: self.addresses.reader(),
-            engines: Self.engines(of: self.supervisor),
-            storage: Self.storage(self.store, self.requestLog),
-            issues: Self.issues(of: self.requestLog)
+        let restored = try await Self.restore(configuration, local, from: foundations)
+        (self.events, self.statistics, self.restored) = (restored.events, restored.statistics, restored.summary)
+        let registry = Registry(restored.snapshot)
+        self.registry = registry
+        self.editor = RegistryEditor(
+            registry: registry,
+            storage: store,
+            events: self.events,
+            versionsKept: configuration.lifecycle.versionsKept,
+            now: { WallTime.now().microsecondsSince1970 }
         )
-        let ports = ServicePorts.pending(registry: self.registry, router: self.router)
-        let pipeline = Pipeline(router: self.router, recorder: self.requestLog, counters: counters)
-        self.services = try Self.services(
-            [
-                GenerationService(pipeline: pipeline, router: self.router),
-                RegistryService(ports: ports),
-                LifecycleService(ports: ports),
-                TelemetryService(ports: ports),
-                AdminService(ports: ports),
-                HealthService(report: report, registry: self.registry, router: self.router, counters: counters),
-                StandardHealthService(registry: self.health),
-            ],
-            health: self.health,
-            hasReflection: configuration.grpc.reflection
+
+        let joint = try Self.joint(foundations, registry: registry, events: self.events)
+        (self.joint, self.manager, self.records) = (joint, joint.manager, joint.records)
+        let manager = joint.manager
+        self.router = Router(registry: registry, catalog: joint.catalog)
+        self.switcher = ModelSwitcher(loading: manager, events: self.events)
+        let preloaded = local.preloaded
+        let statistics = self.statistics
+        self.preloader = Preloader(
+            loading: manager,
+            settings: PreloadSettings(
+                atStart: { preloaded },
+                pattern: configuration.lifecycle.preloadPattern,
+                keepWarm: configuration.lifecycle.keepWarm
+            ),
+            patterns: { statistics.snapshot().mapValues(\.hours) },
+            logger: logger
         )
+
+        let folders = foundations.modelFolders
+        let files = ModelFolder(installer: foundations.installer)
+        self.discovery = .live(
+            directory: joint.directory,
+            folders: configuration.local.enabled ? folders : nil,
+            files: files,
+            catalog: joint.catalog
+        )
+        let router = self.router
+        let ports = ServicePorts(
+            registry: registry,
+            editor: self.editor,
+            loading: manager,
+            recorder: self.events,
+            availability: { router.availability(of: $0) },
+            search: RegistrySearch(
+                loading: manager, statistics: statistics, availability: { router.availability(of: $0) }),
+            discovery: self.discovery,
+            files: files,
+            switching: LiveSwitching(
+                registry: registry, editor: self.editor, switcher: self.switcher, loading: manager),
+            operations: .live(
+                loading: manager,
+                warmUp: WarmUp(loading: manager, priority: { registry.snapshot.model($0)?.priority ?? 0 }),
+                profiler: Profiler(loading: manager, events: self.events),
+                router: router
+            ),
+            events: EventLogFeed(log: self.events),
+            statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
+            saveState: foundations.saving(events: self.events, statistics: statistics)
+        )
+        self.services = try foundations.services(
+            ports, router: router, manager: manager, events: self.events, statistics: statistics)
     }
 
-    /// As many as the bridge has queues: more threads than that only hand work to each other.
-    private static var eventLoopCount: Int { min(max(1, System.coreCount / 4), 4) }
-
-    /// Generation runs where upstreams are read: a token then goes from one socket to the other on one thread.
-    private static func executors(
-        on eventLoops: MultiThreadedEventLoopGroup
-    ) -> @Sendable (MethodDescriptor) -> (any TaskExecutor)? {
-        let executors = EventLoopExecutors(of: eventLoops)
-        return { method in method.service == GenerationService.name ? executors.next() : nil }
+    /// Has every later change of the registry reach those who speak to providers and those who load models. Call it once,
+    /// before anything is served.
+    func begin() {
+        self.joint.follow(self.registry)
     }
 
-    private static func storage(
-        _ configuration: RoundhouseConfiguration.Storage,
-        in dataDirectory: String,
-        _ logger: Logger
-    ) throws(StartError) -> (Store, RequestLog) {
-        do {
-            let store = try Store(path: configuration.path ?? "\(dataDirectory)/roundhouse.db")
-            var settings = RequestLog.Settings()
-            settings.retention = configuration.retention
-            return (store, RequestLog(store: store, settings: settings, logger: logger))
-        } catch {
-            throw StartError("\(error)")
-        }
+    // MARK: - What is stored
+
+    private struct Restored {
+        var snapshot: RegistrySnapshot
+        var summary: ConfigMerge.Summary
+        var events: EventLog
+        var statistics: StatisticsBook
+        /// Since when figures are kept, in microseconds since 1970-01-01 UTC.
+        var since: Int64
     }
 
-    private static func snapshot(
+    private static func restore(
         _ configuration: RoundhouseConfiguration,
-        local: LocalModels,
-        remote: ConfiguredProviders
-    ) throws(StartError) -> RegistrySnapshot {
-        let ownProvider =
+        _ local: LocalModels,
+        from foundations: Foundations
+    ) async throws(StartError) -> Restored {
+        let remote = try ConfiguredProviders(configuration.providers)
+        let own =
             configuration.local.enabled ? [ProviderDescription(id: .local, kind: ProviderID.local.rawValue)] : []
+        let said = StoredRegistry(
+            models: local.descriptions + remote.models,
+            providers: own + remote.descriptions,
+            aliases: configuration.aliases.map { Alias($0) }
+        )
+        let now = WallTime.now().microsecondsSince1970
+        let store = foundations.store
+        var settings = EventLog.Settings()
+        settings.kept = configuration.lifecycle.eventsKept
         do {
-            return try RegistrySnapshot(
-                providers: ownProvider + remote.descriptions,
-                models: local.descriptions + remote.models,
-                aliases: configuration.aliases.map { Alias($0) }
+            let (snapshot, summary) = try await store.restore(config: said, now: now)
+            let statistics = try await store.loadStatistics()
+            return Restored(
+                snapshot: snapshot,
+                summary: summary,
+                events: try await EventLog.open(storage: store, settings: settings, logger: foundations.logger),
+                statistics: StatisticsBook(stored: statistics, storage: store),
+                since: snapshot.models.map(\.provenance.createdAtMicroseconds).min() ?? now
             )
         } catch {
-            throw StartError("\(error)")
+            throw StartError("what is stored in \(store.path) cannot be used: \(error)")
         }
     }
 
-    /// The services, reflection among them, and each one's name in the health registry.
-    private static func services(
-        _ services: [any RegistrableRPCService],
-        health: HealthRegistry,
-        hasReflection: Bool
-    ) throws(StartError) -> [any RegistrableRPCService] {
-        var router = RPCRouter<GRPCTransport.Server>()
-        for service in services { service.registerMethods(with: &router) }
-        for method in router.methods { health.set(.serving, for: method.service.fullyQualifiedService) }
-        guard hasReflection else { return services }
-        do {
-            let reflection = try ReflectionService(methods: router.methods)
-            return services + [reflection]
-        } catch {
-            throw StartError("the descriptor set that was built in cannot be read: \(error)")
-        }
-    }
-}
+    // MARK: - Who speaks to providers
 
-/// Where the server listens, once it does.
-final class BoundAddresses: Sendable {
-    private let addresses = Mutex<[String]>([])
-
-    func set(_ addresses: [String]) {
-        self.addresses.withLock { $0 = addresses }
-    }
-
-    func reader() -> @Sendable () -> [String] {
-        { self.addresses.withLock { $0 } }
-    }
-}
-
-// MARK: - What GetSystemStatus tells
-
-extension Composition {
-    private static func engines(of supervisor: EngineSupervisor) -> @Sendable () -> [SystemReport.EngineReport] {
-        {
-            supervisor.status().compactMap { status in
-                guard let id = ModelID(provider: .local, name: status.model) else { return nil }
-                return SystemReport.EngineReport(
-                    model: id,
-                    engine: "llama.cpp",
-                    availability: supervisor.availability(of: status.model),
-                    processID: status.endpoint.map { Int($0.pid) },
-                    restarts: status.restarts
-                )
+    private static func joint(
+        _ foundations: Foundations,
+        registry: Registry,
+        events: EventLog
+    ) throws(StartError) -> ProviderJoint {
+        let configuration = foundations.configuration
+        let logger = foundations.logger
+        let group = foundations.eventLoops
+        let records = EngineRecords(directory: "\(foundations.dataDirectory)/engines", logger: logger)
+        let llama = LlamaCppRuntime(
+            engine: LlamaCppEngine(directories: EngineDirectories(environment: foundations.environment)),
+            records: records,
+            healthCheck: { _, port, key in await LocalAdapters.isHealthy(port: port, key: key, over: group) },
+            gpuMemory: { ids in
+                let gpus = NVML.shared
+                return ids.reduce(into: [:]) { sum, id in
+                    sum.merge(gpus?.usedBytes(by: id) ?? [:]) { $0 + $1 }
+                }
+            },
+            logger: logger
+        )
+        let directory = ProviderDirectory(
+            configuration.providers,
+            environment: foundations.environment,
+            group: group,
+            version: foundations.version
+        )
+        let adapters = LocalAdapters(runtime: llama, group: group)
+        let first = FirstRequest { instance throws(UpstreamFault) in
+            if instance.key.model.provider == .local { return try adapters.adapter(for: instance) }
+            guard let parts = directory[instance.key.model.provider] else {
+                throw UpstreamFault(.unreachable, "provider '\(instance.key.model.provider)' is gone")
             }
+            return parts.adapter
         }
-    }
-
-    private static func storage(_ store: Store, _ log: RequestLog) -> @Sendable () -> SystemReport.StorageReport {
-        {
-            let status = log.status
-            let size = (try? FileManager.default.attributesOfItem(atPath: store.path))?[.size] as? Int
-            return SystemReport.StorageReport(
-                path: store.path,
-                sizeBytes: Int64(size ?? 0),
-                pendingRecords: status.waiting,
-                droppedRecords: status.dropped
+        let memory = MachineMemory()
+        let manager = LifecycleManager(
+            runtimes: configuration.local.enabled ? [.local: llama] : [:],
+            limits: LifecycleLimits(configuration.lifecycle, memories: memory.read()),
+            memory: memory,
+            events: events,
+            logger: logger,
+            warm: { instance throws(UpstreamFault) in try await first.warm(instance) }
+        )
+        let joint = ProviderJoint(
+            directory: directory,
+            manager: manager,
+            records: records,
+            rules: ManagedModels(configuration) { id in id == .local || directory[id]?.runtime != nil },
+            logger: logger
+        )
+        if configuration.local.enabled {
+            joint.catalog.set(
+                LeasedProvider(id: ProviderID.local, manager: manager) { instance throws(UpstreamFault) in
+                    try adapters.adapter(for: instance)
+                },
+                for: ProviderID.local
             )
         }
-    }
-
-    private static func issues(of log: RequestLog) -> @Sendable () -> [String] {
-        {
-            let status = log.status
-            var issues: [String] = []
-            if let failure = status.failure { issues.append("request records cannot be written: \(failure)") }
-            if status.dropped > 0 {
-                issues.append("\(status.dropped) request records were lost because the store could not take them")
-            }
-            return issues
+        // A key or an address of the configuration that cannot work prevents the start; others are told and left out.
+        for (id, problem) in joint.take(registry.snapshot) where registry.snapshot.provider(id)?.isConfigured == true {
+            throw problem
         }
+        return joint
     }
 }
 
-extension GRPCTransport.Server.Configuration {
-    /// - Throws: ``StartError`` for an address that the transport cannot listen on.
-    init(_ grpc: RoundhouseConfiguration.GRPC, logger: Logger) throws(StartError) {
-        let address: GRPCTransport.Address
-        switch grpc.address {
-        case .tcp(let host, let port): address = .hostPort(host: host, port: port)
-        case .unix(let path): address = .unixDomainSocket(path: path)
-        }
-        self = .defaults(address: address)
-        if let tls = grpc.tls {
-            self.security = .tls(
-                TLSConfiguration(
-                    certificateChainPath: tls.certificate,
-                    privateKeyPath: tls.privateKey,
-                    clientAuthoritiesPath: tls.clientCA
-                )
-            )
-        }
-        self.limits.requestMessageBytes = grpc.maxMessageBytes
-        self.limits.metadataBytes = grpc.maxMetadataBytes
-        self.limits.connections = grpc.maxConnections
-        self.limits.streamsPerConnection = grpc.maxConcurrentStreams
-        self.limits.slowConsumerTimeout = grpc.slowConsumerTimeout
-        self.keepalive.maximumConnectionAge = grpc.maxConnectionAge
-        self.shutdown.grace = grpc.shutdownGrace
-        self.onEvent = { event in logger.warning("\(event)") }
-    }
+extension ProviderDescription {
+    fileprivate var isConfigured: Bool { self.provenance.source == .config }
 }

@@ -2,12 +2,12 @@ internal import FoundationEssentials
 internal import GRPCCore
 internal import GRPCTransport
 internal import Inference
-internal import LocalEngines
 public import Logging
+internal import ModelLifecycle
 internal import ModelRegistry
 internal import NIOCore
+internal import NIOPosix
 internal import Persistence
-internal import Routing
 
 /// A Roundhouse server: what `roundhouse serve` runs, and what a Swift program embeds.
 ///
@@ -19,7 +19,7 @@ public final class RoundhouseServer: Sendable {
     /// The version of Roundhouse, as SemVer.
     public static let version = "0.1.0"
 
-    private let composition: Composition
+    private let foundations: Foundations
     private let logger: Logger
 
     /// A server that serves.
@@ -43,7 +43,7 @@ public final class RoundhouseServer: Sendable {
         logger: Logger
     ) throws(StartError) {
         self.logger = logger
-        self.composition = try Composition(
+        self.foundations = try Foundations(
             configuration,
             dataDirectory: dataDirectory,
             environment: environment ?? ProcessInfo.processInfo.environment,
@@ -54,22 +54,21 @@ public final class RoundhouseServer: Sendable {
 
     /// Serves until a shutdown has ended. Cancelling the task shuts down at once.
     ///
-    /// What starts first ends last: the request log outlives the engines, and they outlive the gRPC port, so that no
-    /// request loses its engine or its record.
+    /// What starts first ends last: what writes to the disk outlives the engines, and they outlive the gRPC port, so that
+    /// no request loses its engine, its record or the event that tells of it.
     ///
-    /// - Throws: ``StartError`` when the port cannot be opened.
+    /// - Throws: ``StartError`` when what is stored cannot be read or the port cannot be opened.
     public func run(onReady: @escaping @Sendable (Ready) -> Void = { _ in }) async throws {
-        let composition = self.composition
-        let outcome: Result<Void, any Error> = await withDiscardingTaskGroup { group in
-            // Not cancelled with the rest: it ends when the records of the last requests are written.
-            group.addTask { await composition.requestLog.run() }
-            let outcome = await self.serveWithEngines(onReady: onReady)
-            group.cancelAll()
-            return outcome
+        let outcome: Result<Void, any Error>
+        do throws(StartError) {
+            let composition = try await Composition(self.foundations)
+            outcome = await self.write(composition, onReady: onReady)
+        } catch {
+            outcome = .failure(error)
         }
-        try? await composition.eventLoops.shutdownGracefully()
+        try? await self.foundations.eventLoops.shutdownGracefully()
         do {
-            try composition.store.close()
+            try self.foundations.store.close()
         } catch {
             self.logger.error("The store could not be closed cleanly", metadata: ["error": "\(error)"])
         }
@@ -79,33 +78,59 @@ public final class RoundhouseServer: Sendable {
 
     /// Says NOT_SERVING, refuses new requests, and lets running ones end within `grpc.shutdown_grace`.
     public func beginGracefulShutdown() {
-        self.composition.health.shutdown()
-        self.composition.transport.beginGracefulShutdown()
-        self.composition.health.endWatches()
+        self.foundations.health.shutdown()
+        self.foundations.transport.beginGracefulShutdown()
+        self.foundations.endWatches()
         // Last, so that it is true for whoever reads it.
         self.logger.info("Shutting down: running requests may end, new ones are refused")
     }
 
     /// Cancels every request at once.
     public func shutdownNow() {
-        self.composition.health.shutdown()
-        self.composition.health.endWatches()
-        self.composition.transport.shutdownNow()
+        self.foundations.health.shutdown()
+        self.foundations.endWatches()
+        self.foundations.transport.shutdownNow()
         self.logger.notice("Shutting down at once: running requests are cancelled")
     }
 
-    private func serveWithEngines(onReady: @escaping @Sendable (Ready) -> Void) async -> Result<Void, any Error> {
+    /// Runs everything that writes to the disk, and the rest inside of it.
+    private func write(
+        _ composition: Composition,
+        onReady: @escaping @Sendable (Ready) -> Void
+    ) async -> Result<Void, any Error> {
         await withDiscardingTaskGroup { group in
-            // Before the port opens: nobody shall be told that a model loads whose engine is not there, nor NOT_FOUND of
-            // one that is.
-            self.composition.supervisor.recheck()
-            self.reportModelHealth()
-            group.addTask { await self.composition.supervisor.run() }
-            group.addTask { await self.keepReportingModelHealth() }
-            group.addTask { await self.announce(onReady) }
+            // Not cancelled with the rest: they end when what the last requests left is written.
+            group.addTask { await self.foundations.requestLog.run() }
+            group.addTask { await composition.statistics.run() }
+            group.addTask { await composition.events.run() }
+            self.foundations.onEndingWatches { composition.events.endWatches() }
+            composition.tellStart()
+            let outcome = await self.serve(composition, onReady: onReady)
+            composition.events.record(GatewayEvent(.stateSaved, reason: "the server stops"))
+            group.cancelAll()
+            return outcome
+        }
+    }
+
+    private func serve(
+        _ composition: Composition,
+        onReady: @escaping @Sendable (Ready) -> Void
+    ) async -> Result<Void, any Error> {
+        // Before anything is loaded: what a killed server left would take the memory twice.
+        await composition.endOrphans()
+        composition.begin()
+        let reporter = ModelHealthReporter(composition)
+        return await withDiscardingTaskGroup { group in
+            reporter.report()
+            group.addTask { await composition.manager.run() }
+            group.addTask { await composition.switcher.run() }
+            group.addTask { await composition.preloader.run() }
+            group.addTask { await reporter.run() }
+            group.addTask { await composition.discoverAtStart() }
+            group.addTask { await self.announce(composition, onReady) }
             let server = GRPCServer(
-                transport: self.composition.transport,
-                services: self.composition.services,
+                transport: self.foundations.transport,
+                services: composition.services,
                 interceptors: []
             )
             let outcome: Result<Void, any Error>
@@ -120,40 +145,16 @@ public final class RoundhouseServer: Sendable {
         }
     }
 
-    private func announce(_ onReady: @Sendable (Ready) -> Void) async {
-        guard let bound = try? await self.composition.transport.listeningAddresses, !bound.isEmpty else { return }
+    private func announce(_ composition: Composition, _ onReady: @Sendable (Ready) -> Void) async {
+        guard let bound = try? await self.foundations.transport.listeningAddresses, !bound.isEmpty else { return }
         let addresses = bound.map(\.description)
-        self.composition.addresses.set(addresses)
-        let models = self.composition.registry.snapshot.models.count
+        self.foundations.addresses.set(addresses)
+        let models = composition.registry.snapshot.models.count
         self.logger.info(
             "Serving gRPC",
             metadata: ["addresses": "\(addresses.joined(separator: " "))", "models": "\(models)"]
         )
         onReady(Ready(grpcAddresses: addresses, modelCount: models))
-    }
-
-    private func keepReportingModelHealth() async {
-        // Availability is read from memory and has no events of its own: a few reads twice a second cost nothing.
-        while (try? await Task.sleep(for: .milliseconds(500))) != nil { self.reportModelHealth() }
-    }
-
-    /// Tells `grpc.health.v1` of every model and alias. A model that its first request starts counts as serving, or a
-    /// client that waits for it would wait for ever; one that is loading does not.
-    private func reportModelHealth() {
-        let snapshot = self.composition.registry.snapshot
-        func isServing(_ model: ModelID) -> Bool {
-            switch self.composition.router.availability(of: model) {
-            case .available, .unloaded: true
-            case .loading, .unavailable: false
-            }
-        }
-        for model in snapshot.models {
-            self.composition.health.set(isServing(model.id) ? .serving : .notServing, for: model.id.description)
-        }
-        for alias in snapshot.aliases {
-            let answers = alias.targets.contains(where: isServing)
-            self.composition.health.set(answers ? .serving : .notServing, for: alias.name)
-        }
     }
 }
 

@@ -125,7 +125,7 @@ extension LifecycleManager {
     /// Looks from time to time whether what is ready still answers, and how the memory stands.
     private func probe() async {
         while !Task.isCancelled {
-            do { try await self.time.sleep(Self.probeInterval) } catch { return }
+            do { try await self.time.sleep(self.state.withLock { $0.scheduler.limits.probeInterval }) } catch { return }
             let ready = self.state.withLock { state in
                 state.scheduler.probed.map { ($0, state.launches[$0.launch]?.runtime) }
             }

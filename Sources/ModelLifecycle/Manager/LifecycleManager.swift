@@ -52,8 +52,6 @@ package final class LifecycleManager: Sendable {
     let jobs: AsyncStream<Job>
     let jobQueue: AsyncStream<Job>.Continuation
 
-    /// How often ``run()`` probes ready instances and reads the memory.
-    static let probeInterval = Duration.seconds(5)
     /// How long an error waits for the news that the engine behind it has ended.
     static let exitPatience = Duration.milliseconds(200)
 

@@ -1,26 +1,15 @@
 internal import Inference
 internal import ModelRegistry
-internal import NIOCore
 internal import Providers
 
-/// The upstreams of the configuration: their adapters and their descriptions.
+/// The upstreams of the configuration, as they are registered.
 struct ConfiguredProviders {
-    private(set) var adapters: [OpenAIProvider] = []
     private(set) var descriptions: [ProviderDescription] = []
     private(set) var models: [ModelDescription] = []
 
-    /// - Throws: ``StartError`` naming the key that an adapter cannot work with.
-    init(
-        _ providers: [RoundhouseConfiguration.Provider],
-        group: any EventLoopGroup,
-        version: String
-    ) throws(StartError) {
+    /// - Throws: ``StartError`` for a model name that is none.
+    init(_ providers: [RoundhouseConfiguration.Provider]) throws(StartError) {
         for provider in providers {
-            do {
-                self.adapters.append(try OpenAIProvider(Self.adapter(provider, version: version), group: group))
-            } catch {
-                throw StartError("provider '\(provider.id)': \(error)")
-            }
             self.descriptions.append(
                 ProviderDescription(
                     id: provider.id,
@@ -38,9 +27,10 @@ struct ConfiguredProviders {
         }
     }
 
-    private static func adapter(
+    /// How to reach a provider.
+    static func adapter(
         _ provider: RoundhouseConfiguration.Provider,
-        version: String
+        userAgent: String
     ) -> OpenAIProviderConfiguration {
         var adapter = OpenAIProviderConfiguration(
             id: provider.id,
@@ -49,6 +39,7 @@ struct ConfiguredProviders {
             apiKey: provider.apiKey.map { Secret($0.expose()) }
         )
         adapter.extraHeaders = provider.headers.map { ($0.name, Secret($0.value.expose())) }
+        adapter.caFile = provider.caFile
         adapter.allowInsecure = provider.allowInsecure
         adapter.isStreamingAllowed = provider.streaming
         adapter.limits.connections = provider.maxConnections
@@ -56,7 +47,7 @@ struct ConfiguredProviders {
         adapter.timeouts.firstToken = provider.timeouts.firstToken
         adapter.timeouts.idle = provider.timeouts.idle
         adapter.timeouts.total = provider.timeouts.total
-        adapter.userAgent = "roundhouse/\(version)"
+        adapter.userAgent = userAgent
         return adapter
     }
 

@@ -3,12 +3,9 @@ internal import Inference
 internal import LocalEngines
 internal import Logging
 internal import ModelRegistry
-internal import NIOCore
-internal import Providers
 
 /// The models that we run ourselves: what the configuration says of them, joined with what their files say.
 struct LocalModels {
-    private(set) var models: [LocalModel] = []
     private(set) var descriptions: [ModelDescription] = []
     /// Those that are loaded with the server.
     private(set) var preloaded: [ModelID] = []
@@ -104,10 +101,7 @@ struct LocalModels {
             isLazy: self.lifecycle.isLazy(chosen: lazy, sizeBytes: header?.sizeBytes)
         )
         describe(&description)
-        var model = model
-        model.preload = model.preload && !description.isLazy
-        if model.preload { self.preloaded.append(id) }
-        self.models.append(model)
+        if model.preload, !description.isLazy { self.preloaded.append(id) }
         self.descriptions.append(description)
     }
 
@@ -117,37 +111,6 @@ struct LocalModels {
             metadata: ["model": "local/\(bundled.name)"]
         )
         self.add(LocalModel(name: bundled.name, path: "\(bundled.name)-q8_0.gguf"), bundled)
-    }
-}
-
-extension LocalProvider {
-    /// A provider that asks each engine by its OpenAI-compatible port.
-    static func asking(
-        _ supervisor: EngineSupervisor,
-        over group: any EventLoopGroup
-    ) -> LocalProvider {
-        LocalProvider(supervisor: supervisor) { endpoint, model in
-            do {
-                return try OpenAIProvider(
-                    localEngine: .local,
-                    port: endpoint.port,
-                    key: Secret(endpoint.apiKey),
-                    group: group
-                )
-            } catch {
-                return RefusingProvider(id: .local, reason: "\(error)")
-            }
-        }
-    }
-}
-
-/// Stands in for an adapter that could not be made: refuses with the reason.
-private struct RefusingProvider: Inference.Provider {
-    let id: ProviderID
-    let reason: String
-
-    func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {
-        throw UpstreamFault(.unreachable, self.reason)
     }
 }
 

@@ -4,16 +4,17 @@ internal import ModelRegistry
 
 /// Which registered models are loaded and unloaded by us, and by what rules.
 struct ManagedModels: Sendable {
-    /// `lifecycle.lazy_load`: every model is loaded by its first request only.
-    var isEveryModelLazy = false
-    /// With `AI_MODELS_LAZY_LOAD`: models of at least so many bytes are.
-    var lazyFromBytes: Int64?
-    /// `lifecycle.idle_ttl`; `nil` for never.
-    var idleTTL: Duration?
+    private let lifecycle: RoundhouseConfiguration.Lifecycle
     /// `local.threads`; 0 leaves it to the engine.
-    var threads = 0
-    /// Providers whose models have a runtime.
-    var isManaged: @Sendable (ProviderID) -> Bool
+    private let threads: Int
+    private let isManaged: @Sendable (ProviderID) -> Bool
+
+    /// - Parameter isManaged: whether the models of a provider have a runtime.
+    init(_ configuration: RoundhouseConfiguration, isManaged: @escaping @Sendable (ProviderID) -> Bool) {
+        self.lifecycle = configuration.lifecycle
+        self.threads = configuration.local.threads
+        self.isManaged = isManaged
+    }
 
     /// The managed ones among everything that is registered, by id.
     func models(in snapshot: RegistrySnapshot) -> [ManagedModel] {
@@ -28,7 +29,7 @@ struct ManagedModels: Sendable {
             model.versions.isEmpty
             ? [self.runtimeModel(model, version: "", path: nil)]
             : model.versions.map { self.runtimeModel(model, version: $0.version, path: $0.path) }
-        let ttl = model.idleTTL ?? self.idleTTL
+        let ttl = model.idleTTL ?? self.lifecycle.idleTTL
         let size = model.active?.sizeBytes ?? model.sizeBytes ?? 0
         return ManagedModel(
             id: model.id,
@@ -43,10 +44,12 @@ struct ManagedModels: Sendable {
         )
     }
 
+    /// The configuration's rule was applied to its own models when they were described; large ones are lazy whoever
+    /// registered them.
     private func isLazy(_ model: ModelDescription, sizeBytes: Int64) -> Bool {
-        if self.isEveryModelLazy || model.isLazy { return true }
-        guard let threshold = self.lazyFromBytes else { return false }
-        return sizeBytes >= threshold
+        let isConfigured = model.provenance.source == .config
+        let chosen = isConfigured || model.isLazy ? model.isLazy : nil
+        return self.lifecycle.isLazy(chosen: chosen, sizeBytes: sizeBytes)
     }
 
     private func runtimeModel(_ model: ModelDescription, version: String, path: String?) -> RuntimeModel {

@@ -1,0 +1,292 @@
+internal import FoundationEssentials
+internal import GRPCCore
+internal import GRPCTransport
+internal import Inference
+internal import LocalEngines
+internal import Logging
+internal import ModelLifecycle
+internal import ModelRegistry
+internal import NIOCore
+internal import NIOPosix
+internal import Persistence
+internal import Providers
+internal import Routing
+internal import Synchronization
+
+/// What everything else of a server stands on: the store, the port, the threads.
+struct Foundations: Sendable {
+    let configuration: RoundhouseConfiguration
+    /// Absolute.
+    let dataDirectory: String
+    let environment: [String: String]
+    let version: String
+    let logger: Logger
+    let store: Store
+    let requestLog: RequestLog
+    let eventLoops: MultiThreadedEventLoopGroup
+    let health: HealthRegistry
+    let transport: GRPCTransport.Server
+    let addresses: BoundAddresses
+    let installer: ModelInstaller
+    private let watches = Watches()
+
+    /// - Throws: ``StartError`` for a store that cannot be opened or an address that cannot be.
+    init(
+        _ configuration: RoundhouseConfiguration,
+        dataDirectory: String,
+        environment: [String: String],
+        version: String,
+        logger: Logger
+    ) throws(StartError) {
+        self.configuration = configuration
+        self.dataDirectory = dataDirectory
+        self.environment = environment
+        self.version = version
+        self.logger = logger
+        (self.store, self.requestLog) = try Self.storage(configuration.storage, in: dataDirectory, logger)
+        self.eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoopCount)
+        self.health = HealthRegistry(statuses: ["": .serving])
+        var transport = try GRPCTransport.Server.Configuration(configuration.grpc, logger: logger)
+        transport.handlerExecutor = Self.executors(on: self.eventLoops)
+        self.transport = GRPCTransport.Server(transport)
+        self.addresses = BoundAddresses()
+        var settings = HTTPDownloader.Settings()
+        settings.userAgent = "roundhouse/\(version)"
+        let folders = Self.modelFolders(configuration.local, dataDirectory)
+        self.installer = ModelInstaller(
+            folder: folders.first ?? "\(dataDirectory)/models",
+            downloader: ModelDownloader(downloader: HTTPDownloader(settings, group: self.eventLoops))
+        )
+    }
+
+    /// Where models lie: the first one is where they are installed.
+    var modelFolders: [String] { Self.modelFolders(self.configuration.local, self.dataDirectory) }
+
+    private static func modelFolders(_ local: RoundhouseConfiguration.Local, _ dataDirectory: String) -> [String] {
+        local.modelFolders.isEmpty ? ["\(dataDirectory)/models"] : local.modelFolders
+    }
+
+    /// As many as the bridge has queues: more threads than that only hand work to each other.
+    private static var eventLoopCount: Int { min(max(1, System.coreCount / 4), 4) }
+
+    /// Generation runs where upstreams are read: a token then goes from one socket to the other on one thread.
+    private static func executors(
+        on eventLoops: MultiThreadedEventLoopGroup
+    ) -> @Sendable (MethodDescriptor) -> (any TaskExecutor)? {
+        let executors = EventLoopExecutors(of: eventLoops)
+        return { method in method.service == GenerationService.name ? executors.next() : nil }
+    }
+
+    private static func storage(
+        _ configuration: RoundhouseConfiguration.Storage,
+        in dataDirectory: String,
+        _ logger: Logger
+    ) throws(StartError) -> (Store, RequestLog) {
+        do {
+            let store = try Store(path: configuration.path ?? "\(dataDirectory)/roundhouse.db")
+            var settings = RequestLog.Settings()
+            settings.retention = configuration.retention
+            return (store, RequestLog(store: store, settings: settings, logger: logger))
+        } catch {
+            throw StartError("\(error)")
+        }
+    }
+
+    /// Ends streams that would otherwise keep a server from stopping.
+    func endWatches() {
+        self.health.endWatches()
+        self.watches.end()
+    }
+
+    /// Sets what else there is to end; at once when ``endWatches()`` was called before.
+    func onEndingWatches(_ action: @escaping @Sendable () -> Void) {
+        self.watches.onEnd(action)
+    }
+
+    /// Writes everything that is still in memory.
+    func saving(events: EventLog, statistics: StatisticsBook) -> @Sendable () async throws -> SavedState {
+        let (store, requestLog) = (self.store, self.requestLog)
+        return {
+            let before = requestLog.status.written
+            try await requestLog.flush()
+            try await statistics.flush()
+            let sequence = try await events.flush()
+            return SavedState(
+                path: store.path,
+                sizeBytes: Self.size(of: store.path),
+                statisticsCount: statistics.snapshot().count,
+                eventSequence: sequence,
+                requestRecordCount: Int(requestLog.status.written - before)
+            )
+        }
+    }
+
+    private static func size(of path: String) -> Int64 {
+        let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int
+        return Int64(size ?? 0)
+    }
+}
+
+/// Where the server listens, once it does.
+final class BoundAddresses: Sendable {
+    private let addresses = Mutex<[String]>([])
+
+    func set(_ addresses: [String]) {
+        self.addresses.withLock { $0 = addresses }
+    }
+
+    func reader() -> @Sendable () -> [String] {
+        { self.addresses.withLock { $0 } }
+    }
+}
+
+/// What ends with the server's readiness to serve, which may come before there is anything to end.
+private final class Watches: Sendable {
+    private struct State {
+        var hasEnded = false
+        var action: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    func end() {
+        let action = self.state.withLock { state in
+            state.hasEnded = true
+            return state.action.take()
+        }
+        action?()
+    }
+
+    func onEnd(_ action: @escaping @Sendable () -> Void) {
+        let isLate = self.state.withLock { state in
+            if !state.hasEnded { state.action = action }
+            return state.hasEnded
+        }
+        if isLate { action() }
+    }
+}
+
+// MARK: - The services
+
+extension Foundations {
+    /// Every service of the port, and each one's name in the health registry.
+    func services(
+        _ ports: ServicePorts,
+        router: Router,
+        manager: LifecycleManager,
+        events: EventLog,
+        statistics: StatisticsBook
+    ) throws(StartError) -> [any RegistrableRPCService] {
+        let counters = RequestCounters()
+        let report = SystemReport(
+            version: self.version,
+            startedAt: .now(),
+            grpcAddresses: self.addresses.reader(),
+            engines: Self.engines(of: manager, availability: ports.availability),
+            storage: self.storageReport(),
+            issues: Self.issues(of: self.requestLog, events)
+        )
+        let recorder = RecorderFanOut(recorders: [self.requestLog, statistics])
+        let pipeline = Pipeline(router: router, recorder: recorder, counters: counters)
+        let services: [any RegistrableRPCService] = [
+            GenerationService(pipeline: pipeline, router: router),
+            RegistryService(ports: ports),
+            LifecycleService(ports: ports),
+            TelemetryService(ports: ports),
+            AdminService(ports: ports),
+            HealthService(report: report, registry: ports.registry, router: router, counters: counters),
+            StandardHealthService(registry: self.health),
+        ]
+        return try self.withReflection(services)
+    }
+
+    private func withReflection(
+        _ services: [any RegistrableRPCService]
+    ) throws(StartError) -> [any RegistrableRPCService] {
+        var router = RPCRouter<GRPCTransport.Server>()
+        for service in services { service.registerMethods(with: &router) }
+        for method in router.methods { self.health.set(.serving, for: method.service.fullyQualifiedService) }
+        guard self.configuration.grpc.reflection else { return services }
+        do {
+            let reflection = try ReflectionService(methods: router.methods)
+            return services + [reflection]
+        } catch {
+            throw StartError("the descriptor set that was built in cannot be read: \(error)")
+        }
+    }
+
+    private static func engines(
+        of manager: LifecycleManager,
+        availability: @escaping @Sendable (ModelID) -> ProviderAvailability
+    ) -> @Sendable () -> [SystemReport.EngineReport] {
+        {
+            manager.managedModels().filter { $0.id.provider == .local }.map { model in
+                let status = manager.status(of: model.id)
+                return SystemReport.EngineReport(
+                    model: model.id,
+                    engine: "llama.cpp",
+                    availability: availability(model.id),
+                    processID: status?.instance?.processID.map { Int($0) },
+                    restarts: status?.restarts ?? 0
+                )
+            }
+        }
+    }
+
+    private func storageReport() -> @Sendable () -> SystemReport.StorageReport {
+        let (store, log) = (self.store, self.requestLog)
+        return {
+            let status = log.status
+            return SystemReport.StorageReport(
+                path: store.path,
+                sizeBytes: Self.size(of: store.path),
+                pendingRecords: status.waiting,
+                droppedRecords: status.dropped
+            )
+        }
+    }
+
+    private static func issues(of log: RequestLog, _ events: EventLog) -> @Sendable () -> [String] {
+        {
+            let status = log.status
+            var issues: [String] = []
+            if let failure = status.failure { issues.append("request records cannot be written: \(failure)") }
+            if status.dropped > 0 {
+                issues.append("\(status.dropped) request records were lost because the store could not take them")
+            }
+            let eventStatus = events.status
+            if let failure = eventStatus.failure { issues.append("events cannot be written: \(failure)") }
+            if eventStatus.lost > 0 { issues.append("\(eventStatus.lost) events never reached the disk") }
+            return issues
+        }
+    }
+}
+
+extension GRPCTransport.Server.Configuration {
+    /// - Throws: ``StartError`` for an address that the transport cannot listen on.
+    init(_ grpc: RoundhouseConfiguration.GRPC, logger: Logger) throws(StartError) {
+        let address: GRPCTransport.Address
+        switch grpc.address {
+        case .tcp(let host, let port): address = .hostPort(host: host, port: port)
+        case .unix(let path): address = .unixDomainSocket(path: path)
+        }
+        self = .defaults(address: address)
+        if let tls = grpc.tls {
+            self.security = .tls(
+                TLSConfiguration(
+                    certificateChainPath: tls.certificate,
+                    privateKeyPath: tls.privateKey,
+                    clientAuthoritiesPath: tls.clientCA
+                )
+            )
+        }
+        self.limits.requestMessageBytes = grpc.maxMessageBytes
+        self.limits.metadataBytes = grpc.maxMetadataBytes
+        self.limits.connections = grpc.maxConnections
+        self.limits.streamsPerConnection = grpc.maxConcurrentStreams
+        self.limits.slowConsumerTimeout = grpc.slowConsumerTimeout
+        self.keepalive.maximumConnectionAge = grpc.maxConnectionAge
+        self.shutdown.grace = grpc.shutdownGrace
+        self.onEvent = { event in logger.warning("\(event)") }
+    }
+}

@@ -1,0 +1,161 @@
+internal import FoundationEssentials
+internal import Inference
+internal import ModelRegistry
+internal import NIOCore
+internal import Providers
+internal import Synchronization
+
+/// Makes what speaks to each registered provider, and makes it anew when its registration changes.
+///
+/// What a provider of the configuration file needs beyond its registration (keys, headers, limits) comes from there.
+final class ProviderDirectory: Sendable {
+    /// What speaks to one provider.
+    struct Parts: Sendable {
+        var adapter: any Inference.Provider
+        var lister: any ModelLister
+        /// `nil` when nobody loads its models, or nobody is asked to.
+        var runtime: (any ModelRuntime)?
+    }
+
+    /// Why nothing can be made for a provider.
+    private struct Unusable: Error, CustomStringConvertible {
+        /// As in the API: `base_url`.
+        var field: String
+        var expected: String
+
+        var description: String { "\(self.field): expected \(self.expected)" }
+    }
+
+    /// A provider as it was when its parts were made.
+    private struct Entry {
+        var description: ProviderDescription
+        var parts: Parts
+    }
+
+    private let configured: [ProviderID: RoundhouseConfiguration.Provider]
+    private let environment: [String: String]
+    private let group: any EventLoopGroup
+    private let userAgent: String
+    private let entries = Mutex<[ProviderID: Entry]>([:])
+
+    init(
+        _ configured: [RoundhouseConfiguration.Provider],
+        environment: [String: String],
+        group: any EventLoopGroup,
+        version: String
+    ) {
+        self.configured = Dictionary(configured.map { ($0.id, $0) }) { first, _ in first }
+        self.environment = environment
+        self.group = group
+        self.userAgent = "roundhouse/\(version)"
+    }
+
+    /// What speaks to a provider; `nil` when it is not registered or nothing could be made for it.
+    subscript(id: ProviderID) -> Parts? {
+        self.entries.withLock { $0[id]?.parts }
+    }
+
+    /// Makes parts for what is new or changed in a registry and lets go of the rest. Opens no connection; may read a key
+    /// file.
+    ///
+    /// - Returns: what changed: parts to use from now on, or why there are none; `nil` for providers that are gone.
+    func update(to snapshot: RegistrySnapshot) -> [ProviderID: Result<Parts, StartError>?] {
+        var changes: [ProviderID: Result<Parts, StartError>?] = [:]
+        let known = self.entries.withLock { $0 }
+        for description in snapshot.providers where description.id != .local {
+            let wanted = Self.essence(description)
+            guard known[description.id]?.description != wanted else { continue }
+            do throws(Unusable) {
+                let parts = try self.parts(for: description)
+                self.entries.withLock { $0[description.id] = Entry(description: wanted, parts: parts) }
+                changes[description.id] = .success(parts)
+            } catch {
+                self.entries.withLock { $0[description.id] = nil }
+                changes[description.id] = .failure(StartError("provider '\(description.id)': \(error)"))
+            }
+        }
+        for id in known.keys where snapshot.provider(id) == nil {
+            self.entries.withLock { $0[id] = nil }
+            changes[id] = .some(nil)
+        }
+        return changes
+    }
+
+    /// Why nothing could be made for a provider, by field; empty when it could.
+    func problems(of description: ProviderDescription) -> [FieldProblem] {
+        do throws(Unusable) {
+            _ = try self.parts(for: description)
+            return []
+        } catch {
+            let found = error.field == "base_url" ? description.baseURL ?? "" : ""
+            return [FieldProblem(error.field, found: found, expected: error.expected)]
+        }
+    }
+
+    /// A registration without what does not concern how it is spoken to.
+    private static func essence(_ description: ProviderDescription) -> ProviderDescription {
+        var essence = description
+        essence.provenance = Provenance()
+        essence.isEnabled = true
+        essence.priority = 0
+        essence.acceptsAnyModel = false
+        return essence
+    }
+
+    private func parts(
+        for description: ProviderDescription
+    ) throws(Unusable) -> Parts {
+        let configuration = try self.configuration(for: description)
+        let isManaged = self.configured[description.id]?.isManaged ?? true
+        do throws(OpenAIProviderConfiguration.Invalid) {
+            return Parts(
+                adapter: try OpenAIProvider(configuration, group: self.group),
+                lister: try ModelListers.lister(for: configuration, group: self.group),
+                runtime: isManaged ? try ModelListers.runtime(for: configuration, group: self.group) : nil
+            )
+        } catch {
+            throw Unusable(field: error.field, expected: error.expected)
+        }
+    }
+
+    private func configuration(
+        for description: ProviderDescription
+    ) throws(Unusable) -> OpenAIProviderConfiguration {
+        guard let kind = OpenAIKind(rawValue: description.kind) else {
+            throw Unusable(
+                field: "kind",
+                expected: RoundhouseConfiguration.Provider.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            )
+        }
+        var configuration: OpenAIProviderConfiguration
+        if let configured = self.configured[description.id], description.provenance.source == .config {
+            configuration = ConfiguredProviders.adapter(configured, userAgent: self.userAgent)
+        } else {
+            configuration = OpenAIProviderConfiguration(id: description.id, kind: kind)
+            configuration.userAgent = self.userAgent
+        }
+        configuration.kind = kind
+        configuration.baseURL = description.baseURL ?? configuration.baseURL
+        configuration.allowInsecure = description.allowsInsecure
+        if let reference = description.credentials { configuration.apiKey = try self.key(reference) }
+        return configuration
+    }
+
+    private func key(_ reference: CredentialReference) throws(Unusable) -> Secret {
+        switch reference {
+        case .environment(let name):
+            guard let value = self.environment[name], !value.isEmpty else {
+                throw Unusable(
+                    field: "api_key_environment", expected: "a variable of the server's environment; '\(name)' is not set")
+            }
+            return Secret(value)
+        case .file(let path):
+            guard let data = FileManager.default.contents(atPath: path) else {
+                throw Unusable(
+                    field: "api_key_file", expected: "a file that the server can read; '\(path)' is none")
+            }
+            let text = String(decoding: data, as: UTF8.self)
+            return Secret(String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()))
+        }
+    }
+}
