@@ -65,11 +65,11 @@ extension LifecycleScheduler {
         }
     }
 
-    /// Everything that may be evicted.
+    /// Everything that may be evicted. Not while it warms up, which is over soon and waited for.
     func candidates(except key: InstanceKey? = nil) -> [EvictionPolicy.Candidate] {
         self.launches.compactMap { launch, owner in
             guard owner != key, let instance = self.instances[owner], instance.state == .ready,
-                let life = instance.life, !self.isPinned(owner)
+                let life = instance.life, !life.isWarmingUp, !self.isPinned(owner)
             else { return nil }
             return EvictionPolicy.Candidate(
                 key: owner,

@@ -109,7 +109,8 @@ extension LifecycleScheduler {
             self.tickets[ticket.number] = key
             self.instances[key]?.waiters.append(ticket)
             guard !life.isWarmingUp else { return }
-            self.updateLife(of: key) { life, _ in
+            self.updateLife(of: key) { life, now in
+                life.progressAt = now
                 life.isWarmingUp = true
                 life.leases += 1
             }
