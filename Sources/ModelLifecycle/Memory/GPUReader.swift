@@ -1,0 +1,26 @@
+package import Inference
+
+/// Asks a driver about its GPUs. May take milliseconds; not for the hot path.
+package protocol GPUReader: Sendable {
+    /// Every GPU, by index. Empty when there are none.
+    func gpus() -> [GPUReading]
+
+    /// What a process has in the memory of each GPU that it uses. Empty when it uses none, or the driver does not tell.
+    func usedBytes(by processID: Int32) -> [MemoryDevice: Int64]
+}
+
+/// One GPU. Memory in bytes.
+package struct GPUReading: Sendable, Hashable {
+    package var device: MemoryDevice
+    /// `NVIDIA H200`.
+    package var name: String
+    package var totalBytes: Int64
+    package var freeBytes: Int64
+
+    package init(device: MemoryDevice, name: String, totalBytes: Int64, freeBytes: Int64) {
+        self.device = device
+        self.name = name
+        self.totalBytes = totalBytes
+        self.freeBytes = freeBytes
+    }
+}

@@ -1,0 +1,142 @@
+internal import Glibc
+package import Inference
+
+/// NVIDIA's management library, opened at run time: a machine without it has no GPUs, which is no error.
+///
+/// The types mirror nvml.h of the driver's ABI, which NVIDIA keeps: functions with a version in their name never change.
+/// All functions used are safe to call from any thread.
+@safe
+package final class NVML: GPUReader {
+    // nvmlReturn_t and nvmlDevice_t.
+    private typealias Status = Int32
+    private typealias Device = OpaquePointer
+
+    /// nvmlMemory_t.
+    private struct Memory {
+        var total: UInt64 = 0
+        var free: UInt64 = 0
+        var used: UInt64 = 0
+    }
+
+    /// nvmlProcessInfo_v2_t, which `_v3` fills as well.
+    private struct ProcessInfo {
+        var processID: UInt32 = 0
+        var usedBytes: UInt64 = 0
+        var gpuInstance: UInt32 = 0
+        var computeInstance: UInt32 = 0
+    }
+
+    private typealias Plain = @convention(c) () -> Status
+    private typealias Count = @convention(c) (UnsafeMutablePointer<UInt32>) -> Status
+    private typealias Handle = @convention(c) (UInt32, UnsafeMutablePointer<Device?>) -> Status
+    private typealias MemoryInfo = @convention(c) (Device, UnsafeMutableRawPointer) -> Status
+    private typealias Name = @convention(c) (Device, UnsafeMutablePointer<CChar>, UInt32) -> Status
+    private typealias Processes =
+        @convention(c) (Device, UnsafeMutablePointer<UInt32>, UnsafeMutableRawPointer?) -> Status
+
+    private static let success: Status = 0
+    private static let insufficientSize: Status = 7
+    /// NVML_VALUE_NOT_AVAILABLE: the driver does not tell, as on WSL.
+    private static let notAvailable = UInt64.max
+
+    private let count: Count
+    private let handle: Handle
+    private let memoryInfo: MemoryInfo
+    private let name: Name?
+    /// By what kind of work they do; older drivers know fewer of them.
+    private let processes: [Processes]
+
+    /// The machine's, looked for once, by the first who asks.
+    package static let shared: NVML? = NVML(library: "libnvidia-ml.so.1")
+
+    /// - Returns: `nil` without the library, or when it finds no driver. Stays open for the life of the process.
+    init?(library: String) {
+        guard let opened = unsafe dlopen(library, RTLD_NOW | RTLD_LOCAL) else { return nil }
+        func find<Function>(_ name: String, as type: Function.Type) -> Function? {
+            guard let symbol = unsafe dlsym(opened, name) else { return nil }
+            return unsafe unsafeBitCast(symbol, to: type)
+        }
+        guard
+            let initialize = find("nvmlInit_v2", as: Plain.self),
+            let count = unsafe find("nvmlDeviceGetCount_v2", as: Count.self),
+            let handle = unsafe find("nvmlDeviceGetHandleByIndex_v2", as: Handle.self),
+            let memoryInfo = unsafe find("nvmlDeviceGetMemoryInfo", as: MemoryInfo.self),
+            initialize() == Self.success
+        else {
+            _ = unsafe dlclose(opened)
+            return nil
+        }
+        unsafe self.count = count
+        unsafe self.handle = handle
+        unsafe self.memoryInfo = memoryInfo
+        unsafe self.name = find("nvmlDeviceGetName", as: Name.self)
+        // `_v3` and `_v2` fill the same structure. The first version of all fills a smaller one and is left out: who has
+        // only that does not learn what each process uses.
+        let kinds = ["nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"]
+        unsafe self.processes = kinds.compactMap { kind in
+            unsafe find("\(kind)_v3", as: Processes.self) ?? find("\(kind)_v2", as: Processes.self)
+        }
+    }
+
+    package func gpus() -> [GPUReading] {
+        unsafe self.devices().compactMap { index, device in
+            var memory = Memory()
+            guard unsafe self.memoryInfo(device, &memory) == Self.success else { return nil }
+            return GPUReading(
+                device: .cuda(index),
+                name: unsafe self.name(of: device),
+                totalBytes: Int64(clamping: memory.total),
+                freeBytes: Int64(clamping: memory.free)
+            )
+        }
+    }
+
+    package func usedBytes(by processID: Int32) -> [MemoryDevice: Int64] {
+        var used: [MemoryDevice: Int64] = [:]
+        for unsafe (index, device) in unsafe self.devices() {
+            // A process that computes and draws is listed twice with the same figure.
+            let figures = unsafe self.processes.flatMap { unsafe self.list($0, of: device) }
+                .filter { $0.processID == UInt32(bitPattern: processID) && $0.usedBytes != Self.notAvailable }
+                .map { Int64(clamping: $0.usedBytes) }
+            if let most = figures.max() { used[.cuda(index)] = most }
+        }
+        return used
+    }
+
+    private func devices() -> [(index: Int, device: Device)] {
+        var count: UInt32 = 0
+        guard unsafe self.count(&count) == Self.success else { return unsafe [] }
+        var devices: [(index: Int, device: Device)] = unsafe []
+        for index in 0..<count {
+            var device: Device?
+            // One that fell off the bus fails; the others are still there.
+            if unsafe self.handle(index, &device) == Self.success, let device = unsafe device {
+                unsafe devices.append((Int(index), device))
+            }
+        }
+        return unsafe devices
+    }
+
+    private func name(of device: Device) -> String {
+        // NVML_DEVICE_NAME_V2_BUFFER_SIZE
+        var name = [CChar](repeating: 0, count: 96)
+        guard unsafe self.name?(device, &name, UInt32(name.count)) == Self.success else { return "" }
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    private func list(_ processes: Processes, of device: Device) -> [ProcessInfo] {
+        var room = 64
+        // Processes may start between two calls; twice is enough for all but a storm of them.
+        for _ in 0..<4 {
+            var infos = [ProcessInfo](repeating: ProcessInfo(), count: room)
+            var count = UInt32(room)
+            let status = unsafe infos.withUnsafeMutableBytes { unsafe processes(device, &count, $0.baseAddress) }
+            switch status {
+            case Self.success: return Array(infos.prefix(Int(count)))
+            case Self.insufficientSize: room = max(room * 2, Int(count) + 16)
+            default: return []
+            }
+        }
+        return []
+    }
+}
