@@ -14,6 +14,8 @@ enum EvictionPolicy {
         var isBusy: Bool
         /// Since when it is idle, or for a busy one since when it is ready.
         var since: ContinuousClock.Instant
+        /// Before then it is left alone: it is in use, or was loaded for someone who is about to use it.
+        var notBefore: ContinuousClock.Instant?
     }
 
     /// The fewest candidates in that order which cover `shortage`; `nil` when all of them do not.

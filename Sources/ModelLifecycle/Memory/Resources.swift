@@ -53,6 +53,6 @@ func describe(bytes: Int64) -> String {
         unit += 1
     }
     let whole = bytes / divisor
-    let tenth = (bytes % divisor) / (divisor / 10 + 1)
+    let tenth = (bytes % divisor) * 10 / divisor
     return "\(whole).\(tenth) \(units[unit])"
 }

@@ -112,12 +112,12 @@ package struct Profiler: Sendable {
                 failures += 1
                 failuresInARow += 1
                 report(.failedRun(run, reason: "\(error)"))
-                guard failuresInARow < Self.toleratedFailures else {
+                // Also when there are no more runs and none went well.
+                guard failuresInARow < Self.toleratedFailures, failures < request.runs else {
                     throw .failing(runs: failuresInARow, reason: "\(error)")
                 }
             }
         }
-        guard !samples.isEmpty else { throw .failing(runs: failures, reason: "no run went well") }
         return ModelProfile(
             samples: samples,
             failedRuns: failures,

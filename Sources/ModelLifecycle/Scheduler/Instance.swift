@@ -102,6 +102,8 @@ struct Life: Sendable, Hashable {
     /// Holds of requests, and of the warm-up while one goes on beside them.
     var leases = 0
     var idleSince: Instant
+    /// Whether a request has used it.
+    var wasLeased = false
     /// Whether it has answered something.
     var isWarm = false
     var isWarmingUp = false

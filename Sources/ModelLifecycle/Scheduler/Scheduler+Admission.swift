@@ -3,7 +3,7 @@ import Inference
 extension LifecycleScheduler {
     /// What is to be done about a load in the queue.
     enum Verdict: Sendable, Hashable {
-        case fits
+        case start
         /// Room is being made, or others have theirs first.
         case wait(String)
         /// Room can be made from then on.
@@ -23,38 +23,87 @@ extension LifecycleScheduler {
         case never(LifecycleError)
     }
 
-    /// Whether a load may start, beside what is promised to those ahead of it.
-    func judge(_ demand: Resources, for key: InstanceKey, promised: Resources) -> Verdict {
-        switch self.room(for: demand, of: key, promised: promised) {
+    /// What is decided on the queue, and what is left for whoever comes after it.
+    struct Survey {
+        var verdicts: [(key: InstanceKey, verdict: Verdict)] = []
+        var loads = 0
+        /// What is given to those that start.
+        var given = Resources()
+        /// What is promised to those that wait.
+        var promised = Resources()
+        /// What comes back from the victims that were chosen, and who they are.
+        var expected = Resources()
+        var victims: Set<InstanceKey> = []
+    }
+
+    /// Decides on everything in the queue, in order, and changes nothing.
+    ///
+    /// Whoever is ahead has its memory promised: those behind start only with what is left beside that.
+    func survey(upTo end: InstanceKey? = nil) -> Survey {
+        var survey = Survey()
+        survey.loads = self.loadsUnderWay
+        for key in self.queue {
+            guard key != end else { break }
+            guard let instance = self.instances[key], instance.state == .queued, instance.isPrepared,
+                instance.notBefore.map({ $0 <= self.now }) ?? true
+            else { continue }
+            let demand = self.ledger.demand(of: instance.prediction)
+            let verdict = self.judge(demand, for: key, &survey)
+            survey.verdicts.append((key, verdict))
+            switch verdict {
+            case .start:
+                survey.loads += 1
+                survey.given += demand
+            case .wait, .waitUntil, .evict: survey.promised += demand
+            case .refuse: break
+            }
+        }
+        return survey
+    }
+
+    private func judge(_ demand: Resources, for key: InstanceKey, _ survey: inout Survey) -> Verdict {
+        let isWanted = self.instances[key]?.isWanted ?? true
+        switch self.room(for: demand, of: key, beside: survey) {
         case .never(let error):
             return .refuse(error)
+        case .enough where !demand.fits(in: self.ledger.available - survey.given):
+            return .wait("memory is being released")
+        case .enough where survey.loads >= max(1, self.limits.maxConcurrentLoads):
+            return .wait("other models are being loaded")
         case .enough:
-            return demand.fits(in: self.ledger.available) ? .fits : .wait("memory is being released")
-        case .later where self.isWanted(key):
+            return .start
+        case .later where isWanted:
             return .wait("others that wait or are being loaded come first")
-        case .after(let victims) where self.isWanted(key):
-            let due = victims.filter(\.isBusy).map { $0.since + self.limits.minResidency }.max()
+        case .after(let victims) where isWanted:
+            for victim in victims {
+                survey.expected += victim.holds
+                survey.victims.insert(victim.key)
+            }
+            let due = victims.compactMap(\.notBefore).max()
             if let due, self.now < due { return .waitUntil(due, "what is in use gets its time first") }
             return .evict(victims)
         case .later, .after:
-            return .refuse(self.tooLittle(of: demand, demand, for: key, "nobody waits for it, and others have its place"))
+            let why = "nobody waits for it, and others have its place"
+            return .refuse(self.tooLittle(of: demand, demand, for: key, why))
         }
     }
 
-    private func isWanted(_ key: InstanceKey) -> Bool { self.instances[key]?.isWanted ?? true }
-
     /// Whether there is room, and who would have to leave: what admits loads, and what `plan` tells.
-    func room(for demand: Resources, of key: InstanceKey, promised: Resources) -> Room {
+    func room(for demand: Resources, of key: InstanceKey, beside survey: Survey) -> Room {
         if let error = self.impossibility(of: demand, for: key) { return .never(error) }
-        let shortage = self.shortage(of: demand + promised)
+        let ahead = survey.given + survey.promised
+        let supply = self.ledger.available + self.coming + survey.expected
+        let shortage = (demand + ahead - supply).positive.limited(to: demand)
         guard !shortage.isEmpty else { return .enough }
-        let candidates = self.candidates(except: key)
+        let candidates = self.candidates(except: key).filter { !survey.victims.contains($0.key) }
         return EvictionPolicy.victims(for: shortage, among: candidates).map { .after($0) } ?? .later
     }
 
-    /// What is missing once everything that leaves memory has left it.
-    private func shortage(of demand: Resources) -> Resources {
-        (demand - (self.ledger.available + self.coming)).positive.limited(to: demand)
+    private var loadsUnderWay: Int {
+        self.launches.values.count { key in
+            let state = self.instances[key]?.state
+            return state == .loading || state == .warming
+        }
     }
 
     /// What is on its way back: memory that is being released, and instances that leave.
@@ -65,17 +114,20 @@ extension LifecycleScheduler {
         }
     }
 
-    /// Everything that may be evicted.
+    /// Everything that may be evicted. Not while it warms up, which is over soon and waited for.
     func candidates(except key: InstanceKey? = nil) -> [EvictionPolicy.Candidate] {
         self.launches.compactMap { launch, owner in
             guard owner != key, let instance = self.instances[owner], instance.state == .ready,
-                let life = instance.life, !self.isPinned(owner)
+                let life = instance.life, !life.isWarmingUp, !self.isPinned(owner)
             else { return nil }
+            let readyAt = life.readyAt ?? life.startedAt
+            let isBusy = life.leases > 0
             return EvictionPolicy.Candidate(
                 key: owner,
                 holds: self.ledger.holdings(of: launch),
-                isBusy: life.leases > 0,
-                since: life.leases > 0 ? life.readyAt ?? self.now : life.idleSince
+                isBusy: isBusy,
+                since: isBusy ? readyAt : life.idleSince,
+                notBefore: isBusy || !life.wasLeased ? readyAt + self.limits.minResidency : nil
             )
         }
     }

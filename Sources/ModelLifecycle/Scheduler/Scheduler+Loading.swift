@@ -128,7 +128,10 @@ extension LifecycleScheduler {
         default:
             if instance.state == .ready { self.serveWaiters(key) }
             self.release(key, launch: launch)
-            self.instances[key]?.life?.isWarm = life.isWarm || fault == nil
+            self.updateLife(of: key) { after, _ in
+                after.isWarm = life.isWarm || fault == nil
+                after.wasLeased = life.wasLeased
+            }
         }
     }
 

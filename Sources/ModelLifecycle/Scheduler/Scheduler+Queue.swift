@@ -72,25 +72,15 @@ extension LifecycleScheduler {
         self.update(key) { instance, now in instance.checkAt = now + interval }
     }
 
-    /// Goes through the queue: starts what can start, and makes room for what cannot.
-    ///
-    /// Whoever is ahead has its memory promised: those behind start only with what is left beside that.
+    /// Carries out what was decided on the queue: starts what can start, and makes room for what cannot.
     mutating func admit() {
         self.reconsiderAt = nil
-        var promised = Resources()
-        for key in self.queue {
-            guard let instance = self.instances[key], instance.state == .queued, instance.isPrepared else { continue }
-            if let notBefore = instance.notBefore, self.now < notBefore { continue }
-            let demand = self.ledger.demand(of: instance.prediction)
-            switch self.judge(demand, for: key, promised: promised) {
+        for (key, verdict) in self.survey().verdicts {
+            switch verdict {
+            case .start:
+                self.launch(key)
             case .refuse(let error):
                 self.refuse(key, error)
-                continue
-            case .fits where self.loadsUnderWay < max(1, self.limits.maxConcurrentLoads):
-                self.launch(key)
-                continue
-            case .fits:
-                self.instances[key]?.waitsFor = "other models are being loaded"
             case .wait(let words):
                 self.instances[key]?.waitsFor = words
             case .waitUntil(let instant, let words):
@@ -101,14 +91,6 @@ extension LifecycleScheduler {
                 self.instances[key]?.waitsFor = "\(names) makes room for it"
                 for victim in victims { self.evict(victim.key, for: key) }
             }
-            promised += demand
-        }
-    }
-
-    private var loadsUnderWay: Int {
-        self.launches.values.count { key in
-            let state = self.instances[key]?.state
-            return state == .loading || state == .warming
         }
     }
 

@@ -23,6 +23,7 @@ extension LifecycleScheduler {
         else { return true }
         guard leases > 1 || self.isIndifferent(toIdle: key, at: now) else { return false }
         self.instances.values[index].life?.leases = leases - 1
+        self.instances.values[index].life?.wasLeased = true
         self.instances.values[index].life?.isWarm = true
         if leases == 1 { self.instances.values[index].life?.idleSince = now }
         return true
@@ -109,7 +110,8 @@ extension LifecycleScheduler {
             self.tickets[ticket.number] = key
             self.instances[key]?.waiters.append(ticket)
             guard !life.isWarmingUp else { return }
-            self.updateLife(of: key) { life, _ in
+            self.updateLife(of: key) { life, now in
+                life.progressAt = now
                 life.isWarmingUp = true
                 life.leases += 1
             }
@@ -159,6 +161,7 @@ extension LifecycleScheduler {
         guard let life = self.instances[key]?.life, life.launch == launch, life.leases > 0 else { return }
         self.updateLife(of: key) { life, now in
             life.leases -= 1
+            life.wasLeased = true
             life.isWarm = true
             if life.leases == 0 { life.idleSince = now }
         }

@@ -102,11 +102,7 @@ extension LifecycleScheduler {
         plan.isLoaded = state == .ready
         guard !plan.isLoaded, state != .loading, state != .warming else { return plan }
         let demand = self.ledger.demand(of: estimate.devices)
-        let ahead = self.queue.prefix { $0 != key }.reduce(into: Resources()) { sum, other in
-            guard let instance = self.instances[other], instance.state == .queued else { return }
-            sum += self.ledger.demand(of: instance.prediction)
-        }
-        switch self.room(for: demand, of: key, promised: ahead) {
+        switch self.room(for: demand, of: key, beside: self.survey(upTo: key)) {
         case .enough: break
         case .later: plan.reason = "others that wait or are being loaded come first"
         case .after(let victims): plan.evictions = victims.map { LoadPlan.Eviction($0, at: now) }

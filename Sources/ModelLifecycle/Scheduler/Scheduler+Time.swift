@@ -42,6 +42,7 @@ extension LifecycleScheduler {
         }
         switch instance.state {
         case .loading, .warming: return life.verdict == nil ? self.loadDeadline(instance, life) : nil
+        case .ready where life.isWarmingUp: return life.verdict == nil ? self.loadDeadline(instance, life) : nil
         case .ready: return self.expiry(of: instance)
         case .draining: return instance.farewell?.graceEnd
         case .unloading: return instance.farewell?.killAt
@@ -68,8 +69,9 @@ extension LifecycleScheduler {
         case .queued:
             self.instances[key]?.notBefore = nil
         case .loading, .warming:
-            let seconds = (self.now - (instance.life?.progressAt ?? self.now)).components.seconds
-            self.end(key, because: "it made no progress for \(seconds) s while it was \(instance.state.rawValue)")
+            self.endStalled(instance)
+        case .ready where instance.life?.isWarmingUp == true:
+            self.endStalled(instance)
         case .ready:
             let ttl = self.models[key.model]?.idleTTL ?? .zero
             self.dismiss(key, .idle, reason: "idle for \(ttl.components.seconds) s")
@@ -80,6 +82,13 @@ extension LifecycleScheduler {
             if let launch = instance.life?.launch { self.perform(.kill(launch: launch)) }
         case .unloaded, .failed: break
         }
+    }
+
+    private mutating func endStalled(_ instance: Instance) {
+        guard let life = instance.life else { return }
+        let seconds = (self.now - life.progressAt).components.seconds
+        let doing = life.isWarmingUp ? "warming up" : "loading"
+        self.end(instance.key, because: "it made no progress for \(seconds) s while \(doing)")
     }
 
     /// Looks whether what nobody has asked for yet could be loaded, so that status tells what is missing before anyone

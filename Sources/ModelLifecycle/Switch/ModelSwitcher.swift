@@ -82,13 +82,19 @@ package final class ModelSwitcher: Sendable {
 
     /// What a switch would do as things are. Changes nothing.
     package func plan(_ request: Request) async throws(SwitchError) -> SwitchPlan {
-        let loaded = self.loaded(request.old, but: request.new)
         let load = try await self.loadPlan(request.new)
-        switch SwitchDecision.decide(plan: load, old: loaded, keepsOld: request.keepPreviousLoaded) {
+        let wanted = Set(request.old)
+        let present = self.loading.loadedModels().filter {
+            $0.key != request.new && $0.state != .unloaded && $0.state != .failed
+        }
+        let old = present.filter { wanted.contains($0.key) }
+        let others = present.filter { !wanted.contains($0.key) }
+        let keepsOld = request.keepPreviousLoaded
+        switch SwitchDecision.decide(plan: load, old: old, others: others, keepsOld: keepsOld) {
         case .refuse(let reason):
             throw .doesNotFit(request.new, reason: reason, plan: load)
         case .go(let strategy):
-            let drained = request.keepPreviousLoaded ? [] : loaded.map(\.key)
+            let drained = keepsOld ? [] : old.map(\.key)
             return SwitchPlan(strategy: strategy, load: load, drained: drained)
         }
     }
@@ -221,14 +227,6 @@ package final class ModelSwitcher: Sendable {
     }
 
     // MARK: - Steps
-
-    /// What of the old is in memory or on its way there.
-    private func loaded(_ keys: [InstanceKey], but new: InstanceKey) -> [LoadedModel] {
-        let wanted = Set(keys)
-        return self.loading.loadedModels().filter {
-            wanted.contains($0.key) && $0.key != new && $0.state != .unloaded && $0.state != .failed
-        }
-    }
 
     /// `nil` when the new model is none that is loaded.
     private func loadPlan(_ key: InstanceKey) async throws(SwitchError) -> LoadPlan? {

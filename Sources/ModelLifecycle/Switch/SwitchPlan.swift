@@ -32,13 +32,19 @@ enum SwitchDecision: Equatable {
     /// - Parameters:
     ///   - plan: For the new model; `nil` when it is none that is loaded.
     ///   - old: What is in memory of the old models.
+    ///   - others: What else is in memory.
     ///   - keepsOld: Whether the caller wants the old ones to stay loaded.
-    static func decide(plan: LoadPlan?, old: [LoadedModel], keepsOld: Bool) -> SwitchDecision {
+    static func decide(
+        plan: LoadPlan?,
+        old: [LoadedModel],
+        others: [LoadedModel] = [],
+        keepsOld: Bool
+    ) -> SwitchDecision {
         guard let plan, !plan.isLoaded else { return .go(.loadFirst) }
         let oldKeys = Set(old.map(\.key))
         let evictsOld = plan.evictions.contains { oldKeys.contains($0.key) }
         if plan.isFeasible, !evictsOld { return .go(.loadFirst) }
-        guard plan.isFeasible || Self.fits(plan, without: old) else {
+        guard plan.isFeasible || Self.fits(plan, without: old, others) else {
             return .refuse(reason: plan.reason.isEmpty ? "it does not fit" : plan.reason)
         }
         guard !keepsOld else {
@@ -51,16 +57,15 @@ enum SwitchDecision: Equatable {
 
     /// Whether the new model would fit if the old ones were gone: being pinned or busy keeps them from being evicted, but
     /// not from being replaced.
-    private static func fits(_ plan: LoadPlan, without old: [LoadedModel]) -> Bool {
+    private static func fits(_ plan: LoadPlan, without old: [LoadedModel], _ others: [LoadedModel]) -> Bool {
         guard !old.isEmpty, !plan.estimate.devices.isEmpty else { return false }
+        let going = old + others.filter { $0.state == .ready && $0.leases == 0 && !$0.isPinned }
         let devices = Dictionary(plan.devices.map { ($0.device, $0) }) { first, _ in first }
         return plan.estimate.devices.allSatisfy { device, needed in
             guard let memory = devices[device] else { return false }
-            let freed = old.reduce(Int64(0)) { $0 + ($1.memory[device] ?? 0) }
-            let evicted = plan.evictions.reduce(Int64(0)) { $0 + $1.freedBytes }
             let ours = memory.predictedBytes + memory.actualBytes + memory.releasingBytes
             let free = min(memory.quotaBytes - ours, memory.freeBytes - memory.predictedBytes)
-            return needed <= free + freed + evicted
+            return needed <= going.reduce(free) { $0 + ($1.memory[device] ?? 0) }
         }
     }
 }
