@@ -84,8 +84,11 @@ public struct CandidateSelection: Sendable {
         }
         let chosen = (ready + starting).prefix(Self.mostAutomatic)
         guard chosen.isEmpty else { return Candidates(models: chosen.map(\.model), unavailable: unavailable) }
-        let disabled = self.dividing(snapshot.modelsByPriority.filter { $0.category == .text }, in: snapshot)
-        throw .nobodyReady(disabled.unavailable)
+        for model in snapshot.modelsByPriority where unavailable.count < Self.mostAutomatic {
+            guard let reason = snapshot.disabledReason(of: model) else { continue }
+            unavailable.append(.init(model: model.id, reason: reason))
+        }
+        throw .nobodyReady(unavailable)
     }
 
     private struct Division {

@@ -14,6 +14,8 @@ package final class SerialTurns: Sendable {
 
     package init() {}
 
+    /// Whether somebody's turn is under way.
+    package var isTaken: Bool { self.state.withLock { $0.isTaken } }
     /// How many wait for their turn.
     package var waitingCount: Int { self.state.withLock { $0.waiting.count } }
 
