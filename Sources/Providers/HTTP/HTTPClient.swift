@@ -32,9 +32,13 @@ package final class HTTPClient: Sendable {
     }
 
     /// Sends `request`, head and body in one, and hands its answer to `decoder`.
-    package func send<Decoder: ResponseDecoder>(_ request: ByteBuffer, decoder: Decoder) -> ResponseStream<Decoder> {
+    ///
+    /// - Parameter timeouts: for this request in place of the client's; connecting and queueing keep the client's.
+    package func send<Decoder: ResponseDecoder>(
+        _ request: ByteBuffer, decoder: Decoder, timeouts: HTTPTimeouts? = nil
+    ) -> ResponseStream<Decoder> {
         let stream = ResponseStream(
-            request: request, decoder: decoder, client: self, timeouts: self.timeouts,
+            request: request, decoder: decoder, client: self, timeouts: timeouts ?? self.timeouts,
             bufferLimit: self.limits.bufferedBytes)
         self.submit(stream)
         return stream

@@ -90,6 +90,14 @@ package struct HTTPOrigin: Sendable, Hashable, CustomStringConvertible {
         return self.port == (self.isSecure ? 443 : 80) ? name : "\(name):\(self.port)"
     }
 
+    /// The path without `/v1`: servers that speak OpenAI's format there have their own API beside it.
+    var nativePath: String { self.path.hasSuffix("/v1") ? String(self.path.dropLast(3)) : self.path }
+
+    /// Whether both are the same scheme, host and port.
+    func isSameServer(as other: HTTPOrigin) -> Bool {
+        self.isSecure == other.isSecure && self.host == other.host && self.port == other.port
+    }
+
     /// The name that TLS asks for; an address has none.
     var serverName: String? {
         (try? SocketAddress(ipAddress: self.host, port: 1)) == nil ? self.host : nil

@@ -3,6 +3,8 @@ package import NIOCore
 /// The head that every request to one path of one upstream shares, made once.
 package struct HTTPRequestTemplate: Sendable {
     private let prefix: [UInt8]
+    /// A request without a body by its nature says nothing of a length (RFC 9110 §8.6).
+    private let saysLength: Bool
 
     /// - Parameters:
     ///   - fields: names and values, checked by ``HTTPField``.
@@ -10,6 +12,7 @@ package struct HTTPRequestTemplate: Sendable {
         var text = "\(method) \(path.isEmpty ? "/" : path) HTTP/1.1\r\nhost: \(origin.hostField)\r\n"
         for field in fields { text += "\(field.name): \(field.value)\r\n" }
         self.prefix = Array(text.utf8)
+        self.saysLength = method != "GET"
     }
 
     /// Head and body in one buffer: one system call sends both.
@@ -23,9 +26,12 @@ package struct HTTPRequestTemplate: Sendable {
             buffer.writeString(requestID)
             buffer.writeStaticString("\r\n")
         }
-        buffer.writeStaticString("content-length: ")
-        buffer.writeString(String(body.count))
-        buffer.writeStaticString("\r\n\r\n")
+        if self.saysLength {
+            buffer.writeStaticString("content-length: ")
+            buffer.writeString(String(body.count))
+            buffer.writeStaticString("\r\n")
+        }
+        buffer.writeStaticString("\r\n")
         buffer.writeBytes(body)
         return buffer
     }

@@ -11,6 +11,14 @@ package struct HTTPResponseHead: Sendable, Hashable {
     package var requestID: String?
     /// `nil` for a chunked body and for one that ends with the connection.
     package var contentLength: Int?
+    /// Which version of a file the body is, as it was written.
+    package var entityTag: String?
+    /// When the file was changed, as it was written.
+    package var lastModified: String?
+    /// Which part of a file the body is, as it was written: `bytes 100-199/200`.
+    package var contentRange: String?
+    /// A compression that nobody asked for.
+    package var contentEncoding: String?
 
     package init(status: Int) {
         self.status = status

@@ -178,14 +178,18 @@ package struct HTTPResponseParser: Sendable {
         let value = line.extracting(line.trimmedRange((colon + 1)..<line.count))
         // The length divides the names cheaply: most fields are none of ours.
         switch colon {
+        case 4 where name.equalsIgnoringCase("etag"): self.head.entityTag = value.text
         case 8 where name.equalsIgnoringCase("location"): self.head.location = value.text
         case 10 where name.equalsIgnoringCase("connection"): self.takeConnection(value)
         case 10 where name.equalsIgnoringCase("keep-alive"): self.takeKeepAlive(value)
         case 11 where name.equalsIgnoringCase("retry-after"): self.head.retryAfter = value.text
         case 12 where name.equalsIgnoringCase("content-type"): self.head.mediaType = .init(value)
         case 12 where name.equalsIgnoringCase("x-request-id"): self.head.requestID = value.text
+        case 13 where name.equalsIgnoringCase("content-range"): self.head.contentRange = value.text
+        case 13 where name.equalsIgnoringCase("last-modified"): self.head.lastModified = value.text
         case 14 where name.equalsIgnoringCase("content-length"): try self.takeLength(value)
         case 14 where name.equalsIgnoringCase("retry-after-ms"): self.head.retryAfterMilliseconds = value.text
+        case 16 where name.equalsIgnoringCase("content-encoding"): self.head.contentEncoding = value.text
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
             guard value.equalsIgnoringCase("chunked") else {
                 throw UpstreamFault(.malformed, "a transfer coding that was not asked for: \(value.excerpt)")

@@ -1,6 +1,5 @@
 package import Inference
 package import NIOCore
-import NIOSSL
 
 /// Every upstream that speaks OpenAI's chat completions: OpenAI, OpenRouter, LM Studio, vLLM, llama.cpp, Ollama's `/v1`
 /// and whatever else does.
@@ -28,10 +27,10 @@ package final class OpenAIProvider: Provider {
         self.dialect = configuration.dialect
         self.client = HTTPClient(
             origin: origin, group: group, timeouts: configuration.timeouts, limits: configuration.limits,
-            tls: try Self.tls(configuration, origin))
+            tls: try configuration.tls(for: origin))
         self.encoder = OpenAIEncoder(dialect: self.dialect)
         self.completions = HTTPRequestTemplate(path: origin.path + "/chat/completions", origin: origin, fields: fields)
-        let root = origin.path.hasSuffix("/v1") ? String(origin.path.dropLast(3)) : origin.path
+        let root = origin.nativePath
         self.applyTemplate = HTTPRequestTemplate(path: root + "/apply-template", origin: origin, fields: fields)
         self.tokenize = HTTPRequestTemplate(path: root + "/tokenize", origin: origin, fields: fields)
     }
@@ -45,19 +44,6 @@ package final class OpenAIProvider: Provider {
             id: id, kind: .llamaCpp, baseURL: "http://127.0.0.1:\(port)/v1", apiKey: key)
         configuration.timeouts = timeouts
         try self.init(configuration, group: group)
-    }
-
-    private static func tls(
-        _ configuration: OpenAIProviderConfiguration, _ origin: HTTPOrigin
-    ) throws(OpenAIProviderConfiguration.Invalid) -> NIOSSLContext? {
-        guard origin.isSecure else { return nil }
-        do {
-            if let file = configuration.caFile { return try UpstreamTLS.trusting(caFile: file) }
-            return try UpstreamTLS.system.get()
-        } catch {
-            throw OpenAIProviderConfiguration.Invalid(
-                field: "ca_file", expected: "certificates in PEM (\(HTTPOrigin.describe(error)))")
-        }
     }
 
     package func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {

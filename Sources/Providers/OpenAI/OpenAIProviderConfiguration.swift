@@ -1,4 +1,5 @@
 package import Inference
+import NIOSSL
 
 /// How to reach one OpenAI-compatible endpoint.
 package struct OpenAIProviderConfiguration: Sendable {
@@ -66,6 +67,17 @@ package struct OpenAIProviderConfiguration: Sendable {
                 expected: "https, since \(origin.host) is not this machine (allow_insecure: true permits http)")
         }
         return origin
+    }
+
+    /// What TLS trusts there; `nil` for `http`.
+    func tls(for origin: HTTPOrigin) throws(Invalid) -> NIOSSLContext? {
+        guard origin.isSecure else { return nil }
+        do {
+            if let file = self.caFile { return try UpstreamTLS.trusting(caFile: file) }
+            return try UpstreamTLS.system.get()
+        } catch {
+            throw Invalid(field: "ca_file", expected: "certificates in PEM (\(HTTPOrigin.describe(error)))")
+        }
     }
 
     /// The fields of every request.

@@ -1,0 +1,50 @@
+package import Inference
+package import NIOCore
+
+/// Which lister, and which runtime, a kind of provider has.
+package enum ModelListers {
+    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    package static func lister(
+        for configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
+    ) throws(OpenAIProviderConfiguration.Invalid) -> any ModelLister {
+        switch configuration.kind {
+        case .ollama: try OllamaModelLister(configuration, group: group)
+        case .lmStudio: try LMStudioModelLister(configuration, group: group)
+        case .openrouter: try OpenRouterModelLister(configuration, group: group)
+        case .openai, .vllm, .llamaCpp, .custom: try OpenAIModelLister(configuration, group: group)
+        }
+    }
+
+    /// - Returns: `nil` for kinds whose models are loaded by nobody that we could ask.
+    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    package static func runtime(
+        for configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
+    ) throws(OpenAIProviderConfiguration.Invalid) -> (any ModelRuntime)? {
+        switch configuration.kind {
+        case .ollama: try OllamaRuntime(configuration, group: group)
+        case .lmStudio: try LMStudioRuntime(configuration, group: group)
+        case .openai, .openrouter, .vllm, .llamaCpp, .custom: nil
+        }
+    }
+}
+
+/// Gathers a listing; what cannot be a model's name, or comes twice, is put aside with the reason.
+struct ListingBuilder {
+    private var models: [ListedModel] = []
+    private var names: Set<String> = []
+    private var skipped: [String] = []
+
+    mutating func add(_ model: ListedModel) {
+        guard ModelID(provider: .local, name: model.name) != nil else {
+            return self.skip(model.name, "a model's name has 1 to 255 bytes and no white space")
+        }
+        guard self.names.insert(model.name).inserted else { return self.skip(model.name, "it is listed twice") }
+        self.models.append(model)
+    }
+
+    mutating func skip(_ name: String, _ reason: String) {
+        self.skipped.append("\(String(name.prefix(80).filter { !$0.isNewline })): \(reason)")
+    }
+
+    var listing: ModelListing { ModelListing(models: self.models, skipped: self.skipped) }
+}

@@ -1,0 +1,108 @@
+package import Inference
+package import NIOCore
+
+/// Calls of an upstream's own API beside its generation: listings, loads, unloads. One JSON text each way.
+///
+/// Not for the token path: answers are collected whole and decoded with `Codable`.
+package final class JSONClient: Sendable {
+    /// The longest answer: OpenRouter's listing, the longest known, has about 1 MiB.
+    package static let maximumBodyBytes = 16 << 20
+
+    package let origin: HTTPOrigin
+    private let client: HTTPClient
+    private let fields: [(name: String, value: String)]
+    private let secret: Secret?
+
+    /// Opens no connection yet.
+    ///
+    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    package init(
+        _ configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
+    ) throws(OpenAIProviderConfiguration.Invalid) {
+        self.origin = try configuration.origin()
+        self.secret = configuration.apiKey
+        self.fields = try configuration.headerFields().map { field in
+            field.name == "accept" ? (name: field.name, value: "application/json") : field
+        }
+        var timeouts = HTTPTimeouts.listing
+        timeouts.connect = min(configuration.timeouts.connect, .seconds(3))
+        timeouts.queue = .seconds(2)
+        var limits = HTTPLimits()
+        limits.connections = 8
+        limits.waitingRequests = 64
+        self.client = HTTPClient(
+            origin: self.origin, group: group, timeouts: timeouts, limits: limits,
+            tls: try configuration.tls(for: self.origin))
+    }
+
+    /// Where a call goes.
+    package enum Path: Sendable, Hashable {
+        /// Under the base URL: `/models` is `/v1/models`.
+        case base(String)
+        /// Under the base URL without its `/v1`: `/api/tags`.
+        case native(String)
+    }
+
+    /// - Throws: ``UpstreamFault`` whose message begins with the method and the path; ``UpstreamFault/Kind/malformed``
+    ///   when the answer is not what `Answer` promises, naming the field.
+    package func get<Answer: Decodable>(
+        _ path: Path, as type: Answer.Type = Answer.self, within timeouts: HTTPTimeouts = .listing
+    ) async throws(UpstreamFault) -> Answer {
+        try await self.call("GET", path, body: [], as: type, within: timeouts)
+    }
+
+    /// - Throws: as ``get(_:as:within:)``.
+    package func post<Answer: Decodable>(
+        _ path: Path, _ body: JSONWriter, as type: Answer.Type = Answer.self,
+        within timeouts: HTTPTimeouts = .listing
+    ) async throws(UpstreamFault) -> Answer {
+        try await self.call("POST", path, body: body.bytes, as: type, within: timeouts)
+    }
+
+    /// Closes the connections that idle and takes no more calls.
+    package func shutdown() {
+        self.client.shutdown()
+    }
+
+    private func call<Answer: Decodable>(
+        _ method: String, _ path: Path, body: [UInt8], as type: Answer.Type, within timeouts: HTTPTimeouts
+    ) async throws(UpstreamFault) -> Answer {
+        let target =
+            switch path {
+            case .base(let rest): self.origin.path + rest
+            case .native(let rest): self.origin.nativePath + rest
+            }
+        let template = HTTPRequestTemplate(
+            method: method, path: target, origin: self.origin,
+            fields: method == "GET" ? self.fields.filter { $0.name != "content-type" } : self.fields)
+        do throws(UpstreamFault) {
+            let decoder = JSONAnswerDecoder(
+                collected: CollectedBody(secret: self.secret, maximumBytes: Self.maximumBodyBytes))
+            let stream = self.client.send(
+                template.request(body: body, requestID: ""), decoder: decoder, timeouts: timeouts)
+            guard let answer = try await stream.next()?.first else {
+                throw UpstreamFault(.truncated, "the connection closed in the middle of the answer")
+            }
+            return try answer.decode(type)
+        } catch {
+            var fault = error
+            fault.message = "\(method) \(target): \(self.secret?.redact(fault.message) ?? fault.message)"
+            throw fault
+        }
+    }
+}
+
+extension HTTPTimeouts {
+    /// For questions that a server may have to think about.
+    package static let listing = Self.limits(total: .seconds(60), firstToken: .seconds(30))
+    /// For questions that are answered from memory.
+    package static let status = Self.limits(total: .seconds(4), firstToken: .seconds(3))
+
+    package static func limits(total: Duration, firstToken: Duration) -> HTTPTimeouts {
+        var timeouts = HTTPTimeouts()
+        timeouts.firstToken = firstToken
+        timeouts.idle = firstToken
+        timeouts.total = total
+        return timeouts
+    }
+}
