@@ -15,7 +15,6 @@ extension ServicePorts {
             loading: parts,
             recorder: parts,
             availability: { router.availability(of: $0) },
-            search: parts,
             discovery: DiscoveryPort(
                 lister: { _ in nil },
                 detect: { _, _ in throw RuntimeUnavailable(PendingParts.reason) },
@@ -23,9 +22,10 @@ extension ServicePorts {
             ),
             files: parts,
             switching: parts,
-            operations: LifecycleOperations(
-                warmUp: { _, _, _ in throw RuntimeUnavailable(PendingParts.reason) },
-                profile: { _, _, _ in throw RuntimeUnavailable(PendingParts.reason) }
+            warmUp: WarmUp(loading: parts),
+            profiling: ProfilingPort(
+                profiler: Profiler(loading: parts, events: parts),
+                measure: { _ in throw RuntimeUnavailable(PendingParts.reason) }
             ),
             events: parts,
             statistics: { StatisticsReport(models: [:], sinceMicroseconds: 0) },
@@ -113,23 +113,6 @@ extension PendingParts: ModelLoading {
     func managedModels() -> [ManagedModel] { [] }
 }
 
-extension PendingParts: ModelSearching {
-    /// By provider and id only.
-    func page(
-        of query: ModelQuery, in snapshot: RegistrySnapshot, isLoaded: (ModelID) -> Bool
-    ) throws(ModelQueryError) -> ModelPage {
-        guard query.filter.isEmpty, query.orderBy.isEmpty else {
-            throw ModelQueryError(
-                field: query.filter.isEmpty ? "order_by" : "filter", position: 1, found: "a query", expected: "nothing")
-        }
-        let models = snapshot.models.filter { query.provider == nil || $0.id.provider == query.provider }
-        let rest = models.drop { !query.pageToken.isEmpty && $0.id.description <= query.pageToken }
-        let page = Array(rest.prefix(query.pageSize))
-        let token = page.count < rest.count ? page.last?.id.description ?? "" : ""
-        return ModelPage(models: page, nextToken: token, totalCount: models.count)
-    }
-}
-
 extension PendingParts: ModelFiles {
     private var unavailable: ModelFileError { ModelFileError(kind: .failed, message: Self.reason) }
 
@@ -156,11 +139,11 @@ extension PendingParts: ModelSwitching {
 }
 
 extension PendingParts: EventFeed {
-    func list(
-        before sequence: Int64?, limit: Int, filter: EventFilter
-    ) async throws(EventFeedError) -> [StoredEvent] { throw .storage(Self.reason) }
+    func list(before sequence: Int64?, limit: Int, filter: EventFilter) async throws -> [StoredEvent] {
+        throw EventWatchError.storage(Self.reason)
+    }
 
     func watch(
-        after sequence: Int64?, filter: EventFilter, deliver: @Sendable (EventFeedItem) async throws -> Void
-    ) async throws { throw EventFeedError.storage(Self.reason) }
+        after sequence: Int64?, filter: EventFilter, deliver: @Sendable (EventUpdate) async throws -> Void
+    ) async throws { throw EventWatchError.storage(Self.reason) }
 }
