@@ -1,4 +1,5 @@
 internal import Inference
+internal import ModelLifecycle
 internal import ModelRegistry
 internal import RoundhouseAPI
 internal import SwiftProtobuf
@@ -6,7 +7,7 @@ internal import SwiftProtobuf
 // What the long operations tell: warm-up, profile, switch, installation, discovery.
 
 extension Roundhouse_V1_WarmUpResponse {
-    init(_ update: WarmUpUpdate) {
+    init(_ update: WarmUp.Update) {
         self.init()
         switch update {
         case .progress(let progress): self.progress = .init(progress)
@@ -16,7 +17,7 @@ extension Roundhouse_V1_WarmUpResponse {
 }
 
 extension Roundhouse_V1_WarmUpResult {
-    init(_ result: WarmUpResult) {
+    init(_ result: ModelLifecycle.WarmUpResult) {
         self.init()
         self.model = result.model.description
         switch result.outcome {
@@ -31,40 +32,42 @@ extension Roundhouse_V1_WarmUpResult {
 }
 
 extension Roundhouse_V1_WarmUpSummary {
-    init(_ summary: WarmUpSummary) {
+    init(_ summary: ModelLifecycle.WarmUpSummary) {
         self.init()
         self.status = summary.status.rawValue
         self.message = summary.message
-        self.modelsLoaded = summary.loaded.map(\.description).sorted()
+        self.modelsLoaded = summary.modelsLoaded.map(\.description)
         self.elapsed = .init(summary.elapsed)
         // Every category is there, so that nobody has to tell "none" from "not said".
         for category in Inference.ModelCategory.allCases {
             self.loadedCounts[category.rawValue] = Int32(clamping: summary.loadedCounts[category] ?? 0)
         }
-        self.totalLoaded = Int32(clamping: summary.loadedCounts.values.reduce(0, +))
+        self.totalLoaded = Int32(clamping: summary.totalLoaded)
         self.results = summary.results.map(Roundhouse_V1_WarmUpResult.init)
     }
 }
 
 extension Roundhouse_V1_ProfileModelResponse {
-    init(_ update: ProfileUpdate) {
+    /// - Parameter count: how many runs there will be.
+    init(_ update: Profiler.Update, of count: Int) {
         self.init()
         switch update {
         case .progress(let progress): self.progress = .init(progress)
-        case .run(let run): self.run = .init(run)
+        case .run(let number, let sample):
+            self.run = .with {
+                $0.run = Int32(clamping: number)
+                $0.runCount = Int32(clamping: count)
+                $0.latency = .init(sample.latency)
+                if let latency = sample.firstToken { $0.firstTokenLatency = .init(latency) }
+                $0.outputTokens = Int64(sample.outputTokens)
+            }
+        case .failedRun(let number, let reason):
+            self.run = .with {
+                $0.run = Int32(clamping: number)
+                $0.runCount = Int32(clamping: count)
+                $0.error = reason
+            }
         }
-    }
-}
-
-extension Roundhouse_V1_ProfileRun {
-    init(_ run: ProfileRun) {
-        self.init()
-        self.run = Int32(clamping: run.number)
-        self.runCount = Int32(clamping: run.count)
-        self.latency = .init(run.latency)
-        if let latency = run.firstTokenLatency { self.firstTokenLatency = .init(latency) }
-        self.outputTokens = Int64(run.outputTokens)
-        self.error = run.error ?? ""
     }
 }
 
@@ -106,7 +109,7 @@ extension Roundhouse_V1_ProviderDiscovery {
         self.changed = report.changed.map(\.description)
         self.gone = report.gone.map(\.description)
         self.unchangedCount = Int32(clamping: report.unchanged)
-        self.skipped = skipped
+        self.skipped = skipped + report.skipped.filter { !skipped.contains($0) }
     }
 
     init(error: String, of provider: ProviderID) {

@@ -2,37 +2,28 @@ internal import GRPCCore
 
 extension ServiceError {
     init(_ error: ModelFileError) {
-        let shape = Self.shape(of: error.kind)
-        self.init(shape.code, shape.reason, error.message, metadata: shape.metadata, retry: shape.retry)
+        let (code, reason) = Self.status(of: error.kind)
+        self.init(
+            code, reason, error.message, metadata: error.metadata,
+            retry: error.kind == .unreachable ? .after(.seconds(5)) : nil)
+        if !error.field.isEmpty { self.status.violations = [FieldViolation(error.field, error.message)] }
     }
 
-    private typealias Shape = (
-        code: RPCError.Code, reason: String, metadata: [String: String], retry: ErrorStatus.Retry?
-    )
-
-    private static func shape(of kind: ModelFileError.Kind) -> Shape {
+    private static func status(of kind: ModelFileError.Kind) -> (RPCError.Code, reason: String) {
         switch kind {
-        case .invalidSource: (.invalidArgument, "INVALID_SOURCE", [:], nil)
-        case .notFound: (.notFound, "SOURCE_NOT_FOUND", [:], nil)
-        case .unreachable: (.unavailable, "SOURCE_UNREACHABLE", [:], .after(.seconds(5)))
-        case .checksumMismatch(let expected, let actual):
-            (.failedPrecondition, "CHECKSUM_MISMATCH", ["expected": expected, "actual": actual], nil)
-        case .notGGUF: (.failedPrecondition, "NOT_GGUF", [:], nil)
-        case .truncated(let expected, let actual):
-            (
-                .failedPrecondition, "TRUNCATED", ["expected_bytes": "\(expected)", "actual_bytes": "\(actual)"], nil
-            )
-        case .unsupportedArchitecture(let architecture):
-            (.failedPrecondition, "UNSUPPORTED_ARCHITECTURE", ["architecture": architecture], nil)
-        case .insufficientDisk(let needed, let available):
-            (
-                .failedPrecondition, "INSUFFICIENT_DISK",
-                ["needed_bytes": "\(needed)", "available_bytes": "\(available)"], nil
-            )
-        case .notWritable: (.failedPrecondition, "NOT_WRITABLE", [:], nil)
-        case .busy: (.aborted, "OPERATION_CONFLICT", [:], nil)
-        case .cancelled: (.cancelled, "CANCELLED", [:], nil)
-        case .failed: (.internalError, "INSTALL_FAILED", [:], nil)
+        case .invalidRequest: (.invalidArgument, "INVALID_REQUEST")
+        case .alreadyExists: (.alreadyExists, "ALREADY_EXISTS")
+        case .notFound: (.notFound, "SOURCE_NOT_FOUND")
+        case .unreachable: (.unavailable, "SOURCE_UNREACHABLE")
+        case .checksumMismatch: (.failedPrecondition, "CHECKSUM_MISMATCH")
+        case .notGGUF: (.failedPrecondition, "NOT_GGUF")
+        case .truncated: (.failedPrecondition, "TRUNCATED")
+        case .unsupportedArchitecture: (.failedPrecondition, "UNSUPPORTED_ARCHITECTURE")
+        case .insufficientDisk: (.failedPrecondition, "INSUFFICIENT_DISK")
+        case .notWritable: (.failedPrecondition, "NOT_WRITABLE")
+        case .busy: (.aborted, "OPERATION_CONFLICT")
+        case .cancelled: (.cancelled, "CANCELLED")
+        case .failed: (.internalError, "INSTALL_FAILED")
         }
     }
 }

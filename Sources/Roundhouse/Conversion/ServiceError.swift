@@ -123,9 +123,11 @@ extension ServiceError {
         case let error as LifecycleError: self.init(error)
         case let error as UpstreamFault: self.init(error)
         case let error as RuntimeUnavailable: self.init(error)
-        case let error as ModelQueryError: self.init(error)
+        case let error as QueryError: self.init(error)
         case let error as ModelFileError: self.init(error)
-        case let error as EventFeedError: self.init(error)
+        case let error as EventWatchError: self.init(error)
+        case let error as SwitchError: self.init(error)
+        case let error as ProfileError: self.init(error)
         case is CancellationError: self.init(.cancelled, "CANCELLED", "the client cancelled the call")
         case let error as any RPCErrorConvertible:
             self.init(error.rpcErrorCode, "INTERNAL", error.rpcErrorMessage)
@@ -206,44 +208,6 @@ extension ServiceError {
 
     init(_ error: RuntimeUnavailable) {
         self = .refused("RUNTIME_UNAVAILABLE", error.reason)
-    }
-
-    init(_ error: ModelQueryError) {
-        self = .invalid([
-            FieldViolation(
-                error.field,
-                "is wrong at position \(error.position): found \(error.found), expected \(error.expected)"
-            )
-        ])
-        self.status.reason = error.field == "filter" ? "INVALID_FILTER" : "INVALID_ORDER_BY"
-        self.status.metadata = [
-            "field": error.field, "position": "\(error.position)", "found": error.found, "expected": error.expected,
-        ]
-    }
-
-    init(_ error: EventFeedError) {
-        switch error {
-        case .expired(let firstKept):
-            self.init(
-                .outOfRange,
-                "EVENTS_EXPIRED",
-                "events after that sequence are no longer kept: the first one that is has the sequence \(firstKept)",
-                metadata: ["first_kept": "\(firstKept)"]
-            )
-        case .lagged(let last):
-            self.init(
-                .resourceExhausted,
-                "WATCH_LAGGED",
-                "events came faster than they were read; watch again with after_sequence \(last)",
-                metadata: ["last_sequence": "\(last)"],
-                retry: .after(.zero)
-            )
-        case .shuttingDown:
-            self.init(.unavailable, "SHUTTING_DOWN", "the server is stopping")
-        case .storage(let reason):
-            self.init(
-                .unavailable, "STORAGE_FAILED", "kept events cannot be read: \(reason)", retry: .after(.seconds(5)))
-        }
     }
 }
 

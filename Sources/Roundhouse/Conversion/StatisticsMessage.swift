@@ -4,7 +4,8 @@ internal import RoundhouseAPI
 internal import SwiftProtobuf
 
 extension Roundhouse_V1_ModelStatistics {
-    init(_ statistics: ModelRegistry.ModelStatistics, of model: ModelID) {
+    /// - Parameter now: what the counts by hour are worth is told as of then.
+    init(_ statistics: ModelRegistry.ModelStatistics, of model: ModelID, now: WallTime) {
         self.init()
         self.model = model.description
         self.useCount = statistics.uses
@@ -20,6 +21,6 @@ extension Roundhouse_V1_ModelStatistics {
         if let rate = statistics.tokensPerSecond.value { self.averageTokensPerSecond = rate }
         self.inputTokens = statistics.inputTokens
         self.outputTokens = statistics.outputTokens
-        self.hourlyUse = statistics.hours.uses
+        self.hourlyUse = statistics.hours.uses(at: now.microsecondsSince1970)
     }
 }

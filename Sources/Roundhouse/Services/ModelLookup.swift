@@ -48,27 +48,27 @@ struct ModelLookup {
         var reader = FieldReader()
         let id = reader.modelID(text, field)
         try reader.finish()
-        guard let id, let model = self.snapshot.model(id), self.isRegistered(model) else { throw .modelNotFound(text) }
+        guard let id, let model = self.snapshot.listedModel(id) else { throw .modelNotFound(text) }
         return model
     }
 
     func isManaged(_ model: ModelID) -> Bool { self.managed[model] != nil }
 
-    private func isRegistered(_ model: ModelDescription) -> Bool {
-        guard let provider = self.snapshot.provider(model.id.provider), provider.acceptsAnyModel else { return true }
-        // Of such a provider any name gives a description: a registered one is in the sorted list.
-        var (low, high) = (0, self.snapshot.models.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if self.snapshot.models[middle].id < model.id { low = middle + 1 } else { high = middle }
-        }
-        return low < self.snapshot.models.count && self.snapshot.models[low].id == model.id
-    }
-
     // MARK: - Where models stand
 
     func message(_ model: ModelDescription) -> Roundhouse_V1_Model {
         Roundhouse_V1_Model(model, aliases: self.snapshot.aliasNames(of: model.id), standing: self.standing(of: model))
+    }
+
+    /// For filters.
+    func facts(of model: ModelDescription, _ statistics: ModelStatistics?) -> RuntimeFacts {
+        let standing = self.standing(of: model)
+        return RuntimeFacts(
+            state: standing.state.filterName,
+            isLoaded: standing.isLoaded,
+            useCount: statistics?.uses ?? 0,
+            lastUsedAtMicroseconds: statistics?.lastUsedAtMicroseconds ?? 0
+        )
     }
 
     func isLoaded(_ model: ModelID) -> Bool {
@@ -104,5 +104,21 @@ struct ModelLookup {
             sum + instance.memory.filter { $0.key != .remote }.values.reduce(0, +)
         }
         return model.sizeBytes <= quota - keptBytes
+    }
+}
+
+extension Roundhouse_V1_ModelState {
+    /// As filters write it: one of ``RuntimeFacts/states``.
+    fileprivate var filterName: String {
+        switch self {
+        case .ready: "ready"
+        case .loading: "loading"
+        case .unloaded: "unloaded"
+        case .queued: "queued"
+        case .warming: "warming"
+        case .draining: "draining"
+        case .unloading: "unloading"
+        case .failed, .unspecified, .UNRECOGNIZED: "failed"
+        }
     }
 }

@@ -18,7 +18,8 @@ struct TelemetryService: Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
         let models = try Self.models(named: request.models, in: snapshot, report)
         return .with {
             $0.models = models.map {
-                Roundhouse_V1_ModelStatistics(report.models[$0] ?? ModelRegistry.ModelStatistics(), of: $0)
+                Roundhouse_V1_ModelStatistics(
+                    report.models[$0] ?? ModelRegistry.ModelStatistics(), of: $0, now: self.ports.now())
             }
             $0.registry = self.figures(of: snapshot, report)
         }

@@ -21,6 +21,9 @@ extension LifecycleService {
             try await self.ports.events.watch(after: sequence, filter: filter) { item in
                 try await response.write(.init(item))
             }
+            try Task.checkCancellation()
+            // Nothing else ends a watch: the client knows that it has to go on elsewhere or later.
+            throw LifecycleError.shuttingDown
         }
     }
 
@@ -49,7 +52,7 @@ extension LifecycleService {
 }
 
 extension Roundhouse_V1_WatchEventsResponse {
-    fileprivate init(_ item: EventFeedItem) {
+    fileprivate init(_ item: EventUpdate) {
         self.init()
         switch item {
         case .event(let event): self.event = .init(event)

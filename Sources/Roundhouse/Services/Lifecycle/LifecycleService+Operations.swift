@@ -18,10 +18,11 @@ extension LifecycleService {
                 let model = try lookup.loadableModel(text, field: "models[\(index)]").id
                 if !models.contains(model) { models.append(model) }
             }
-            let warmUp = self.ports.operations.warmUp
-            let summary = try await ProgressRelay<WarmUpUpdate>(key: \.relayKey).run {
-                [models, includesLazy = request.includeLazy] report in
-                try await warmUp(models, includesLazy, report)
+            // Nobody named: all.
+            let plan = WarmUp.Request(models: models.isEmpty ? nil : models, includesLazy: request.includeLazy)
+            let warmUp = self.ports.warmUp
+            let summary = try await ProgressRelay<WarmUp.Update>(key: \.relayKey).run { report in
+                try await warmUp.run(plan, report: report)
             } write: { updates in
                 try await response.write(contentsOf: updates.map(Roundhouse_V1_WarmUpResponse.init))
             }
@@ -35,18 +36,28 @@ extension LifecycleService {
         context: ServerContext
     ) async throws {
         try await self.answering {
-            let settings = try ProfileSettings(request)
-            let model = try ModelLookup(self.ports).model(request.model)
-            guard model.isEnabled else { throw LifecycleError.disabled(model.id) }
-            let profile = self.ports.operations.profile
-            let result = try await ProgressRelay<ProfileUpdate>(key: \.relayKey).run { report in
-                try await profile(model.id, settings, report)
+            let plan = try self.profile(request)
+            let profiling = self.ports.profiling
+            let result = try await ProgressRelay<Profiler.Update>(key: \.relayKey).run { report in
+                try await profiling.profiler.profile(plan, report: report, perform: profiling.measure)
             } write: { updates in
-                try await response.write(contentsOf: updates.map(Roundhouse_V1_ProfileModelResponse.init))
+                try await response.write(
+                    contentsOf: updates.map { Roundhouse_V1_ProfileModelResponse($0, of: plan.runs) })
             }
-            try await self.keep(result, of: model.id)
+            try await self.keep(result, of: plan.model)
             try await response.write(.with { $0.profile = .init(result) })
         }
+    }
+
+    /// - Throws: ``ServiceError`` that names every field at fault, or for a model that is not there or disabled.
+    private func profile(_ request: Roundhouse_V1_ProfileModelRequest) throws -> Profiler.Request {
+        var reader = FieldReader()
+        let runs = reader.optional(request.runCount, upTo: 1000, "run_count") ?? 10
+        let tokens = reader.optional(request.maxOutputTokens, upTo: 4096, "max_output_tokens") ?? 32
+        try reader.finish()
+        let model = try ModelLookup(self.ports).model(request.model)
+        guard model.isEnabled else { throw LifecycleError.disabled(model.id) }
+        return Profiler.Request(model: model.id, runs: runs, prompt: request.prompt, maxOutputTokens: tokens)
     }
 
     /// Keeps a profile with its model. A name that its provider merely passes on is not registered, and has nothing to
@@ -60,20 +71,7 @@ extension LifecycleService {
     }
 }
 
-extension ProfileSettings {
-    /// - Throws: ``ServiceError`` that names every field at fault.
-    fileprivate init(_ request: Roundhouse_V1_ProfileModelRequest) throws(ServiceError) {
-        self.init()
-        var reader = FieldReader()
-        self.runs = reader.optional(request.runCount, upTo: 1000, "run_count") ?? self.runs
-        self.maxOutputTokens =
-            reader.optional(request.maxOutputTokens, upTo: 4096, "max_output_tokens") ?? self.maxOutputTokens
-        self.prompt = request.prompt
-        try reader.finish()
-    }
-}
-
-extension WarmUpUpdate {
+extension WarmUp.Update {
     /// Results are never replaced.
     fileprivate var relayKey: String? {
         switch self {
@@ -83,12 +81,12 @@ extension WarmUpUpdate {
     }
 }
 
-extension ProfileUpdate {
+extension Profiler.Update {
     /// Runs are never replaced.
     fileprivate var relayKey: String? {
         switch self {
         case .progress(let progress): progress.relayKey
-        case .run: nil
+        case .run, .failedRun: nil
         }
     }
 }

@@ -74,17 +74,25 @@ struct ModelFileError: Error, Sendable, Hashable {
     var kind: Kind
     /// What happened and what to do, with the path or the address.
     var message: String
+    /// The changing values of the message, for programs: `expected` and `actual` of a checksum, `needed_bytes` and
+    /// `available_bytes` of a disk, `architecture`.
+    var metadata: [String: String] = [:]
+    /// The field of the request that is at fault, as in the proto; empty where none is.
+    var field = ""
 
-    enum Kind: Sendable, Hashable {
-        /// The path or address is none that is allowed.
-        case invalidSource
+    enum Kind: Sendable, Hashable, CaseIterable {
+        /// A field of the request is wrong.
+        case invalidRequest
+        /// There is a file of this name and version with another content.
+        case alreadyExists
         case notFound
+        /// The download could not begin, or ended before its end. What came is kept.
         case unreachable
-        case checksumMismatch(expected: String, actual: String)
+        case checksumMismatch
         case notGGUF
-        case truncated(expectedBytes: Int64, actualBytes: Int64)
-        case unsupportedArchitecture(String)
-        case insufficientDisk(neededBytes: Int64, availableBytes: Int64)
+        case truncated
+        case unsupportedArchitecture
+        case insufficientDisk
         case notWritable
         /// Someone else installs the same.
         case busy

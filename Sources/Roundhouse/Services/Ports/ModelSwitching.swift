@@ -4,7 +4,7 @@ internal import ModelRegistry
 
 /// Changes what answers under a name without dropping a request.
 ///
-/// Throws ``RegistryEditError``, ``LifecycleError``, or another error that says in words what went wrong.
+/// Throws ``SwitchError`` or ``RegistryEditError``.
 protocol ModelSwitching: Sendable {
     /// Makes `model` the active one of an alias: has it loaded and warmed, flips the alias, lets requests on the old one
     /// end. A caller that is cancelled stops the switch, not the load.
@@ -42,17 +42,11 @@ struct SwitchOutcome: Sendable, Hashable {
     /// After the change.
     var alias: Alias
     var previousModel: ModelID?
-    var strategy: Strategy
+    var strategy: SwitchStrategy
     /// `nil` when neither model is one that is loaded.
     var plan: LoadPlan?
     /// Zero when the model was ready.
     var loadDuration = Duration.zero
     /// From the decision until new requests went to the new model.
     var flipDuration = Duration.zero
-
-    enum Strategy: Sendable, Hashable, CaseIterable {
-        case loadFirst
-        /// Both do not fit: the old one goes first.
-        case drainFirst
-    }
 }

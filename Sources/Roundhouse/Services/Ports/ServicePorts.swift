@@ -15,11 +15,11 @@ struct ServicePorts: Sendable {
     var recorder: any EventRecorder
     /// Whether a request for a model sent now has a chance. Answers at once, from memory.
     var availability: @Sendable (ModelID) -> ProviderAvailability
-    var search: any ModelSearching
     var discovery: DiscoveryPort
     var files: any ModelFiles
     var switching: any ModelSwitching
-    var operations: LifecycleOperations
+    var warmUp: WarmUp
+    var profiling: ProfilingPort
     var events: any EventFeed
     var statistics: @Sendable () -> StatisticsReport
     /// Writes everything that is still in memory to disk.
@@ -35,7 +35,7 @@ struct DiscoveryPort: Sendable {
     /// Finds out what a model can do, from its file's header or its provider's listing and, with `probes`, by sending it
     /// small requests. Throws ``UpstreamFault``, ``ModelFileError`` or ``LifecycleError``.
     var detect: @Sendable (_ model: ModelDescription, _ probes: Bool) async throws -> DetectedCapabilities
-    /// Why no adapter could be made for a provider: an address that is not allowed, a key that cannot be found. Empty
+    /// Why no adapter could be made for a provider: a key that cannot be found, a certificate that cannot be read. Empty
     /// when one can. Fields as in the proto, from the provider: `base_url`.
     var problems: @Sendable (ProviderDescription) async -> [FieldProblem]
 }
@@ -55,6 +55,13 @@ struct DetectedCapabilities: Sendable, Hashable {
         /// Where this is known from, in words.
         var evidence: String
     }
+}
+
+/// How models are measured.
+struct ProfilingPort: Sendable {
+    var profiler: Profiler
+    /// Sends a model one streamed request and measures its answer. Throws when there is no whole one.
+    var measure: @Sendable (Profiler.Request) async throws -> ProfileSample
 }
 
 /// What is kept of the use of models.

@@ -11,19 +11,24 @@ extension RegistryService {
         context: ServerContext
     ) async throws -> Roundhouse_V1_ListModelsResponse {
         try await self.answering {
-            var query = ModelQuery(filter: request.filter, orderBy: request.orderBy, pageToken: request.pageToken)
-            query.pageSize = try Paging.limit(request.pageSize)
+            let limit = try Paging.limit(request.pageSize)
+            var provider: ProviderID?
             if !request.provider.isEmpty {
                 var reader = FieldReader()
-                query.provider = reader.providerID(request.provider, "provider")
+                provider = reader.providerID(request.provider, "provider")
                 try reader.finish()
             }
+            let query = try RegistryQuery(filter: request.filter, orderBy: request.orderBy, provider: provider)
             let lookup = ModelLookup(self.ports)
-            let page = try self.ports.search.page(of: query, in: lookup.snapshot, isLoaded: lookup.isLoaded)
+            // Statistics are copied whole: only for a question that needs them.
+            let statistics = query.needsFacts ? self.ports.statistics().models : [:]
+            let page = try query.page(of: lookup.snapshot, size: limit, token: request.pageToken) { model in
+                query.needsFacts ? lookup.facts(of: model, statistics[model.id]) : RuntimeFacts()
+            }
             return .with {
-                $0.models = page.models.map(lookup.message)
+                $0.models = page.rows.map { lookup.message($0.model) }
                 $0.nextPageToken = page.nextToken
-                $0.totalSize = Int32(clamping: page.totalCount)
+                $0.totalSize = Int32(clamping: page.totalSize)
             }
         }
     }

@@ -13,26 +13,30 @@ final class ScriptedLoading: ModelLoading {
     private struct State {
         var calls: [Call] = []
         var managed: [ManagedModel] = []
-        var loaded: [ModelID: LoadedModel] = [:]
+        var loaded: [InstanceKey: LoadedModel] = [:]
         var devices: [DeviceMemory] = []
         var progress: [LoadProgress] = []
         var outcome = UnloadOutcome(wasLoaded: true)
         var plan: LoadPlan?
         var failure: LifecycleError?
         var holdsLoads = false
+        var abandonedLoads = 0
     }
 
     private let state = Mutex(State())
     private let callStream: AsyncStream<Call>
     private let callArrival: AsyncStream<Call>.Continuation
-    /// How many loads ended because their caller left.
-    let abandoned = Mutex(0)
+    private let abandonments: AsyncStream<Void>
+    private let abandonment: AsyncStream<Void>.Continuation
 
     init() {
         (self.callStream, self.callArrival) = AsyncStream.makeStream()
+        (self.abandonments, self.abandonment) = AsyncStream.makeStream()
     }
 
     var calls: [Call] { self.state.withLock { $0.calls } }
+    var loads: [Call] { self.calls.filter { if case .load = $0 { true } else { false } } }
+    var unloads: [Call] { self.calls.filter { if case .unload = $0 { true } else { false } } }
 
     /// Waits for a call that may come from work that nobody waits for.
     func firstCall(where isWanted: (Call) -> Bool) async -> Call? {
@@ -40,8 +44,11 @@ final class ScriptedLoading: ModelLoading {
         return nil
     }
 
+    /// Waits until the caller of a load that is held has left.
+    func loadWasAbandoned() async { for await _ in self.abandonments { return } }
+
     func manage(_ models: ManagedModel...) { self.state.withLock { $0.managed += models } }
-    func set(_ model: LoadedModel?, of id: ModelID) { self.state.withLock { $0.loaded[id] = model } }
+    func set(_ model: LoadedModel) { self.state.withLock { $0.loaded[model.key] = model } }
     func set(devices: [DeviceMemory]) { self.state.withLock { $0.devices = devices } }
     func set(progress: [LoadProgress]) { self.state.withLock { $0.progress = progress } }
     func set(outcome: UnloadOutcome) { self.state.withLock { $0.outcome = outcome } }
@@ -50,17 +57,19 @@ final class ScriptedLoading: ModelLoading {
     /// Loads then report their progress and end only when their caller leaves.
     func holdLoads() { self.state.withLock { $0.holdsLoads = true } }
 
-    private func note(_ call: Call) throws(LifecycleError) {
-        let failure = self.state.withLock { state in
+    private func note(_ call: Call, of model: ModelID) throws(LifecycleError) {
+        let (isManaged, failure) = self.state.withLock { state in
             state.calls.append(call)
-            return state.failure
+            return (state.managed.contains { $0.id == model }, state.failure)
         }
         self.callArrival.yield(call)
         if let failure { throw failure }
+        guard isManaged else { throw .notLoadable(model) }
     }
 
     func acquire(_ model: ModelID, progress: ProgressSink?) async throws(LifecycleError) -> Lease {
-        throw .notLoadable(model)
+        let loaded = try await self.load(model, version: nil, warms: false, progress: progress)
+        return Lease(instance: RuntimeInstance(key: loaded.key, launch: 1)) {}
     }
 
     func load(
@@ -70,16 +79,16 @@ final class ScriptedLoading: ModelLoading {
         progress: ProgressSink?
     ) async throws(LifecycleError) -> LoadedModel {
         for step in self.state.withLock({ $0.progress }) { progress?.report(step) }
-        try self.note(.load(model, version: version, warms: warms))
+        try self.note(.load(model, version: version, warms: warms), of: model)
         if self.state.withLock({ $0.holdsLoads }) {
             try? await Task.sleep(for: .seconds(3600))
-            self.abandoned.withLock { $0 += 1 }
+            self.abandonment.yield()
             throw .cancelled
         }
         var loaded = LoadedModel(
             key: InstanceKey(model: model, version: version ?? ""), state: .ready, engine: "llama.cpp")
         loaded.memory = [.cpu: 10]
-        self.set(loaded, of: model)
+        self.set(loaded)
         return loaded
     }
 
@@ -89,9 +98,13 @@ final class ScriptedLoading: ModelLoading {
         grace: Duration?,
         reason: String
     ) async throws(LifecycleError) -> UnloadOutcome {
-        try self.note(.unload(model, version: version, grace: grace, reason: reason))
-        if version == nil { self.set(nil, of: model) }
-        return self.state.withLock { $0.outcome }
+        try self.note(.unload(model, version: version, grace: grace, reason: reason), of: model)
+        return self.state.withLock { state in
+            state.loaded = state.loaded.filter {
+                $0.key.model != model || (version != nil && $0.key.version != version)
+            }
+            return state.outcome
+        }
     }
 
     func plan(
@@ -99,14 +112,21 @@ final class ScriptedLoading: ModelLoading {
         version: String?,
         contextLength: Int?
     ) async throws(LifecycleError) -> LoadPlan {
-        try self.note(.plan(model, contextLength: contextLength))
-        return self.state.withLock { $0.plan } ?? LoadPlan(key: InstanceKey(model: model), isFeasible: true)
+        try self.note(.plan(model, contextLength: contextLength), of: model)
+        let key = InstanceKey(model: model, version: version ?? "")
+        return self.state.withLock { state in
+            state.plan ?? LoadPlan(key: key, isFeasible: true, isLoaded: state.loaded[key] != nil)
+        }
     }
 
-    func status(of model: ModelID) -> LoadedModel? { self.state.withLock { $0.loaded[model] } }
+    func status(of model: ModelID) -> LoadedModel? {
+        self.loadedModels().first { $0.key.model == model }
+    }
+
     func loadedModels() -> [LoadedModel] {
         self.state.withLock { $0.loaded.values.sorted { $0.key < $1.key } }
     }
+
     func devices() -> [DeviceMemory] { self.state.withLock { $0.devices } }
     func managedModels() -> [ManagedModel] { self.state.withLock { $0.managed } }
 }

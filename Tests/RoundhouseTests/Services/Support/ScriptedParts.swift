@@ -12,34 +12,21 @@ final class EventKeeper: EventRecorder {
     func record(_ event: GatewayEvent) { self.kept.withLock { $0.append(event) } }
 }
 
-/// By provider and id; the filter `loaded` is the only one it knows, and every other text is an error.
-final class PlainSearch: ModelSearching {
-    private let asked = Mutex<[ModelQuery]>([])
-    var queries: [ModelQuery] { self.asked.withLock { $0 } }
+/// A registry's disk, which can break.
+final class MemoryStorage: RegistryStorage {
+    private let saved = Mutex<(changes: [RegistryChange], isBroken: Bool)>(([], false))
 
-    func page(
-        of query: ModelQuery,
-        in snapshot: RegistrySnapshot,
-        isLoaded: (ModelID) -> Bool
-    ) throws(ModelQueryError) -> ModelPage {
-        self.asked.withLock { $0.append(query) }
-        if !["", "loaded = true"].contains(query.filter) {
-            throw ModelQueryError(field: "filter", position: 7, found: "'=='", expected: "a comparison such as =")
+    var changes: [RegistryChange] { self.saved.withLock { $0.changes } }
+    func breakDown() { self.saved.withLock { $0.isBroken = true } }
+
+    func loadRegistry() async throws -> StoredRegistry { StoredRegistry() }
+
+    func save(_ changes: [RegistryChange]) async throws {
+        let isBroken = self.saved.withLock { saved in
+            if !saved.isBroken { saved.changes += changes }
+            return saved.isBroken
         }
-        if !["", "id"].contains(query.orderBy) {
-            throw ModelQueryError(field: "order_by", position: 1, found: "'colour'", expected: "a field")
-        }
-        let models = snapshot.models.filter { model in
-            (query.provider == nil || model.id.provider == query.provider)
-                && (query.filter.isEmpty || isLoaded(model.id))
-        }
-        let rest = models.drop { !query.pageToken.isEmpty && $0.id.description <= query.pageToken }
-        let page = Array(rest.prefix(query.pageSize))
-        return ModelPage(
-            models: page,
-            nextToken: page.count < rest.count ? page.last?.id.description ?? "" : "",
-            totalCount: models.count
-        )
+        if isBroken { throw StartError("the disk is full") }
     }
 }
 
@@ -120,84 +107,21 @@ final class ScriptedFiles: ModelFiles {
     }
 }
 
-/// Switches by flipping at once.
-final class PlainSwitching: ModelSwitching {
-    enum Call: Sendable, Hashable {
-        case alias(AliasSwitch)
-        case rollBack(String, revision: String?, etag: String?, reason: String)
-        case version(ModelID, String)
-    }
-
-    private let editor: MemoryEditor
-    private let made = Mutex<[Call]>([])
-    private let failure = Mutex<(any Error)?>(nil)
-
-    init(_ editor: MemoryEditor) { self.editor = editor }
-
-    var calls: [Call] { self.made.withLock { $0 } }
-    func fail(with error: (any Error)?) { self.failure.withLock { $0 = error } }
-
-    private func note(_ call: Call) throws {
-        self.made.withLock { $0.append(call) }
-        if let failure = self.failure.withLock({ $0 }) { throw failure }
-    }
-
-    func switchAlias(_ request: AliasSwitch) async throws -> SwitchOutcome {
-        try self.note(.alias(request))
-        guard let old = self.editor.registry.snapshot.alias(request.alias) else {
-            throw RegistryEditError.aliasNotFound(request.alias)
-        }
-        let alias =
-            request.isDryRun
-            ? old
-            : try await self.editor.switchAlias(
-                request.alias, to: request.model, etag: request.etag, reason: request.reason)
-        return SwitchOutcome(
-            alias: alias,
-            previousModel: old.activeModel,
-            strategy: .drainFirst,
-            plan: LoadPlan(key: InstanceKey(model: request.model), isFeasible: true),
-            loadDuration: .milliseconds(1500),
-            flipDuration: .microseconds(20)
-        )
-    }
-
-    func rollBack(_ alias: String, to revision: String?, etag: String?, reason: String) async throws -> SwitchOutcome {
-        try self.note(.rollBack(alias, revision: revision, etag: etag, reason: reason))
-        let previous = self.editor.registry.snapshot.alias(alias)?.activeModel
-        let changed = try await self.editor.rollbackAlias(alias, revision: revision, etag: etag, reason: reason)
-        return SwitchOutcome(alias: changed, previousModel: previous, strategy: .loadFirst)
-    }
-
-    func switchVersion(
-        of model: ModelID,
-        to version: String,
-        flip: @escaping @Sendable () async throws(RegistryEditError) -> ModelDescription
-    ) async throws -> ModelDescription {
-        try self.note(.version(model, version))
-        return try await flip()
-    }
-}
-
 /// Events that the test puts there; a watch gives them, a heartbeat, and ends as it is told.
 final class ScriptedFeed: EventFeed {
     private struct State {
         var events: [StoredEvent] = []
-        var failure: EventFeedError?
+        var failure: EventWatchError?
         var watches: [(after: Int64?, filter: EventFilter)] = []
     }
 
     private let state = Mutex(State())
 
     func add(_ events: [StoredEvent]) { self.state.withLock { $0.events += events } }
-    func fail(with error: EventFeedError?) { self.state.withLock { $0.failure = error } }
+    func fail(with error: EventWatchError?) { self.state.withLock { $0.failure = error } }
     var watches: [(after: Int64?, filter: EventFilter)] { self.state.withLock { $0.watches } }
 
-    func list(
-        before sequence: Int64?,
-        limit: Int,
-        filter: EventFilter
-    ) async throws(EventFeedError) -> [StoredEvent] {
+    func list(before sequence: Int64?, limit: Int, filter: EventFilter) async throws -> [StoredEvent] {
         let (events, failure) = self.state.withLock { ($0.events, $0.failure) }
         if let failure { throw failure }
         let admitted = events.filter { filter.admits($0.event) && $0.sequence < sequence ?? .max }
@@ -207,7 +131,7 @@ final class ScriptedFeed: EventFeed {
     func watch(
         after sequence: Int64?,
         filter: EventFilter,
-        deliver: @Sendable (EventFeedItem) async throws -> Void
+        deliver: @Sendable (EventUpdate) async throws -> Void
     ) async throws {
         let (events, failure) = self.state.withLock { state in
             state.watches.append((sequence, filter))

@@ -18,12 +18,13 @@ import Testing
 struct ServiceBench {
     typealias Transport = InProcessTransport.Client
 
-    let editor: MemoryEditor
+    let base: Registry
+    let storage = MemoryStorage()
+    let editor: RegistryEditor
     let loading = ScriptedLoading()
     let events = EventKeeper()
-    let search = PlainSearch()
     let files = ScriptedFiles()
-    let switching: PlainSwitching
+    let switcher: ModelSwitcher
     let feed = ScriptedFeed()
     let scripts = Scripts()
     private(set) var client: GRPCClient<Transport>?
@@ -36,13 +37,9 @@ struct ServiceBench {
             var detected: Result<DetectedCapabilities, UpstreamFault> = .success(.init(capabilities: []))
             var probes: [Bool] = []
             var providerProblems: [FieldProblem] = []
-            var warmUps: [(models: [ModelID], includesLazy: Bool)] = []
-            var warmUpUpdates: [WarmUpUpdate] = []
-            var warmUpSummary = WarmUpSummary(
-                status: .success, message: "", loaded: [], elapsed: .zero, loadedCounts: [:], results: [])
-            var profiles: [(model: ModelID, settings: ProfileSettings)] = []
-            var profileUpdates: [ProfileUpdate] = []
-            var profile: Result<ModelProfile, UpstreamFault> = .success(ModelProfile())
+            /// What each run of a profile gives, in turns.
+            var samples: [Result<ProfileSample, UpstreamFault>] = [.success(ProfileSample(latency: .seconds(1)))]
+            var profiles: [Profiler.Request] = []
             var statistics = StatisticsReport(models: [:], sinceMicroseconds: 0)
             var saved: Result<SavedState, StartError> = .failure(StartError("the disk is full"))
         }
@@ -57,8 +54,15 @@ struct ServiceBench {
     }
 
     init() throws {
-        self.editor = MemoryEditor(Registry(try Self.snapshot()))
-        self.switching = PlainSwitching(self.editor)
+        self.base = Registry(try Self.snapshot())
+        let clock = Mutex<Int64>(1_000_000)
+        self.editor = RegistryEditor(registry: self.base, storage: self.storage, events: self.events) {
+            clock.withLock { now in
+                now += 1
+                return now
+            }
+        }
+        self.switcher = ModelSwitcher(loading: self.loading, events: self.events)
         for name in ["local/a", "local/b"] {
             let id = try #require(ModelID(name))
             self.loading.manage(ManagedModel(id: id, versions: [RuntimeModel(id: id)], sizeBytes: 100))
@@ -73,10 +77,14 @@ struct ServiceBench {
             RegistryService(ports: ports), LifecycleService(ports: ports), TelemetryService(ports: ports),
             AdminService(ports: ports),
         ]
-        return try await withGRPCServer(transport: transport.server, services: services) { _ in
-            try await withGRPCClient(transport: transport.client) { client in
-                bench.client = client
-                return try await body(bench)
+        return try await withThrowingTaskGroup(of: Void.self) { [switcher = bench.switcher] group in
+            group.addTask { await switcher.run() }
+            defer { group.cancelAll() }
+            return try await withGRPCServer(transport: transport.server, services: services) { _ in
+                try await withGRPCClient(transport: transport.client) { client in
+                    bench.client = client
+                    return try await body(bench)
+                }
             }
         }
     }
@@ -99,7 +107,7 @@ struct ServiceBench {
 
     func registered(_ name: String) throws -> ModelDescription {
         let id = try #require(ModelID(name))
-        return try #require(self.editor.registry.snapshot.models.first { $0.id == id })
+        return try #require(self.base.snapshot.models.first { $0.id == id })
     }
 
     func setLoaded(_ name: String, edit: (inout LoadedModel) -> Void = { _ in }) throws {
@@ -107,7 +115,7 @@ struct ServiceBench {
         var loaded = LoadedModel(key: InstanceKey(model: id), state: .ready, engine: "llama.cpp")
         loaded.memory = [.cpu: 100]
         edit(&loaded)
-        self.loading.set(loaded, of: id)
+        self.loading.set(loaded)
     }
 }
 
@@ -152,12 +160,11 @@ extension ServiceBench {
     var ports: ServicePorts {
         let scripts = self.scripts
         return ServicePorts(
-            registry: self.editor.registry,
+            registry: self.base,
             editor: self.editor,
             loading: self.loading,
             recorder: self.events,
             availability: { scripts.now.availability[$0] ?? .available },
-            search: self.search,
             discovery: DiscoveryPort(
                 lister: { scripts.now.listers[$0] },
                 detect: { _, probes in
@@ -169,17 +176,15 @@ extension ServiceBench {
                 problems: { _ in scripts.now.providerProblems }
             ),
             files: self.files,
-            switching: self.switching,
-            operations: LifecycleOperations(
-                warmUp: { models, includesLazy, report in
-                    scripts.edit { $0.warmUps.append((models, includesLazy)) }
-                    for update in scripts.now.warmUpUpdates { report(update) }
-                    return scripts.now.warmUpSummary
-                },
-                profile: { model, settings, report in
-                    scripts.edit { $0.profiles.append((model, settings)) }
-                    for update in scripts.now.profileUpdates { report(update) }
-                    return try scripts.now.profile.get()
+            switching: RegistrySwitcher(registry: self.base, editor: self.editor, switcher: self.switcher),
+            warmUp: WarmUp(loading: self.loading),
+            profiling: ProfilingPort(
+                profiler: Profiler(loading: self.loading, events: self.events),
+                measure: { request in
+                    try scripts.take { values in
+                        values.profiles.append(request)
+                        return values.samples[(values.profiles.count - 1) % values.samples.count]
+                    }.get()
                 }
             ),
             events: self.feed,
