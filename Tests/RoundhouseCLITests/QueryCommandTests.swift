@@ -58,12 +58,13 @@ struct QueryCommandTests {
     @Test("models list asks for every page and shows them in one table")
     func modelPages() async throws {
         let server = ScriptedServer(
-            onListModels: { request in
-                .with {
+            scripts: [.answer { (request: Roundhouse_V1_ListModelsRequest) in
+                Roundhouse_V1_ListModelsResponse.with {
                     $0.models = [
                         .with {
                             $0.id = "\(request.provider)/m\(request.pageToken)"
                             $0.state = .ready
+                            $0.enabled = true
                             $0.contextLength = 2048
                             $0.sizeBytes = 3 << 20
                             $0.aliases = ["default"]
@@ -72,7 +73,7 @@ struct QueryCommandTests {
                     ]
                     $0.nextPageToken = request.pageToken.isEmpty ? "2" : ""
                 }
-            }
+            }]
         )
         let console = RecordingConsole()
         #expect(try await server.run(["models", "list", "--provider", "p"], console: console) == .success)
@@ -92,16 +93,21 @@ struct QueryCommandTests {
 
     @Test("a server that repeats a page does not keep the command busy for ever")
     func endlessPages() async throws {
-        let server = ScriptedServer(onListModels: { _ in .with { $0.nextPageToken = "again" } })
+        let server = ScriptedServer(scripts: [
+            .answer(
+                Roundhouse_V1_ListModelsRequest.self,
+                with: Roundhouse_V1_ListModelsResponse.with { $0.nextPageToken = "again" }
+            )
+        ])
         let console = RecordingConsole()
         #expect(try await server.run(["models", "list"], console: console) == .failure)
-        #expect(server.modelRequests.count == 2)
+        #expect(server.requests(Roundhouse_V1_ListModelsRequest.self).count == 2)
         #expect(console.transcript.errors.contains("'again' twice"))
     }
 
     @Test("a model, the providers and a token count are shown")
     func smallQueries() async throws {
-        let server = ScriptedServer()
+        let server = ScriptedServer(scripts: [Self.model, Self.providers])
         let model = RecordingConsole()
         #expect(try await server.run(["models", "get", "local/tiny"], console: model) == .success)
         #expect(model.transcript.output.contains("id        local/tiny\n"))
@@ -124,6 +130,36 @@ struct QueryCommandTests {
             server.tokenRequests.first?.messages == [.saying("sys", as: .system), .saying("hi", as: .user)]
         )
     }
+
+    private static let model = Script.answer { (request: Roundhouse_V1_GetModelRequest) in
+        Roundhouse_V1_GetModelResponse.with {
+            $0.model.id = request.model
+            $0.model.state = .ready
+            $0.model.enabled = true
+            $0.model.contextLength = 2048
+        }
+    }
+
+    private static let providers = Script.answer(
+        Roundhouse_V1_ListProvidersRequest.self,
+        with: Roundhouse_V1_ListProvidersResponse.with {
+            $0.providers = [
+                .with {
+                    $0.id = "local"
+                    $0.kind = "local"
+                    $0.modelCount = 2
+                    $0.enabled = true
+                },
+                .with {
+                    $0.id = "openai"
+                    $0.kind = "openai"
+                    $0.baseURL = "https://api.example"
+                    $0.hasCredentials_p = true
+                    $0.enabled = true
+                },
+            ]
+        }
+    )
 
     private static let unhealthy = Roundhouse_V1_GetSystemStatusResponse.with {
         $0.state = .unhealthy

@@ -17,8 +17,9 @@ struct ProgressBar: Sendable, Hashable {
     }
 
     private static let gap = 2
-    /// Cells between the brackets.
-    private static let cells = 10...30
+    /// Cells between the brackets. A few sizes only, so that the bar does not breathe with the figures beside it.
+    private static let sizes = [30, 20, 12]
+    private static let smallest = 6
     /// What is left out first where the line is too narrow.
     private static let expendable: [Part] = [.rate, .amount, .bar, .timeLeft, .percent]
 
@@ -40,14 +41,14 @@ struct ProgressBar: Sendable, Hashable {
 
     /// - Parameter columns: the line is at most so wide.
     func line(columns: Int) -> String {
-        var parts = Set(Part.allCases.filter { self.text($0, cells: Self.cells.lowerBound) != nil })
+        var parts = Set(Part.allCases.filter { self.text($0, cells: Self.smallest) != nil })
         var spare = columns - self.width(parts)
         for part in Self.expendable where spare < 0 {
             parts.remove(part)
             spare = columns - self.width(parts)
         }
         guard spare >= 0 else { return TerminalText.shortened(self.title, to: max(1, columns)) }
-        let cells = min(Self.cells.upperBound, Self.cells.lowerBound + spare)
+        let cells = Self.sizes.first { $0 <= Self.smallest + spare } ?? Self.smallest
         let texts = Part.allCases.filter(parts.contains).compactMap { self.text($0, cells: cells) }
         return ([self.title] + texts).joined(separator: String(repeating: " ", count: Self.gap))
     }
@@ -60,7 +61,7 @@ struct ProgressBar: Sendable, Hashable {
     }
 
     private func width(_ parts: Set<Part>) -> Int {
-        parts.compactMap { self.text($0, cells: Self.cells.lowerBound) }
+        parts.compactMap { self.text($0, cells: Self.smallest) }
             .reduce(TerminalText.width(self.title)) { $0 + Self.gap + $1.count }
     }
 
@@ -71,10 +72,10 @@ struct ProgressBar: Sendable, Hashable {
         case .percent: self.fraction.map { "\(Int($0 * 100)) %" }
         case .amount:
             // A total that turned out too small says nothing.
-            self.total >= self.done
+            self.total > 0 && self.total >= self.done
                 ? "\(self.unit == .bytes ? self.quantity(self.done) : "\(self.done)") of \(self.quantity(self.total))"
                 : self.quantity(self.done)
-        case .rate: self.rate.map { self.unit == .bytes ? "\(Figures.bytes(Int64(max(0, $0))))/s" : nil } ?? nil
+        case .rate: self.unit == .bytes ? self.rate.map { "\(Figures.bytes(Int64(min(1e18, max(0, $0)))))/s" } : nil
         case .timeLeft: self.timeLeft.map { "\(Figures.wholeSeconds($0)) left" }
         }
     }
@@ -85,7 +86,8 @@ struct ProgressBar: Sendable, Hashable {
 
     private func bar(_ fraction: Double, cells: Int) -> String {
         let filled = Int(fraction * Double(cells))
-        let old = min(filled, Int(max(0, Double(self.resumed) / Double(self.total)) * Double(cells)))
+        let resumed = min(1, max(0, Double(self.resumed) / Double(self.total)))
+        let old = min(filled, Int(resumed * Double(cells)))
         var bar = String(repeating: "#", count: old) + String(repeating: "=", count: filled - old)
         if filled > old && filled < cells { bar = bar.dropLast() + ">" }
         return "[" + bar + String(repeating: " ", count: cells - filled) + "]"

@@ -41,7 +41,7 @@ struct ProgressView: Sendable {
         if isNew { self.meter = RateMeter() }
         self.title = title
         let now = self.clock.now()
-        self.meter.take(max(0, done - resumed), at: now)
+        self.meter.take(max(0, done) - max(0, min(resumed, done)), at: now)
         let bar = ProgressBar(
             title: TerminalText.singleLine(title),
             done: max(0, done),

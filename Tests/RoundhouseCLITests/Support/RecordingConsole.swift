@@ -19,6 +19,7 @@ final class RecordingConsole: Console {
     let output: TerminalTraits
     let errors: TerminalTraits
     let isInputTerminal: Bool
+    let time = ManualTime()
     private let closesAfter: Int
     private let state: Mutex<State>
 
@@ -35,6 +36,8 @@ final class RecordingConsole: Console {
         self.closesAfter = closesAfter
         self.state = Mutex(State(input: input))
     }
+
+    var clock: CommandClock { self.time.clock }
 
     var transcript: Transcript {
         self.state.withLock { $0.transcript }
@@ -77,5 +80,30 @@ final class RecordingConsole: Console {
             }
             if isShown { continuation.resume() }
         }
+    }
+}
+
+/// A clock that moves when a test says so, and by the whole of a sleep at once.
+final class ManualTime: Sendable {
+    private let state = Mutex<(now: Duration, sleeps: [Duration])>((.zero, []))
+
+    /// What was slept, in order.
+    var sleeps: [Duration] { self.state.withLock { $0.sleeps } }
+
+    func advance(by duration: Duration) {
+        self.state.withLock { $0.now += duration }
+    }
+
+    var clock: CommandClock {
+        CommandClock(
+            now: { self.state.withLock { $0.now } },
+            sleep: { duration in
+                try Task.checkCancellation()
+                self.state.withLock {
+                    $0.now += duration
+                    $0.sleeps.append(duration)
+                }
+            }
+        )
     }
 }

@@ -1,102 +1,164 @@
 import GRPCCore
 import RoundhouseAPI
 
-// RPCs that no test of the CLI has a script for yet.
-extension ScriptedServer.RegistryAnswers {
-    func createModel(request: Roundhouse_V1_CreateModelRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_CreateModelResponse
-    {
-        throw RPCError(code: .unimplemented, message: "CreateModel is not scripted")
-    }
-    func updateModel(request: Roundhouse_V1_UpdateModelRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_UpdateModelResponse
-    {
-        throw RPCError(code: .unimplemented, message: "UpdateModel is not scripted")
-    }
-    func deleteModel(request: Roundhouse_V1_DeleteModelRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_DeleteModelResponse
-    {
-        throw RPCError(code: .unimplemented, message: "DeleteModel is not scripted")
-    }
-    func discoverModels(request: Roundhouse_V1_DiscoverModelsRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_DiscoverModelsResponse
-    {
-        throw RPCError(code: .unimplemented, message: "DiscoverModels is not scripted")
-    }
-    func detectCapabilities(request: Roundhouse_V1_DetectCapabilitiesRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_DetectCapabilitiesResponse
-    {
-        throw RPCError(code: .unimplemented, message: "DetectCapabilities is not scripted")
-    }
-    func uninstallModel(request: Roundhouse_V1_UninstallModelRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_UninstallModelResponse
-    {
-        throw RPCError(code: .unimplemented, message: "UninstallModel is not scripted")
-    }
-    func enableModel(request: Roundhouse_V1_EnableModelRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_EnableModelResponse
-    {
-        throw RPCError(code: .unimplemented, message: "EnableModel is not scripted")
-    }
-    func disableModel(request: Roundhouse_V1_DisableModelRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_DisableModelResponse
-    {
-        throw RPCError(code: .unimplemented, message: "DisableModel is not scripted")
-    }
-    func getProvider(request: Roundhouse_V1_GetProviderRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_GetProviderResponse
-    {
-        throw RPCError(code: .unimplemented, message: "GetProvider is not scripted")
-    }
-    func createProvider(request: Roundhouse_V1_CreateProviderRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_CreateProviderResponse
-    {
-        throw RPCError(code: .unimplemented, message: "CreateProvider is not scripted")
-    }
-    func updateProvider(request: Roundhouse_V1_UpdateProviderRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_UpdateProviderResponse
-    {
-        throw RPCError(code: .unimplemented, message: "UpdateProvider is not scripted")
-    }
-    func deleteProvider(request: Roundhouse_V1_DeleteProviderRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_DeleteProviderResponse
-    {
-        throw RPCError(code: .unimplemented, message: "DeleteProvider is not scripted")
-    }
-    func listAliases(request: Roundhouse_V1_ListAliasesRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_ListAliasesResponse
-    {
-        throw RPCError(code: .unimplemented, message: "ListAliases is not scripted")
-    }
-    func getAlias(request: Roundhouse_V1_GetAliasRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_GetAliasResponse
-    {
-        throw RPCError(code: .unimplemented, message: "GetAlias is not scripted")
-    }
-    func updateAlias(request: Roundhouse_V1_UpdateAliasRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_UpdateAliasResponse
-    {
-        throw RPCError(code: .unimplemented, message: "UpdateAlias is not scripted")
-    }
-    func deleteAlias(request: Roundhouse_V1_DeleteAliasRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_DeleteAliasResponse
-    {
-        throw RPCError(code: .unimplemented, message: "DeleteAlias is not scripted")
-    }
-    func switchModel(request: Roundhouse_V1_SwitchModelRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_SwitchModelResponse
-    {
-        throw RPCError(code: .unimplemented, message: "SwitchModel is not scripted")
-    }
-    func rollbackAlias(request: Roundhouse_V1_RollbackAliasRequest, context: ServerContext) async throws
-        -> Roundhouse_V1_RollbackAliasResponse
-    {
-        throw RPCError(code: .unimplemented, message: "RollbackAlias is not scripted")
-    }
-    func installModel(
-        request: Roundhouse_V1_InstallModelRequest, response: RPCWriter<Roundhouse_V1_InstallModelResponse>,
-        context: ServerContext
-    ) async throws {
-        throw RPCError(code: .unimplemented, message: "InstallModel is not scripted")
+// Each call is answered by its request's script.
+extension ScriptedServer {
+    struct RegistryAnswers: Roundhouse_V1_RegistryService.SimpleServiceProtocol {
+        let server: ScriptedServer
+
+        func listModels(
+            request: Roundhouse_V1_ListModelsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListModelsResponse {
+            try self.server.answer(request)
+        }
+
+        func getModel(
+            request: Roundhouse_V1_GetModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetModelResponse {
+            try self.server.answer(request)
+        }
+
+        func createModel(
+            request: Roundhouse_V1_CreateModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_CreateModelResponse {
+            try self.server.answer(request)
+        }
+
+        func updateModel(
+            request: Roundhouse_V1_UpdateModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_UpdateModelResponse {
+            try self.server.answer(request)
+        }
+
+        func deleteModel(
+            request: Roundhouse_V1_DeleteModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_DeleteModelResponse {
+            try self.server.answer(request)
+        }
+
+        func discoverModels(
+            request: Roundhouse_V1_DiscoverModelsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_DiscoverModelsResponse {
+            try self.server.answer(request)
+        }
+
+        func detectCapabilities(
+            request: Roundhouse_V1_DetectCapabilitiesRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_DetectCapabilitiesResponse {
+            try self.server.answer(request)
+        }
+
+        func installModel(
+            request: Roundhouse_V1_InstallModelRequest,
+            response: RPCWriter<Roundhouse_V1_InstallModelResponse>,
+            context: ServerContext
+        ) async throws {
+            try await self.server.stream(request, response, context)
+        }
+
+        func uninstallModel(
+            request: Roundhouse_V1_UninstallModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_UninstallModelResponse {
+            try self.server.answer(request)
+        }
+
+        func enableModel(
+            request: Roundhouse_V1_EnableModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_EnableModelResponse {
+            try self.server.answer(request)
+        }
+
+        func disableModel(
+            request: Roundhouse_V1_DisableModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_DisableModelResponse {
+            try self.server.answer(request)
+        }
+
+        func listProviders(
+            request: Roundhouse_V1_ListProvidersRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListProvidersResponse {
+            try self.server.answer(request)
+        }
+
+        func getProvider(
+            request: Roundhouse_V1_GetProviderRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetProviderResponse {
+            try self.server.answer(request)
+        }
+
+        func createProvider(
+            request: Roundhouse_V1_CreateProviderRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_CreateProviderResponse {
+            try self.server.answer(request)
+        }
+
+        func updateProvider(
+            request: Roundhouse_V1_UpdateProviderRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_UpdateProviderResponse {
+            try self.server.answer(request)
+        }
+
+        func deleteProvider(
+            request: Roundhouse_V1_DeleteProviderRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_DeleteProviderResponse {
+            try self.server.answer(request)
+        }
+
+        func listAliases(
+            request: Roundhouse_V1_ListAliasesRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListAliasesResponse {
+            try self.server.answer(request)
+        }
+
+        func getAlias(
+            request: Roundhouse_V1_GetAliasRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetAliasResponse {
+            try self.server.answer(request)
+        }
+
+        func updateAlias(
+            request: Roundhouse_V1_UpdateAliasRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_UpdateAliasResponse {
+            try self.server.answer(request)
+        }
+
+        func deleteAlias(
+            request: Roundhouse_V1_DeleteAliasRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_DeleteAliasResponse {
+            try self.server.answer(request)
+        }
+
+        func switchModel(
+            request: Roundhouse_V1_SwitchModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_SwitchModelResponse {
+            try self.server.answer(request)
+        }
+
+        func rollbackAlias(
+            request: Roundhouse_V1_RollbackAliasRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_RollbackAliasResponse {
+            try self.server.answer(request)
+        }
     }
 }

@@ -18,35 +18,56 @@ final class ScriptedServer: Sendable {
         var generate: [Roundhouse_V1_GenerateRequest] = []
         var stream: [Roundhouse_V1_StreamGenerateRequest] = []
         var tokens: [Roundhouse_V1_CountTokensRequest] = []
-        var models: [Roundhouse_V1_ListModelsRequest] = []
+        var others: [any Message] = []
     }
 
     private let asked = Mutex(Asked())
     let onStream: StreamScript
     let onGenerate: @Sendable (Roundhouse_V1_GenerateRequest) throws -> Roundhouse_V1_GenerateResponse
-    let onListModels: @Sendable (Roundhouse_V1_ListModelsRequest) throws -> Roundhouse_V1_ListModelsResponse
+    private let scripts: [ObjectIdentifier: any Sendable]
     let status: Roundhouse_V1_GetSystemStatusResponse
 
     init(
         onStream: @escaping StreamScript = { _, writer, _ in try await writer.answer("hello") },
         status: Roundhouse_V1_GetSystemStatusResponse = .init(),
+        scripts: [Script] = [],
         onGenerate: @escaping @Sendable (Roundhouse_V1_GenerateRequest) throws -> Roundhouse_V1_GenerateResponse = {
             _ in .init()
-        },
-        onListModels:
-            @escaping @Sendable (Roundhouse_V1_ListModelsRequest) throws ->
-            Roundhouse_V1_ListModelsResponse = { _ in .init() }
+        }
     ) {
         self.status = status
+        self.scripts = Dictionary(scripts.map { ($0.request, $0.body) }) { _, last in last }
         self.onGenerate = onGenerate
-        self.onListModels = onListModels
         self.onStream = onStream
     }
 
     var generateRequests: [Roundhouse_V1_GenerateRequest] { self.asked.withLock { $0.generate } }
     var streamRequests: [Roundhouse_V1_StreamGenerateRequest] { self.asked.withLock { $0.stream } }
     var tokenRequests: [Roundhouse_V1_CountTokensRequest] { self.asked.withLock { $0.tokens } }
-    var modelRequests: [Roundhouse_V1_ListModelsRequest] { self.asked.withLock { $0.models } }
+
+    /// Requests of one type that came for ``scripts``, in their order.
+    func requests<Request: Message>(_: Request.Type) -> [Request] {
+        self.asked.withLock { $0.others.compactMap { $0 as? Request } }
+    }
+
+    /// Answers as the request's script says.
+    func answer<Request: Message, Response: Message>(_ request: Request) throws -> Response {
+        self.asked.withLock { $0.others.append(request) }
+        let script = self.scripts[ObjectIdentifier(Request.self)] as? Script.Unary<Request, Response>
+        guard let script else { throw RPCError(code: .unimplemented, message: "\(Request.self) is not scripted") }
+        return try script.body(request)
+    }
+
+    func stream<Request: Message, Response: Message>(
+        _ request: Request,
+        _ writer: RPCWriter<Response>,
+        _ context: ServerContext
+    ) async throws {
+        self.asked.withLock { $0.others.append(request) }
+        let script = self.scripts[ObjectIdentifier(Request.self)] as? Script.Stream<Request, Response>
+        guard let script else { throw RPCError(code: .unimplemented, message: "\(Request.self) is not scripted") }
+        try await script.body(request, writer, context)
+    }
 
     /// Serves `body`'s calls.
     func withGateway(timeout: Duration? = nil, _ body: @Sendable (Gateway) async throws -> Void) async throws {
@@ -59,14 +80,24 @@ final class ScriptedServer: Sendable {
     }
 
     /// Runs a command line as the process would, except for the connection.
-    func run(_ arguments: [String], console: RecordingConsole) async throws -> ExitStatus {
+    ///
+    /// - Parameter interruptions: each is a Ctrl-C.
+    func run(
+        _ arguments: [String],
+        console: RecordingConsole,
+        until interruptions: AsyncStream<Void>? = nil
+    ) async throws -> ExitStatus {
         guard let command = try RoundhouseCommand.parseAsRoot(arguments) as? any ClientCommand else {
             throw CommandFailure.usage("not a client command: \(arguments)")
         }
-        return await CommandRun.status(json: command.connection.json, address: "here:1", console: console) {
+        let body = { @Sendable in
             try await self.withGateway(timeout: command.connection.settings(environment: [:]).timeout) { gateway in
                 try await command.execute(gateway, console)
             }
+        }
+        return await CommandRun.status(json: command.connection.json, address: "here:1", console: console) {
+            guard let interruptions else { return try await body() }
+            try await Interruption.run(body, until: interruptions)
         }
     }
 }
@@ -75,6 +106,9 @@ extension ScriptedServer: RegistrableRPCService {
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         Generation(server: self).registerMethods(with: &router)
         RegistryAnswers(server: self).registerMethods(with: &router)
+        LifecycleAnswers(server: self).registerMethods(with: &router)
+        TelemetryAnswers(server: self).registerMethods(with: &router)
+        AdminAnswers(server: self).registerMethods(with: &router)
         Health(server: self).registerMethods(with: &router)
     }
 
@@ -107,52 +141,6 @@ extension ScriptedServer: RegistrableRPCService {
                 $0.inputTokens = 7
                 $0.model = "local/tiny"
                 $0.estimated = true
-            }
-        }
-    }
-
-    struct RegistryAnswers: Roundhouse_V1_RegistryService.SimpleServiceProtocol {
-        let server: ScriptedServer
-
-        func listModels(
-            request: Roundhouse_V1_ListModelsRequest,
-            context: ServerContext
-        ) async throws -> Roundhouse_V1_ListModelsResponse {
-            self.server.asked.withLock { $0.models.append(request) }
-            return try self.server.onListModels(request)
-        }
-
-        func getModel(
-            request: Roundhouse_V1_GetModelRequest,
-            context: ServerContext
-        ) async throws -> Roundhouse_V1_GetModelResponse {
-            .with {
-                $0.model = .with {
-                    $0.id = request.model
-                    $0.state = .ready
-                    $0.contextLength = 2048
-                }
-            }
-        }
-
-        func listProviders(
-            request: Roundhouse_V1_ListProvidersRequest,
-            context: ServerContext
-        ) async throws -> Roundhouse_V1_ListProvidersResponse {
-            .with {
-                $0.providers = [
-                    .with {
-                        $0.id = "local"
-                        $0.kind = "local"
-                        $0.modelCount = 2
-                    },
-                    .with {
-                        $0.id = "openai"
-                        $0.kind = "openai"
-                        $0.baseURL = "https://api.example"
-                        $0.hasCredentials_p = true
-                    },
-                ]
             }
         }
     }

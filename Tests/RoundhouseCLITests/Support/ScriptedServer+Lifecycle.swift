@@ -1,0 +1,98 @@
+import GRPCCore
+import RoundhouseAPI
+
+// Each call is answered by its request's script.
+extension ScriptedServer {
+    struct LifecycleAnswers: Roundhouse_V1_LifecycleService.SimpleServiceProtocol {
+        let server: ScriptedServer
+
+        func loadModel(
+            request: Roundhouse_V1_LoadModelRequest,
+            response: RPCWriter<Roundhouse_V1_LoadModelResponse>,
+            context: ServerContext
+        ) async throws {
+            try await self.server.stream(request, response, context)
+        }
+
+        func unloadModel(
+            request: Roundhouse_V1_UnloadModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_UnloadModelResponse {
+            try self.server.answer(request)
+        }
+
+        func warmUp(
+            request: Roundhouse_V1_WarmUpRequest,
+            response: RPCWriter<Roundhouse_V1_WarmUpResponse>,
+            context: ServerContext
+        ) async throws {
+            try await self.server.stream(request, response, context)
+        }
+
+        func listLoadedModels(
+            request: Roundhouse_V1_ListLoadedModelsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListLoadedModelsResponse {
+            try self.server.answer(request)
+        }
+
+        func pinModel(
+            request: Roundhouse_V1_PinModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_PinModelResponse {
+            try self.server.answer(request)
+        }
+
+        func planLoad(
+            request: Roundhouse_V1_PlanLoadRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_PlanLoadResponse {
+            try self.server.answer(request)
+        }
+
+        func profileModel(
+            request: Roundhouse_V1_ProfileModelRequest,
+            response: RPCWriter<Roundhouse_V1_ProfileModelResponse>,
+            context: ServerContext
+        ) async throws {
+            try await self.server.stream(request, response, context)
+        }
+
+        func watchEvents(
+            request: Roundhouse_V1_WatchEventsRequest,
+            response: RPCWriter<Roundhouse_V1_WatchEventsResponse>,
+            context: ServerContext
+        ) async throws {
+            try await self.server.stream(request, response, context)
+        }
+
+        func listEvents(
+            request: Roundhouse_V1_ListEventsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListEventsResponse {
+            try self.server.answer(request)
+        }
+    }
+
+    struct TelemetryAnswers: Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
+        let server: ScriptedServer
+
+        func getStatistics(
+            request: Roundhouse_V1_GetStatisticsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetStatisticsResponse {
+            try self.server.answer(request)
+        }
+    }
+
+    struct AdminAnswers: Roundhouse_V1_AdminService.SimpleServiceProtocol {
+        let server: ScriptedServer
+
+        func saveState(
+            request: Roundhouse_V1_SaveStateRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_SaveStateResponse {
+            try self.server.answer(request)
+        }
+    }
+}
