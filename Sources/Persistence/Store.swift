@@ -105,6 +105,23 @@ package final class Store: Sendable {
         }
     }
 
+    /// Makes every commit so far survive a power failure: syncs the write-ahead log and moves it into the file.
+    ///
+    /// Commits that come while this runs may or may not be part of it.
+    package func synchronize() async throws(StoreError) {
+        let result: Result<Void, any Error> = await withCheckedContinuation { continuation in
+            self.pool.asyncWriteWithoutTransaction { database in
+                // Passive: waits for nobody. What readers keep it from moving was synced all the same.
+                continuation.resume(returning: Result { _ = try database.checkpoint(.passive) })
+            }
+        }
+        do {
+            try result.get()
+        } catch {
+            throw StoreError(error, path: self.path)
+        }
+    }
+
     private static func durably<Value>(_ database: Database, _ updates: (Database) throws -> Value) throws -> Value {
         try database.execute(sql: "PRAGMA synchronous = FULL")
         // Should this fail, later commits are slower and as safe.

@@ -85,7 +85,7 @@ enum StoreFiles {
 
     /// Makes every missing part.
     private static func makeDirectory(_ directory: String, for path: String) throws(StoreError) {
-        guard unsafe mkdir(directory, 0o700) != 0 else { return }
+        guard unsafe mkdir(directory, 0o700) != 0 else { return Self.synchronize(Self.directory(of: directory)) }
         switch errno {
         case EEXIST: return
         case ENOENT where directory != "/" && directory != ".":
@@ -93,8 +93,18 @@ enum StoreFiles {
             guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else {
                 throw StoreLock.failure(errno, path: path, doing: "make the directory \(directory)")
             }
+            Self.synchronize(Self.directory(of: directory))
         case let code: throw StoreLock.failure(code, path: path, doing: "make the directory \(directory)")
         }
+    }
+
+    /// A directory that was just made has a name only once its parent is on the disk; SQLite looks after its own
+    /// directory and no other. Where that cannot be done, it is left to the file system.
+    private static func synchronize(_ parent: String) {
+        let file = unsafe open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        fsync(file)
+        close(file)
     }
 
     private static func directory(of path: String) -> String {

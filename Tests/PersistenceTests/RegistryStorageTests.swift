@@ -1,3 +1,4 @@
+import FoundationEssentials
 import GRDB
 import Glibc
 import Inference
@@ -135,6 +136,32 @@ struct RegistryStorageTests {
         }
         #expect(error?.code == .failed)
         #expect(try await store.write(level) == 1)
+    }
+
+    @Test("Synchronizing moves everything into the file, beside readers and writers")
+    func synchronize() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        var random = RandomValues(seed: 6)
+        let model = random.model()
+        try await store.save([.putModel(model)])
+        try await store.insert([.plain("r1")])
+        try await store.synchronize()
+        // The file alone, without its log, holds it all.
+        let copy = "\(directory.path)/copy.db"
+        try FileManager.default.copyItem(atPath: directory.database, toPath: copy)
+        let other = try Store(path: copy)
+        #expect(try await other.loadRegistry().models == [model])
+        #expect(try await other.requestCount() == 1)
+        try await withThrowingTaskGroup { group in
+            for index in 0..<20 {
+                group.addTask { try await store.insert([.plain("s\(index)")]) }
+                group.addTask { try await store.synchronize() }
+                group.addTask { _ = try await store.loadRegistry() }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.requestCount() == 21)
     }
 
     @Test("When the disk is full, a save fails as such and the old state stays; with room it goes through")
@@ -285,8 +312,9 @@ struct RegistryStorageTests {
     private func entries() throws -> (good: [RegistryChange], bad: [RegistryChange]) {
         func entries(_ name: String) throws -> [RegistryChange] {
             let id = try #require(ModelID("local/\(name)"))
+            let other = try #require(ModelID("local/other"))
             let provider = try #require(ProviderID(name))
-            var alias = Alias(name: name, targets: [id])
+            var alias = Alias(name: name, targets: [id, other])
             alias.history = [
                 Alias.Revision(
                     targets: alias.weightedTargets, mode: .ordered, etag: "1", replacedAtMicroseconds: 1, reason: "")
@@ -309,7 +337,7 @@ struct RegistryStorageTests {
         try await store.pool.writeWithoutTransaction { database in
             try database.execute(sql: "PRAGMA foreign_keys = OFF")
             try database.execute(sql: damage.sql)
-            #expect(database.changesCount == 1)
+            #expect(database.changesCount > 0)
             try database.execute(sql: "PRAGMA foreign_keys = ON")
         }
         let loaded = try await store.loadRegistry()
@@ -325,6 +353,39 @@ struct RegistryStorageTests {
             )
         }
         #expect(rows == 6, "the row is still there")
+    }
+
+    @Test("What depends on an unreadable row is left out as well: the registry would delete it otherwise")
+    func dependents() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        let ids = ["good/a", "bad/a", "bad/b"].compactMap { ModelID($0) }
+        try #require(ids.count == 3)
+        let providers = ids.prefix(2).map { ProviderDescription(id: $0.provider, kind: "custom") }
+        let aliases = [
+            Alias(name: "gone", targets: [ids[1], ids[2]]), Alias(name: "half", targets: [ids[1], ids[0]]),
+        ]
+        try await store.save(
+            providers.map { .putProvider($0) } + ids.map { .putModel(ModelDescription(id: $0)) }
+                + aliases.map { .putAlias($0) })
+        try await store.write { try $0.execute(sql: "UPDATE providers SET source = 'x' WHERE id = 'bad'") }
+        let loaded = try await store.loadRegistry()
+        #expect(loaded.providers == [providers[0]])
+        #expect(loaded.models.map(\.id) == [ids[0]])
+        #expect(loaded.aliases == [aliases[1]])
+        #expect(
+            loaded.problems == [
+                "alias 'gone' cannot be read: none of its models can be; its rows stay in the table aliases",
+                "model 'bad/a' cannot be read: its provider cannot be; its rows stay in the table models",
+                "model 'bad/b' cannot be read: its provider cannot be; its rows stay in the table models",
+                "provider 'bad' cannot be read: column 'source' holds 'x', which this version does not know; its rows "
+                    + "stay in the table providers",
+            ]
+        )
+        // As soon as the provider can be read again, everything is there.
+        try await store.write { try $0.execute(sql: "UPDATE providers SET source = 'api' WHERE id = 'bad'") }
+        let whole = try await store.loadRegistry()
+        #expect(whole.models.count == 3 && whole.aliases.count == 2 && whole.problems.isEmpty)
     }
 
     @Test("What is written over an unreadable row is kept aside, once")

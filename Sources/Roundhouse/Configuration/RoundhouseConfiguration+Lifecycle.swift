@@ -10,7 +10,7 @@ extension RoundhouseConfiguration {
         public var lazyThresholdBytes = 10_000_000_000
         /// The part of each memory that models may take together. 0.05 to 1, default 0.8.
         public var memoryShare = 0.8
-        /// The same in bytes; the smaller of the two holds.
+        /// The same in bytes, which replaces the share of a memory that it is given for.
         public var memoryQuota = MemoryQuota()
         /// Models in memory at a time. 0 to 10,000, default 0: no limit.
         public var maxLoadedModels = 0
@@ -18,7 +18,7 @@ extension RoundhouseConfiguration {
         public var maxConcurrentLoads = 2
         /// Requests that may wait for one model to load. 1 to 1,000,000, default 512.
         public var maxQueue = 512
-        /// A model that was loaded is not evicted before this time has passed. 0 s to 1 h, default 2 s.
+        /// A loaded model in use is not drained for another before this time has passed. 0 s to 1 h, default 2 s.
         public var minResidency = Duration.seconds(2)
         /// A model is unloaded after so long without a request. 0 s to 365 d, default 0 s: never.
         public var idleTTL = Duration.zero
@@ -39,7 +39,7 @@ extension RoundhouseConfiguration {
 
         public init() {}
 
-        /// What models may take together, in bytes. Each 1 MiB to 64 TiB; `nil` (default): no such limit.
+        /// What models may take together, in bytes. Each 1 MiB to 64 TiB; `nil` (default): the share.
         public struct MemoryQuota: Sendable, Hashable {
             /// Main memory.
             public var cpu: Int?

@@ -24,7 +24,7 @@ extension SettingTables {
         ),
         .optional(
             "lifecycle.memory_quota.cpu", \.lifecycle.memoryQuota.cpu, Self.memory, sample: .example("8GiB"),
-            "What models may take of main memory together, where that is less than the share."
+            "What models may take of main memory together, in place of its share."
         ),
         .optional(
             "lifecycle.memory_quota.gpu", \.lifecycle.memoryQuota.gpu, Self.memory, sample: .example("20GiB"),
@@ -44,7 +44,7 @@ extension SettingTables {
         ),
         .scalar(
             "lifecycle.min_residency", \.lifecycle.minResidency, .duration(.zero...Self.hour),
-            "A model that was loaded is not evicted before this time has passed, so that two models do not chase each other."
+            "A loaded model in use is not drained for another before this time has passed, so that two do not chase each other."
         ),
         .scalar(
             "lifecycle.idle_ttl", \.lifecycle.idleTTL, .duration(.zero...Self.year),
