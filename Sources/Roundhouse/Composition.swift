@@ -93,19 +93,13 @@ struct Composition: Sendable {
             loading: manager,
             recorder: self.events,
             availability: { router.availability(of: $0) },
-            search: RegistrySearch(
-                loading: manager, statistics: statistics, availability: { router.availability(of: $0) }),
             discovery: self.discovery,
             files: files,
             switching: LiveSwitching(
                 registry: registry, editor: self.editor, switcher: self.switcher, loading: manager),
-            operations: .live(
-                loading: manager,
-                warmUp: WarmUp(loading: manager, priority: { registry.snapshot.model($0)?.priority ?? 0 }),
-                profiler: Profiler(loading: manager, events: self.events),
-                router: router
-            ),
-            events: EventLogFeed(log: self.events),
+            warmUp: WarmUp(loading: manager, priority: { registry.snapshot.model($0)?.priority ?? 0 }),
+            profiling: .live(Profiler(loading: manager, events: self.events), router: router),
+            events: self.events,
             statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
             saveState: foundations.saving(events: self.events, statistics: statistics)
         )

@@ -1,4 +1,3 @@
-internal import GRPCCore
 internal import Inference
 internal import ModelLifecycle
 internal import ModelRegistry
@@ -16,11 +15,11 @@ struct LiveSwitching: ModelSwitching {
         guard let model = snapshot.model(request.model) else {
             throw RegistryEditError.modelNotFound("\(request.model)")
         }
-        guard model.isEnabled else { throw LifecycleError.disabled(model.id) }
+        guard model.isEnabled else { throw SwitchError.notLoaded(.disabled(model.id)) }
         var order = self.order(alias, to: model, reason: request.reason, in: snapshot)
         order.keepPreviousLoaded = request.keepsPreviousLoaded
         if request.isDryRun {
-            let plan = try await Self.translating { () throws(SwitchError) in try await self.switcher.plan(order) }
+            let plan = try await self.switcher.plan(order)
             return SwitchOutcome(alias: alias, previousModel: alias.activeModel, plan)
         }
         let editor = self.editor
@@ -59,7 +58,7 @@ struct LiveSwitching: ModelSwitching {
             throw RegistryEditError.modelNotFound("\(model)")
         }
         guard before.versions.contains(where: { $0.version == version }) else {
-            throw LifecycleError.notFound("\(model)@\(version)")
+            throw SwitchError.notLoaded(.notFound("\(model)@\(version)"))
         }
         let old = InstanceKey(model: model, version: before.activeVersion ?? "")
         let order = ModelSwitcher.Request(
@@ -69,11 +68,9 @@ struct LiveSwitching: ModelSwitching {
             reason: "version \(version) became the active one"
         )
         let editor = self.editor
-        let outcome = try await Self.translating { () throws(SwitchError) in
-            try await self.switcher.perform(order, flip: flip) { changed throws(RegistryEditError) in
-                _ = try await editor.updateModel(model, etag: changed.provenance.etag, validateOnly: false) {
-                    $0.activeVersion = before.activeVersion
-                }
+        let outcome = try await self.switcher.perform(order, flip: flip) { changed throws(RegistryEditError) in
+            _ = try await editor.updateModel(model, etag: changed.provenance.etag, validateOnly: false) {
+                $0.activeVersion = before.activeVersion
             }
         }
         return outcome.flipped
@@ -112,15 +109,13 @@ struct LiveSwitching: ModelSwitching {
         flip: @escaping @Sendable () async throws(RegistryEditError) -> Alias
     ) async throws -> SwitchOutcome {
         let editor = self.editor
-        let outcome = try await Self.translating { () throws(SwitchError) in
-            try await self.switcher.perform(order, flip: flip) { flipped throws(RegistryEditError) in
-                _ = try await editor.rollbackAlias(
-                    flipped.name,
-                    revision: nil,
-                    etag: flipped.provenance.etag,
-                    reason: "\(order.new) could not be loaded"
-                )
-            }
+        let outcome = try await self.switcher.perform(order, flip: flip) { flipped throws(RegistryEditError) in
+            _ = try await editor.rollbackAlias(
+                flipped.name,
+                revision: nil,
+                etag: flipped.provenance.etag,
+                reason: "\(order.new) could not be loaded"
+            )
         }
         var result = SwitchOutcome(alias: outcome.flipped, previousModel: alias.activeModel, outcome.plan)
         result.loadDuration = outcome.loadDuration
@@ -131,47 +126,6 @@ struct LiveSwitching: ModelSwitching {
     private static func key(_ model: ModelDescription) -> InstanceKey {
         InstanceKey(model: model.id, version: model.versions.isEmpty ? "" : model.activeVersion ?? "")
     }
-
-    /// Gives every reason of a switch the type that tells its status.
-    private static func translating<Value: Sendable>(
-        _ body: () async throws(SwitchError) -> Value
-    ) async throws -> Value {
-        do {
-            return try await body()
-        } catch {
-            throw Self.translated(error)
-        }
-    }
-
-    private static func translated(_ error: SwitchError) -> any Error {
-        switch error {
-        case .inProgress(let subject):
-            return ServiceError.conflict("'\(subject)' is being switched already; wait until that has ended")
-        case .doesNotFit(let key, let reason, let plan):
-            let needed = plan?.estimate.devices.max { $0.value < $1.value }
-            let device = needed?.key ?? .cpu
-            let memory = plan?.devices.first { $0.device == device }
-            let held = memory.map { $0.predictedBytes + $0.actualBytes + $0.releasingBytes } ?? 0
-            return LifecycleError.insufficientMemory(
-                key.model,
-                device: device,
-                needed: needed?.value ?? 0,
-                available: max(0, (memory?.quotaBytes ?? 0) - held),
-                evictable: plan?.evictions.reduce(0) { $0 + $1.freedBytes } ?? 0,
-                reason: reason
-            )
-        case .notLoaded(let error), .flippedBack(let error): return error
-        case .refused(let error): return error
-        case .stranded(let error, let flipBack):
-            return ServiceError(
-                .internalError,
-                "SWITCH_STRANDED",
-                "the new model could not be loaded (\(error.explanation)), and the alias could not be set back "
-                    + "(\(ServiceError(flipBack).status.message)): switch it to a model that answers"
-            )
-        case .cancelled: return CancellationError()
-        }
-    }
 }
 
 extension SwitchOutcome {
@@ -179,7 +133,7 @@ extension SwitchOutcome {
         self.init(
             alias: alias,
             previousModel: previousModel,
-            strategy: plan.strategy == .loadFirst ? .loadFirst : .drainFirst,
+            strategy: plan.strategy,
             plan: plan.load
         )
     }

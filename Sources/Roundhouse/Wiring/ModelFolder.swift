@@ -16,7 +16,10 @@ struct ModelFolder: ModelFiles {
         }
         if let unfitness = header.unfitness {
             throw ModelFileError(
-                kind: .unsupportedArchitecture(header.architecture), message: "\(path) cannot be served: \(unfitness)")
+                kind: .unsupportedArchitecture,
+                message: "\(path) cannot be served: \(unfitness)",
+                metadata: ["architecture": header.architecture]
+            )
         }
         return ModelFileFacts(header, path: path)
     }
@@ -100,31 +103,41 @@ extension InstallProgress {
 extension ModelFileError {
     /// What is wrong with a file of this machine.
     fileprivate init(_ error: GGUFError, path: String) {
-        let kind: Kind =
-            switch error {
-            case .unreadable: .notFound
-            case .notGGUF, .unsupportedVersion, .malformed: .notGGUF
-            case .truncated(let size): .truncated(expectedBytes: 0, actualBytes: size)
-            case .incomplete(let size, let promised): .truncated(expectedBytes: promised, actualBytes: size)
-            case .partsMissing: .notFound
-            }
-        self.init(kind: kind, message: "\(path) cannot be used: \(error)")
+        var metadata: [String: String] = [:]
+        let kind: Kind
+        switch error {
+        case .unreadable, .partsMissing: kind = .notFound
+        case .notGGUF, .unsupportedVersion, .malformed: kind = .notGGUF
+        case .truncated(let size):
+            kind = .truncated
+            metadata = ["actual_bytes": "\(size)"]
+        case .incomplete(let size, let promised):
+            kind = .truncated
+            metadata = ["actual_bytes": "\(size)", "expected_bytes": "\(promised)"]
+        }
+        self.init(kind: kind, message: "\(path) cannot be used: \(error)", metadata: metadata)
     }
 
     fileprivate init(_ error: ModelInstallError) {
+        if let file = error.file {
+            let inner = ModelFileError(file, path: "")
+            self.init(kind: inner.kind, message: error.message, metadata: inner.metadata, field: error.field)
+            return
+        }
         let kind: Kind =
             switch error.kind {
-            case .invalidRequest: .invalidSource
-            case .conflict, .alreadyExists: .busy
+            case .invalidRequest: .invalidRequest
+            case .conflict: .busy
+            case .alreadyExists: .alreadyExists
             case .notFound: .notFound
             case .network: .unreachable
-            case .diskFull: .insufficientDisk(neededBytes: 0, availableBytes: 0)
+            case .diskFull: .insufficientDisk
             case .notWritable: .notWritable
-            case .checksumMismatch: .checksumMismatch(expected: "", actual: "")
+            case .checksumMismatch: .checksumMismatch
             case .invalidModel: .notGGUF
-            case .unsupportedModel: .unsupportedArchitecture("")
+            case .unsupportedModel: .unsupportedArchitecture
             case .cancelled: .cancelled
             }
-        self.init(kind: kind, message: error.message)
+        self.init(kind: kind, message: error.message, metadata: error.metadata, field: error.field)
     }
 }
