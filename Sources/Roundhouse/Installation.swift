@@ -1,3 +1,4 @@
+internal import Inference
 internal import LocalEngines
 
 /// The engines that can be on this machine: what is there, and how the rest gets there.
