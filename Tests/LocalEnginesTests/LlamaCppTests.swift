@@ -15,13 +15,31 @@ import Testing
         try await LlamaCppInstaller(directories: testEngines).install { _ in }
     }
 
-    private var tiny: LocalModel { LocalModel(name: "tiny", path: "\(packageRoot)/models/tiny-q8_0.gguf") }
+    private static let tinyPath = "\(packageRoot)/models/tiny-q8_0.gguf"
 
-    private func supervisor(_ models: [LocalModel], path: String? = nil) -> EngineSupervisor {
+    private var tiny: RuntimeModel {
+        get throws { RuntimeModel(id: try localID("tiny"), path: Self.tinyPath, threads: 1) }
+    }
+
+    private func runtime(path: String? = nil) -> LlamaCppRuntime {
         let engine =
             path.map { LlamaCppEngine(directories: testEngines, preference: .path, searchPath: $0) }
             ?? LlamaCppEngine(directories: testEngines)
-        return EngineSupervisor(engine: engine, models: models, logger: silent)
+        return LlamaCppRuntime(
+            engine: engine,
+            records: EngineRecords(directory: "\(self.directory.path)/notes", logger: silent),
+            healthCheck: Self.isHealthy,
+            logger: silent
+        )
+    }
+
+    /// `GET /health`, by a program that ends when the task is cancelled.
+    @Sendable private static func isHealthy(_ host: String, _ port: Int, _ apiKey: String) async -> Bool {
+        let script = """
+            import sys, urllib.request
+            print(urllib.request.urlopen("http://%s:%s/health" % tuple(sys.argv[1:])).status)
+            """
+        return (try? await output(of: python, ["-c", script, host, "\(port)"]).text) == "200\n"
     }
 
     /// Asks over plain HTTP, `count` times at once, and returns the statuses and the first answer's body.
@@ -49,84 +67,151 @@ import Testing
     }
 
     @Test func itAnswersAndIsGoneAfterwards() async throws {
-        let supervisor = self.supervisor([self.tiny])
-        let endpoint = try await supervisor.whileRunning {
-            let endpoint = try await supervisor.ensureReady("tiny")
-            #expect(endpoint.contextLength == 1024)
+        var processID: Int32 = 0
+        let reports = Reports()
+        let exit = try await self.runtime().whileReady(try self.tiny, reports: reports) { instance, endpoint in
+            #expect(instance.contextLength == 1024 && endpoint.contextLength == 1024)
             let answer = try await self.ask(endpoint)
             #expect(answer.hasPrefix("[200] 1\n") && answer.contains("Paris"), "\(answer)")
-            return endpoint
+            processID = endpoint.pid
         }
-        #expect(kill(endpoint.pid, 0) != 0)
+        #expect(exit == .stopped)
+        #expect(kill(processID, 0) != 0)
+        let weights = try GGUFHeader.read(path: Self.tinyPath).weightBytes
+        #expect(reports.all.first == .started(processID: processID))
+        #expect(reports.all.contains(.loading(loadedBytes: weights, totalBytes: weights)))
     }
 
     @Test func aBurstWaitsInLineAndNobodyIsRefused() async throws {
-        let supervisor = self.supervisor([self.tiny])
-        try await supervisor.whileRunning {
-            let answer = try await self.ask(try await supervisor.ensureReady("tiny"), count: 64)
+        try await self.runtime().whileReady(try self.tiny) { _, endpoint in
+            let answer = try await self.ask(endpoint, count: 64)
             #expect(answer.hasPrefix("[200] 64\n"), "\(answer)")
         }
     }
 
     @Test func aRequestWithoutTheKeyIsRefused() async throws {
-        let supervisor = self.supervisor([self.tiny])
-        try await supervisor.whileRunning {
-            let answer = try await self.ask(try await supervisor.ensureReady("tiny"), key: "guess")
+        try await self.runtime().whileReady(try self.tiny) { _, endpoint in
+            let answer = try await self.ask(endpoint, key: "guess")
             #expect(answer.hasPrefix("[401] 1\n"), "\(answer)")
         }
     }
 
-    @Test func theKeyStandsInNoArgumentAndNoVariable() async throws {
-        let supervisor = self.supervisor([self.tiny])
-        try await supervisor.whileRunning {
-            let endpoint = try await supervisor.ensureReady("tiny")
-            for file in ["cmdline", "environ"] {
-                let data = try Data(contentsOf: URL(filePath: "/proc/\(endpoint.pid)/\(file)"))
+    @Test func theKeyStandsInNoArgumentVariableOrNote() async throws {
+        try await self.runtime().whileReady(try self.tiny) { _, endpoint in
+            let notes = "\(self.directory.path)/notes"
+            let note = try #require(try FileManager.default.contentsOfDirectory(atPath: notes).first)
+            for file in ["/proc/\(endpoint.pid)/cmdline", "/proc/\(endpoint.pid)/environ", "\(notes)/\(note)"] {
+                let data = try Data(contentsOf: URL(filePath: file))
                 let text = String(decoding: data, as: UTF8.self)
                 #expect(!text.isEmpty && !text.contains(endpoint.apiKey))
             }
         }
     }
 
-    @Test func aFileThatIsNoModelIsExplainedWithoutAStart() async throws {
-        let path = try self.directory.write("this is no model", to: "bad.gguf")
-        let supervisor = self.supervisor([LocalModel(name: "bad", path: path), self.tiny])
-        try await supervisor.whileRunning {
-            do throws(UpstreamFault) {
-                _ = try await supervisor.ensureReady("bad")
-                Issue.record("it started")
-            } catch {
-                #expect(
-                    error.message == "local/bad cannot be loaded from \(path): it is not a GGUF file: "
-                        + "the first four bytes are not 'GGUF'")
-            }
-            _ = try await supervisor.ensureReady("tiny")
+    @Test func anEngineThatIsStoppedInItsTracksFailsItsProbe() async throws {
+        let runtime = self.runtime()
+        try await runtime.whileReady(try self.tiny) { instance, endpoint in
+            #expect(await runtime.probe(instance))
+            kill(endpoint.pid, SIGSTOP)
+            let start = ContinuousClock.now
+            #expect(await !runtime.probe(instance))
+            #expect(ContinuousClock.now - start < .seconds(8))
+            kill(endpoint.pid, SIGCONT)
+            #expect(await runtime.probe(instance))
         }
+    }
+
+    @Test(arguments: [10, 100_000])
+    func aFileThatIsNoModelIsExplainedWithoutAStart(missing: Int) async throws {
+        let path = "\(self.directory.path)/bad.gguf"
+        let whole = try Data(contentsOf: URL(filePath: Self.tinyPath))
+        try whole.dropLast(missing).write(to: URL(filePath: path))
+        let reports = Reports()
+        let exit = await self.runtime().exit(of: RuntimeModel(id: try localID("bad"), path: path), reports: reports)
+        let reason =
+            "local/bad cannot be loaded from \(path): it is truncated: \(missing) bytes are missing of the "
+            + "\(whole.count) that its header promises; was the download complete?"
+        #expect(exit == .unavailable(reason: reason))
+        #expect(reports.all.isEmpty)
     }
 
     @Test func aModelThatTheEngineCannotLoadFailsWithTheEnginesWords() async throws {
-        // A header in good order with nothing behind it.
-        let whole = try Data(contentsOf: URL(filePath: self.tiny.path))
-        let path = "\(self.directory.path)/half.gguf"
-        try whole.prefix(whole.count / 2).write(to: URL(filePath: path))
-        let supervisor = self.supervisor([LocalModel(name: "half", path: path)])
-        try await supervisor.whileRunning {
-            do throws(UpstreamFault) {
-                _ = try await supervisor.ensureReady("half")
-                Issue.record("it started")
-            } catch {
-                #expect(error.kind == .unreachable)
-                #expect(error.message.contains("llama.cpp could not load \(path)"), "\(error.message)")
-                #expect(error.message.contains("corrupted or incomplete"), "\(error.message)")
-            }
-            #expect(supervisor.status(of: "half")?.state == .failed)
+        // A header in good order, with tensors that no llama has.
+        let path = "\(self.directory.path)/odd.gguf"
+        try Data(GGUFBuilder.model().wholeFile()).write(to: URL(filePath: path))
+        let reports = Reports()
+        let exit = await self.runtime().exit(of: RuntimeModel(id: try localID("odd"), path: path), reports: reports)
+        guard case .refused(let reason) = exit else {
+            Issue.record("\(exit)")
+            return
+        }
+        #expect(reason.hasPrefix("llama.cpp for local/odd could not start: llama.cpp could not load \(path)"))
+        #expect(reason.contains("key not found in model"), "\(reason)")
+        guard case .started(let processID?) = reports.all.first else {
+            Issue.record("\(reports.all)")
+            return
+        }
+        #expect(kill(processID, 0) != 0)
+    }
+
+    /// The figures that the estimate must hold to: no engine may take more than was planned for it, and what is planned
+    /// must not keep out a model that would fit.
+    @Test(arguments: [("tiny", 1024, 1), ("small", 1024, 1), ("small", 4096, 3)])
+    func theEstimateHoldsForRunningEngines(name: String, context: Int, parallel: Int) async throws {
+        let model = RuntimeModel(
+            id: try localID(name), path: "\(packageRoot)/models/\(name)-q8_0.gguf", contextLength: context, threads: 1,
+            parallel: parallel)
+        let runtime = self.runtime()
+        let estimate = try await runtime.prepare(model)
+        try await runtime.whileReady(model) { instance, endpoint in
+            let loaded = try #require(instance.memory[.cpu])
+            for _ in 0..<4 { _ = try await self.ask(endpoint, count: 4) }
+            let used = try #require(ProcessMemory.bytes(endpoint.pid))
+            let factor = Double(estimate.totalBytes) / Double(used)
+            print("memory of \(name), \(context) tokens, \(parallel) at a time: estimated \(estimate.totalBytes >> 10) KiB,"
+                + " loaded \(loaded >> 10) KiB, after 16 answers \(used >> 10) KiB: factor \(factor)")
+            #expect((1.0...2.0).contains(factor))
         }
     }
 
+    /// Asks the engine itself, see `LlamaCppArchitectures`.
+    @Test func theEngineKnowsTheArchitecturesThatWeSayItKnows() async throws {
+        let engine = try LlamaCppEngine(directories: testEngines).find()
+        let script = """
+            import os, struct, sys, xllamacpp
+            def text(value): return struct.pack("<Q", len(value)) + value.encode()
+            def knows(name):
+                path = sys.argv[1] + "/a.gguf"
+                with open(path, "wb") as file:
+                    file.write(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + text("general.architecture")
+                        + struct.pack("<I", 8) + text(name) + bytes(64))
+                read, write = os.pipe()
+                child = os.fork()
+                if child == 0:
+                    os.dup2(write, 1); os.dup2(write, 2); os.close(read)
+                    params = xllamacpp.CommonParams()
+                    params.model.path = path
+                    params.hostnames = ["127.0.0.1"]; params.port = 0; params.fit_params = False; params.verbosity = 2
+                    try: xllamacpp.Server(params)
+                    except BaseException as error: print(error)
+                    os._exit(0)
+                os.close(write)
+                with os.fdopen(read, "rb") as output: said = output.read()
+                os.waitpid(child, 0)
+                return b"unknown model architecture" not in said and b"load" in said
+            print("unknown:", *[name for name in sys.argv[2:] if not knows(name)])
+            """
+        let names = LlamaCppArchitectures.all.sorted()
+        let answer = try await output(
+            of: engine.python, ["-c", script, self.directory.path, "nobody-knows-this"] + names)
+        #expect(answer.text == "unknown: nobody-knows-this\n", "\(answer.text.suffix(2000))")
+    }
+
     @Test func aMissingEngineSaysHowToInstallIt() throws {
+        let tiny = try self.tiny
         let engine = LlamaCppEngine(directories: EngineDirectories(root: self.directory.path), searchPath: "/nowhere")
         do throws(RuntimeUnavailable) {
-            _ = try engine.prepare(self.tiny)
+            _ = try engine.prepare(tiny)
             Issue.record("an engine was found")
         } catch {
             #expect(error.reason == "llama.cpp is not installed: run `roundhouse engines install llama.cpp`")
@@ -158,14 +243,22 @@ import Testing
     @Test func aLlamaServerOnThePathIsUsedAndEndsWithUs() async throws {
         _ = try self.directory.write(Self.fakeServer, to: "llama-server", executable: true)
         let path = "\(self.directory.path):\(ProcessInfo.processInfo.environment["PATH"] ?? "")"
-        let supervisor = self.supervisor([self.tiny], path: path)
-        let endpoint = try await supervisor.whileRunning {
-            let endpoint = try await supervisor.ensureReady("tiny")
+        var processID: Int32 = 0
+        var model = try self.tiny
+        model.gpuLayers = 3
+        let runtime = self.runtime(path: path)
+        #expect(try await runtime.prepare(model).devices.keys.sorted() == [.cpu, .cuda(0)])
+        try await runtime.whileReady(model) { instance, endpoint in
             #expect(endpoint.contextLength == 1024)
             #expect(isAlive(endpoint.pid))
-            return endpoint
+            let arguments = try Data(contentsOf: URL(filePath: "/proc/\(endpoint.pid)/cmdline"))
+            #expect(String(decoding: arguments, as: UTF8.self).contains("--n-gpu-layers\u{0}3\u{0}"))
+            // Two Python interpreters: the launcher's child counts, too.
+            let own = try #require(ProcessMemory.bytes(endpoint.pid))
+            #expect(try #require(instance.memory[.cpu]) > own)
+            processID = endpoint.pid
         }
-        #expect(try await ends(endpoint.pid))
+        #expect(try await ends(processID))
     }
 
     /// Starts the launcher below a process that is then killed, and waits for the engine's end.
@@ -173,7 +266,7 @@ import Testing
         let script = try testEngines.launcherScript()
         let engine = try LlamaCppEngine(directories: testEngines).find()
         let specification = """
-            {"model": "\(self.tiny.path)", "alias": "local/tiny", "api_key": "k", "threads": 1, "slots": 1, \
+            {"model": "\(Self.tinyPath)", "alias": "local/tiny", "api_key": "k", "threads": 1, "slots": 1, \
             "context_length": 256, "prompt_cache_mib": 8, "gpu_layers": 0, "mapped": true, "embedding": false, \
             "server": \(server.map { "\"\($0)\"" } ?? "null")}
             """
@@ -235,6 +328,6 @@ import Testing
             engine.stdin.close()
             print(engine.wait(15))
             """
-        #expect(try await output(of: python, ["-c", test, engine.python, script, self.tiny.path]).text == "0\n")
+        #expect(try await output(of: python, ["-c", test, engine.python, script, Self.tinyPath]).text == "0\n")
     }
 }

@@ -128,6 +128,8 @@ struct ScriptedEngine: LocalEngine {
         case hang
         /// Ready once someone writes into the pipe `gate`.
         case gated
+        /// Ready; takes 64 MiB once someone writes into the pipe `gate`, and says so by the pipe `grown`.
+        case growing
         /// Ready, deaf to SIGTERM, with a child that is deaf too.
         case deaf
     }
@@ -196,6 +198,10 @@ struct ScriptedEngine: LocalEngine {
         if act != "hang":
             print("noise that is not JSON")
             print(json.dumps({"event": "ready", "port": 1000 + starts, "pid": os.getpid()}), flush=True)
+        if act == "growing":
+            open("gate").read()
+            more = bytes(bytearray(b"x") * (64 << 20))
+            open("grown", "w").close()
         if act == "deaf":
             while True:
                 signal.pause()

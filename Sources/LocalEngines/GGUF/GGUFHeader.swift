@@ -68,7 +68,7 @@ package struct GGUFHeader: Sendable, Hashable {
 
     /// How large the file must be to hold what its head promises.
     package var promisedBytes: Int64 {
-        self.tensors.reduce(self.dataOffset) { max($0, self.dataOffset + $1.offset + $1.sizeBytes) }
+        self.tensors.reduce(0) { max($0, self.dataOffset + $1.offset + $1.sizeBytes) }
     }
 }
 
