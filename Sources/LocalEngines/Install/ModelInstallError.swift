@@ -29,11 +29,24 @@ package struct ModelInstallError: Error, Sendable, Hashable, CustomStringConvert
     package var message: String
     /// `name`, `path`, `url`, `sha256`, `version`; empty where no field is at fault.
     package var field: String
+    /// The changing values of the message, for programs: `expected` and `actual` of a checksum, `needed_bytes` and
+    /// `available_bytes` of a disk, `architecture`.
+    package var metadata: [String: String]
+    /// What is wrong with the file itself, for ``Kind/invalidModel``.
+    package var file: GGUFError?
 
-    package init(_ kind: Kind, _ message: String, field: String = "") {
+    package init(
+        _ kind: Kind,
+        _ message: String,
+        field: String = "",
+        metadata: [String: String] = [:],
+        file: GGUFError? = nil
+    ) {
         self.kind = kind
         self.message = message
         self.field = field
+        self.metadata = metadata
+        self.file = file
     }
 
     package var description: String { self.message }

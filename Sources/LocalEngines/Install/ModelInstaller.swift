@@ -102,7 +102,8 @@ package final class ModelInstaller: Sendable {
             """
             \(folder) has \(free) bytes free, and \(needed) are needed: \(max(0, missing)) for the file and \
             \(self.headroomBytes) to spare
-            """
+            """,
+            metadata: ["needed_bytes": "\(needed)", "available_bytes": "\(free)"]
         )
     }
 
@@ -297,7 +298,8 @@ package final class ModelInstaller: Sendable {
             throw ModelInstallError(
                 .checksumMismatch,
                 "the file's SHA-256 is \(sum), and \(wanted) was expected: it was deleted",
-                field: "sha256"
+                field: "sha256",
+                metadata: ["expected": wanted, "actual": sum]
             )
         }
         let field = if case .url = request.source { "url" } else { "path" }
@@ -362,7 +364,12 @@ package final class ModelInstaller: Sendable {
             let kind: ModelInstallError.Kind =
                 LlamaCppArchitectures.knows(header.architecture) || header.architecture == "clip"
                 ? .invalidModel : .unsupportedModel
-            throw ModelInstallError(kind, "the file cannot be served: \(unfitness)", field: field)
+            throw ModelInstallError(
+                kind,
+                "the file cannot be served: \(unfitness)",
+                field: field,
+                metadata: ["architecture": header.architecture]
+            )
         }
     }
 
@@ -370,7 +377,8 @@ package final class ModelInstaller: Sendable {
         if case .unreadable = error {
             return ModelInstallError(.notWritable, "\(place) cannot be checked: \(error)", field: field)
         }
-        return ModelInstallError(.invalidModel, "\(ModelURL.printable(place)) is no model: \(error)", field: field)
+        return ModelInstallError(
+            .invalidModel, "\(ModelURL.printable(place)) is no model: \(error)", field: field, file: error)
     }
 
     /// SHA-256 of the file at `path`, in hexadecimal.
