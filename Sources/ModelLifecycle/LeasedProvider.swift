@@ -145,14 +145,13 @@ extension LifecycleManager {
 extension UpstreamFault {
     /// What a model that could not be loaded means for the request that wanted it.
     package init(_ error: LifecycleError) {
-        let message = error.reason
+        let message = error.explanation
         switch error {
         case .notFound, .notLoadable, .disabled: self.init(.modelNotFound, message)
-        case .insufficientMemory(let model, _, _, _, _, _):
-            self.init(.insufficientMemory, "\(model) cannot be loaded: \(message)")
+        case .insufficientMemory: self.init(.insufficientMemory, message)
         case .queueFull: self.init(.overloaded(retryAfter: .seconds(1)), message)
         case .loadFailed, .unloaded, .shuttingDown: self.init(.unreachable, message)
-        case .cancelled: self.init(.cancelled, "cancelled while the model was being loaded")
+        case .cancelled: self.init(.cancelled, message)
         }
     }
 }

@@ -192,18 +192,8 @@ extension Resources {
 }
 
 extension LifecycleError {
-    /// Its sentence for the state of an instance and for events.
+    /// Why, for the state of an instance that names the model already.
     var reason: String {
-        switch self {
-        case .notFound(let what): what
-        case .notLoadable(let model): "\(model) is not loaded here: there is nothing to load"
-        case .disabled(let model): "\(model) is disabled"
-        case .insufficientMemory(_, _, _, _, _, let reason): "it does not fit: \(reason)"
-        case .loadFailed(_, let reason, _): reason
-        case .queueFull(let model, let limit): "\(limit) callers wait for \(model) already"
-        case .unloaded(_, let reason): reason
-        case .shuttingDown: "the server is stopping"
-        case .cancelled: "the caller left"
-        }
+        if case .insufficientMemory(_, _, _, _, _, let reason) = self { "it does not fit: \(reason)" } else { self.explanation }
     }
 }

@@ -47,10 +47,10 @@ struct ExplorerTests {
             "\(self.models) models, memory \(self.memory ?? -1), places \(self.places ?? -1), pinned \(self.isFirstPinned)"
         }
 
-        func world() throws -> World {
+        func world() -> World {
             let names = ["a", "b", "c"].prefix(self.models)
-            let models = try names.map {
-                try ManagedModel.local($0, pinned: self.isFirstPinned && $0 == "a", ttl: .seconds(30))
+            let models = names.map {
+                ManagedModel.local($0, pinned: self.isFirstPinned && $0 == "a", ttl: .seconds(30))
             }
             var world = World(models, limits: .forTests(memory: self.memory, places: self.places))
             world.answersPreparations = false
@@ -67,9 +67,9 @@ struct ExplorerTests {
     ]
 
     @Test("keeps every promise, whatever comes in whichever order", arguments: settings)
-    func everyOrder(_ setting: Setting) throws {
+    func everyOrder(_ setting: Setting) {
         var seen: Set<Fingerprint> = []
-        var frontier = [(world: try setting.world(), path: [Move]())]
+        var frontier = [(world: setting.world(), path: [Move]())]
         var steps = 0
         for depth in 0..<9 {
             var next: [(world: World, path: [Move])] = []
@@ -99,9 +99,9 @@ struct ExplorerTests {
     }
 
     @Test("keeps every promise on long random ways, and answers everyone in the end", arguments: 0..<60)
-    func randomWays(_ seed: Int) throws {
+    func randomWays(_ seed: Int) {
         var random = SplitMix(state: UInt64(seed) &* 0x9E37_79B9 &+ 17)
-        var world = try Self.settings[seed % Self.settings.count].world()
+        var world = Self.settings[seed % Self.settings.count].world()
         var path: [Move] = []
         for _ in 0..<1000 {
             guard let move = world.moves(tickets: 8).randomElement(using: &random) else { break }

@@ -9,10 +9,10 @@ struct SchedulerLifeTests {
     private let b: ModelID
     private let models: [ManagedModel]
 
-    init() throws {
-        self.a = try .local("a")
-        self.b = try .local("b")
-        self.models = [try .local("a"), try .local("b")]
+    init() {
+        self.a = .local("a")
+        self.b = .local("b")
+        self.models = [.local("a"), .local("b")]
     }
 
     private func instance(_ world: World, _ model: ModelID) -> Instance? {
@@ -199,7 +199,7 @@ struct SchedulerLifeTests {
 
     @Test("idleness counts from the last release, not for pinned models, and not while anyone waits")
     func idle() throws {
-        var world = World([try .local("a", ttl: .seconds(10)), try .local("b", pinned: true, ttl: .seconds(10))])
+        var world = World([.local("a", ttl: .seconds(10)), .local("b", pinned: true, ttl: .seconds(10))])
         let first = try world.serve(self.a)
         let second = try world.serve(self.b)
         world.release(first)

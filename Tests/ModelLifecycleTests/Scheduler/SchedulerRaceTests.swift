@@ -10,10 +10,10 @@ struct SchedulerRaceTests {
     private let b: ModelID
     private let models: [ManagedModel]
 
-    init() throws {
-        self.a = try .local("a")
-        self.b = try .local("b")
-        self.models = [try .local("a"), try .local("b")]
+    init() {
+        self.a = .local("a")
+        self.b = .local("b")
+        self.models = [.local("a"), .local("b")]
     }
 
     /// A world with room for one of two models.
@@ -50,7 +50,7 @@ struct SchedulerRaceTests {
 
     @Test("a TTL unload against a request: whichever came first decides, and the request is served either way")
     func idleAgainstRequest() throws {
-        let models = [try ManagedModel.local("a", ttl: .seconds(60))]
+        let models = [ManagedModel.local("a", ttl: .seconds(60))]
         var world = World(models)
         let launch = try world.serve(self.a)
         world.release(launch)

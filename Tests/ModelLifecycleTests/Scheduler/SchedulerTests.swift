@@ -10,11 +10,11 @@ struct SchedulerTests {
     private let c: ModelID
     private let models: [ManagedModel]
 
-    init() throws {
-        self.a = try .local("a")
-        self.b = try .local("b")
-        self.c = try .local("c")
-        self.models = [try .local("a"), try .local("b"), try .local("c")]
+    init() {
+        self.a = .local("a")
+        self.b = .local("b")
+        self.c = .local("c")
+        self.models = [.local("a"), .local("b"), .local("c")]
     }
 
     private func world(memory: Int64? = nil, places: Int? = nil) -> World {
@@ -58,7 +58,7 @@ struct SchedulerTests {
 
     @Test("a model that is not known, disabled, or without that version is refused")
     func refused() throws {
-        var disabled = try ManagedModel.local("b")
+        var disabled = ManagedModel.local("b")
         disabled.isEnabled = false
         var world = World([self.models[0], disabled])
         let unknown = world.request(self.c)
@@ -120,7 +120,7 @@ struct SchedulerTests {
 
     @Test("pinned models are never evicted: what cannot fit beside them is refused, with their names")
     func pinned() throws {
-        var world = World([try .local("a", pinned: true), self.models[1]], limits: .forTests(memory: 15))
+        var world = World([.local("a", pinned: true), self.models[1]], limits: .forTests(memory: 15))
         let first = try world.serve(self.a)
         world.release(first)
         let ticket = world.request(self.b)

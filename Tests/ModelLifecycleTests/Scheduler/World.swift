@@ -293,15 +293,9 @@ extension LifecycleLimits {
     }
 }
 
-extension ModelID {
-    static func local(_ name: String) throws -> ModelID {
-        try #require(ModelID(provider: .local, name: name))
-    }
-}
-
 extension ManagedModel {
-    static func local(_ name: String, pinned: Bool = false, ttl: Duration? = nil) throws -> ManagedModel {
-        let id = try ModelID.local(name)
+    static func local(_ name: String, pinned: Bool = false, ttl: Duration? = nil) -> ManagedModel {
+        let id = ModelID.local(name)
         return ManagedModel(id: id, versions: [RuntimeModel(id: id)], isPinned: pinned, idleTTL: ttl)
     }
 }
