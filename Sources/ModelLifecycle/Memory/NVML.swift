@@ -3,7 +3,7 @@ package import Inference
 
 /// NVIDIA's management library, opened at run time: a machine without it has no GPUs, which is no error.
 ///
-/// The types mirror nvml.h of the driver's ABI, which NVIDIA keeps: functions with a version in their name never change.
+/// The types mirror nvml.h, whose functions keep their meaning; those that changed got a version into their name.
 /// All functions used are safe to call from any thread.
 @safe
 package final class NVML: GPUReader {
@@ -18,14 +18,6 @@ package final class NVML: GPUReader {
         var used: UInt64 = 0
     }
 
-    /// nvmlProcessInfo_v2_t, which `_v3` fills as well.
-    private struct ProcessInfo {
-        var processID: UInt32 = 0
-        var usedBytes: UInt64 = 0
-        var gpuInstance: UInt32 = 0
-        var computeInstance: UInt32 = 0
-    }
-
     private typealias Plain = @convention(c) () -> Status
     private typealias Count = @convention(c) (UnsafeMutablePointer<UInt32>) -> Status
     private typealias Handle = @convention(c) (UInt32, UnsafeMutablePointer<Device?>) -> Status
@@ -36,8 +28,6 @@ package final class NVML: GPUReader {
 
     private static let success: Status = 0
     private static let insufficientSize: Status = 7
-    /// NVML_VALUE_NOT_AVAILABLE: the driver does not tell, as on WSL.
-    private static let notAvailable = UInt64.max
 
     private let count: Count
     private let handle: Handle
@@ -93,11 +83,10 @@ package final class NVML: GPUReader {
 
     package func usedBytes(by processID: Int32) -> [MemoryDevice: Int64] {
         var used: [MemoryDevice: Int64] = [:]
-        for unsafe (index, device) in unsafe self.devices() {
+        for unsafe(index, device) in unsafe self.devices() {
             // A process that computes and draws is listed twice with the same figure.
-            let figures = unsafe self.processes.flatMap { unsafe self.list($0, of: device) }
-                .filter { $0.processID == UInt32(bitPattern: processID) && $0.usedBytes != Self.notAvailable }
-                .map { Int64(clamping: $0.usedBytes) }
+            let listed = unsafe self.processes.flatMap { unsafe self.list($0, of: device) }
+            let figures = listed.filter { $0.processID == processID }.compactMap(\.usedBytes)
             if let most = figures.max() { used[.cuda(index)] = most }
         }
         return used
@@ -124,19 +113,62 @@ package final class NVML: GPUReader {
         return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    private func list(_ processes: Processes, of device: Device) -> [ProcessInfo] {
+    private func list(_ processes: Processes, of device: Device) -> [GPUProcess] {
         var room = 64
-        // Processes may start between two calls; twice is enough for all but a storm of them.
+        // Processes may start between two calls; a few tries are enough for all but a storm of them.
         for _ in 0..<4 {
-            var infos = [ProcessInfo](repeating: ProcessInfo(), count: room)
+            var table = GPUProcessTable(room: room)
             var count = UInt32(room)
-            let status = unsafe infos.withUnsafeMutableBytes { unsafe processes(device, &count, $0.baseAddress) }
+            let status = unsafe table.bytes.withUnsafeMutableBytes { unsafe processes(device, &count, $0.baseAddress) }
             switch status {
-            case Self.success: return Array(infos.prefix(Int(count)))
+            case Self.success: return table.entries(count: Int(count))
             case Self.insufficientSize: room = max(room * 2, Int(count) + 16)
             default: return []
             }
         }
         return []
+    }
+}
+
+/// A process on a GPU.
+struct GPUProcess: Equatable {
+    var processID: Int32
+    /// `nil` when the driver does not tell, as on WSL.
+    var usedBytes: Int64?
+}
+
+/// Where NVML writes nvmlProcessInfo_t, one after another.
+///
+/// Each is 24 bytes: the process's id (4), padding (4), bytes used (8), two numbers (8). A few drivers of 2023 (530 to
+/// 535.54) append eight more, under the same function names. So there is room for those, and where what was written ends
+/// tells which it was.
+struct GPUProcessTable {
+    private static let stride = 24
+    private static let longStride = 32
+    private static let untouched: UInt8 = 0xA5
+
+    var bytes: [UInt8]
+
+    init(room: Int) {
+        self.bytes = [UInt8](repeating: Self.untouched, count: room * Self.longStride)
+    }
+
+    func entries(count: Int) -> [GPUProcess] {
+        let count = min(max(0, count), self.bytes.count / Self.longStride)
+        let beyond = self.bytes[count * Self.stride..<count * Self.longStride]
+        let stride = beyond.allSatisfy { $0 == Self.untouched } ? Self.stride : Self.longStride
+        return (0..<count).map { index in
+            let used = self.number(at: index * stride + 8, length: 8)
+            return GPUProcess(
+                processID: Int32(truncatingIfNeeded: self.number(at: index * stride, length: 4)),
+                // NVML_VALUE_NOT_AVAILABLE
+                usedBytes: used == .max ? nil : Int64(clamping: used)
+            )
+        }
+    }
+
+    /// Little-endian, as every machine with such a driver is.
+    private func number(at offset: Int, length: Int) -> UInt64 {
+        self.bytes[offset..<offset + length].reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 }

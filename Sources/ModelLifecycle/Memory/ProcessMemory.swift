@@ -1,5 +1,5 @@
-package import Inference
 internal import Glibc
+package import Inference
 
 /// What one process has in memory.
 package struct ProcessMemory: Sendable {

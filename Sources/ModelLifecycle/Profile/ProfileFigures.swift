@@ -56,7 +56,9 @@ extension ModelProfile {
         var tokens = 0
         var time = Duration.zero
         for sample in samples {
-            guard let firstToken = sample.firstToken, sample.outputTokens > 1, sample.latency > firstToken else { continue }
+            guard let firstToken = sample.firstToken, sample.outputTokens > 1, sample.latency > firstToken else {
+                continue
+            }
             tokens += sample.outputTokens - 1
             time += sample.latency - firstToken
         }

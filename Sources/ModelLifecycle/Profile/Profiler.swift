@@ -12,7 +12,8 @@ package struct Profiler: Sendable {
         package var maxOutputTokens: Int
 
         /// Has most models write until they are stopped.
-        package static let defaultPrompt = "Tell the story of a locomotive that is turned in a roundhouse, step by step."
+        package static let defaultPrompt =
+            "Tell the story of a locomotive that is turned in a roundhouse, step by step."
 
         package init(model: ModelID, runs: Int = 10, prompt: String = "", maxOutputTokens: Int = 32) {
             self.model = model
@@ -72,7 +73,8 @@ package struct Profiler: Sendable {
             return profile
         } catch {
             self.events.record(
-                GatewayEvent(.profilingCompleted, model: request.model, reason: "\(error)", attributes: ["error": "\(error)"])
+                GatewayEvent(
+                    .profilingCompleted, model: request.model, reason: "\(error)", attributes: ["error": "\(error)"])
             )
             throw error
         }
@@ -160,7 +162,8 @@ package enum ProfileError: Error, Sendable, Hashable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .notLoaded(let error): error.explanation
-        case .failing(let runs, let reason): "\(runs) run\(runs == 1 ? "" : "s") in a row failed; the last one: \(reason)"
+        case .failing(let runs, let reason):
+            "\(runs) run\(runs == 1 ? "" : "s") in a row failed; the last one: \(reason)"
         case .cancelled: "the caller left"
         }
     }

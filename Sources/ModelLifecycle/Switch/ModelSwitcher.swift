@@ -10,54 +10,6 @@ internal import Synchronization
 ///
 /// What goes on after a switch returned, and what must be finished when its caller leaves half-way, is done by ``run()``.
 package final class ModelSwitcher: Sendable {
-    /// What is to be switched.
-    package struct Request: Sendable {
-        /// What is switched, for people and so that it is switched by one at a time: the alias, or the model whose
-        /// version changes.
-        package var subject: String
-        /// For the event.
-        package var alias: String?
-        /// Who answered until now. Those that are none that are loaded do no harm.
-        package var old: [InstanceKey]
-        package var new: InstanceKey
-        /// In the caller's words.
-        package var reason: String
-        package var keepPreviousLoaded: Bool
-        /// Whether anything leads to an old model now, so that it stays loaded: another alias, or this one again. Asked
-        /// after the flip, and once more right before it is drained.
-        package var isStillUsed: @Sendable (InstanceKey) -> Bool
-
-        package init(
-            subject: String,
-            alias: String? = nil,
-            old: [InstanceKey],
-            new: InstanceKey,
-            reason: String = "",
-            keepPreviousLoaded: Bool = false,
-            isStillUsed: @escaping @Sendable (InstanceKey) -> Bool = { _ in false }
-        ) {
-            self.subject = subject
-            self.alias = alias
-            self.old = old
-            self.new = new
-            self.reason = reason
-            self.keepPreviousLoaded = keepPreviousLoaded
-            self.isStillUsed = isStillUsed
-        }
-    }
-
-    /// What a switch did.
-    package struct Outcome<Flipped: Sendable>: Sendable {
-        /// What the flip returned.
-        package var flipped: Flipped
-        package var plan: SwitchPlan
-        /// Loading and warming; zero when the model was ready, or is none that is loaded.
-        package var loadDuration: Duration
-        package var flipDuration: Duration
-        /// Old instances that are being drained, and go once their requests have ended.
-        package var draining: [InstanceKey]
-    }
-
     private let loading: any ModelLoading
     private let events: any EventRecorder
     private let time: LifecycleTime
@@ -114,7 +66,7 @@ package final class ModelSwitcher: Sendable {
         guard self.busy.withLock({ $0.insert(request.subject).inserted }) else {
             throw .inProgress(request.subject)
         }
-        let claim = Claim { self.busy.withLock { _ = $0.remove(request.subject) } }
+        let claim = SwitchClaim { self.busy.withLock { _ = $0.remove(request.subject) } }
         let plan = try await self.plan(request)
         let outcome: Outcome<Flipped>
         switch plan.strategy {
@@ -165,7 +117,7 @@ package final class ModelSwitcher: Sendable {
     private func drainFirst<Flipped: Sendable>(
         _ request: Request,
         _ plan: SwitchPlan,
-        _ claim: Claim,
+        _ claim: SwitchClaim,
         _ flip: @Sendable () async throws(RegistryEditError) -> Flipped,
         _ flipBack: @escaping @Sendable (Flipped) async throws(RegistryEditError) -> Void
     ) async throws(SwitchError) -> Outcome<Flipped> {
@@ -293,22 +245,6 @@ package final class ModelSwitcher: Sendable {
             )
         )
     }
-}
-
-/// Holds a subject until it is ended or let go of.
-private final class Claim: Sendable {
-    private let release: Mutex<(@Sendable () -> Void)?>
-
-    init(_ release: @escaping @Sendable () -> Void) {
-        self.release = Mutex(release)
-    }
-
-    func end() {
-        let release = self.release.withLock { $0.take() }
-        release?()
-    }
-
-    deinit { self.end() }
 }
 
 /// Why a switch was not done.

@@ -175,7 +175,8 @@ final class LoadingDouble: ModelLoading {
         let estimate = MemoryEstimate(weightBytes: need)
         return self.state.withLock { state in
             if let plan = state.plans[key] { return plan }
-            var plan = LoadPlan(key: key, isFeasible: true, estimate: estimate, devices: [self.device(self.used(state))])
+            var plan = LoadPlan(
+                key: key, isFeasible: true, estimate: estimate, devices: [self.device(self.used(state))])
             if state.loaded[key]?.state == .ready {
                 plan.isLoaded = true
                 return plan

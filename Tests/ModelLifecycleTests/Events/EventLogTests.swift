@@ -53,7 +53,8 @@ struct EventLogTests {
     @Test("Events of many tasks are numbered without gaps and lie on disk in order, in batches")
     func order() async throws {
         let storage = MemoryEventStorage()
-        try await withLog(storage, { $0.batchSize = 16 }) { log in
+        let settings = { (settings: inout EventLog.Settings) in settings.batchSize = 16 }
+        try await withLog(storage, settings) { log in
             await withDiscardingTaskGroup { group in
                 for task in 0..<8 {
                     group.addTask { for number in 0..<100 { log.record(numbered(task * 100 + number)) } }
@@ -336,7 +337,8 @@ struct EventLogTests {
     @Test("A list joins memory and disk, newest first, page by page", arguments: [0, 3, 100])
     func list(recent: Int) async throws {
         let storage = MemoryEventStorage()
-        try await withLog(storage, { $0.recent = recent }) { log in
+        let settings = { (settings: inout EventLog.Settings) in settings.recent = recent }
+        try await withLog(storage, settings) { log in
             for number in 1...20 { log.record(numbered(number, number % 2 == 0 ? "small" : "tiny")) }
             _ = try await log.flushWhenRunning()
             var filter = EventFilter()

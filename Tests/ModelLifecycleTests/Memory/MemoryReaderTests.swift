@@ -48,7 +48,8 @@ struct MemoryReaderTests {
         #expect(SystemMemory(meminfo: meminfo) == SystemMemory(totalBytes: 16 * gib, availableBytes: 8 * gib))
         let old = meminfo.split(separator: "\n").filter { !$0.hasPrefix("MemAvailable") }.joined(separator: "\n")
         #expect(SystemMemory(meminfo: old)?.availableBytes == 3 * gib + gib / 2)
-        for broken in ["", "MemTotal: many kB", "MemTotal: -5 kB", "MemTotal: 9999999999999999999 kB", "MemTotal 5 kB"] {
+        for broken in ["", "MemTotal: many kB", "MemTotal: -5 kB", "MemTotal: 9999999999999999999 kB", "MemTotal 5 kB"]
+        {
             #expect(SystemMemory(meminfo: broken) == nil)
         }
     }

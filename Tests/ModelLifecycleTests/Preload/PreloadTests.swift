@@ -89,16 +89,19 @@ struct PreloaderTests {
         let loading = LoadingDouble(capacity: 100)
         let lines = LogLines()
         loading.add("there", size: 50, isLoaded: true)
-        let eager = [loading.add("b", size: 20), loading.add("big", size: 90), loading.add("a", size: 20, isLazy: true)]
+        let eager = [
+            loading.add("b", size: 20), loading.add("big", size: 90), loading.add("a", size: 20, isLazy: true),
+        ]
         let preloader = Preloader(
             loading: loading, settings: PreloadSettings(atStart: { eager }), patterns: { [:] }, logger: lines.logger)
         // Without a pattern there is nothing to wait for.
         await preloader.run()
         #expect(loading.calls("load") == ["local/b", "local/a"])
         #expect(loading.loadedModels().map(\.key.model.name) == ["a", "b", "there"])
-        #expect(lines.texts.sorted() == [
-            "info: Model preloaded", "info: Model preloaded", "notice: Model not preloaded: there is no room",
-        ])
+        #expect(
+            lines.texts.sorted() == [
+                "info: Model preloaded", "info: Model preloaded", "notice: Model not preloaded: there is no room",
+            ])
     }
 
     @Test("A model is loaded ahead of its hour, once: when it went for being idle it stays away")
