@@ -201,7 +201,10 @@ import Testing
         ([Self.head("200 OK", ["content-length: 10"]), .send("12345"), .close], .truncated, "5 bytes before the end"),
         ([Self.head("200 OK", ["transfer-encoding: chunked"])] + .chunk("abc") + [.close], .truncated, "in the middle"),
         (
-            [Self.head("206 Partial Content", ["content-range: bytes 0-9/10", "content-length: 10"]), .send("0123456789")],
+            [
+                Self.head("206 Partial Content", ["content-range: bytes 0-9/10", "content-length: 10"]),
+                .send("0123456789"),
+            ],
             .malformed, "expected the bytes from 4 to the end, got: bytes 0-9/10"
         ),
         (
@@ -210,17 +213,20 @@ import Testing
         ),
         ([Self.head("206 Partial Content", ["content-length: 6"]), .send("456789")], .malformed, "got: nothing"),
         (
-            [Self.head("206 Partial Content", ["content-range: bytes 4-9/10", "content-length: 7"]), .send("4567890")],
+            [
+                Self.head("206 Partial Content", ["content-range: bytes 4-9/10", "content-length: 7"]),
+                .send("4567890"),
+            ],
             .malformed, "content-length and content-range differ"
         ),
         (
             [
-                Self.head("206 Partial Content", ["content-range: bytes 4-9/10", "transfer-encoding: chunked"]),
+                Self.head("206 Partial Content", ["content-range: bytes 4-9/10", "transfer-encoding: chunked"])
             ] + .chunk("456") + .lastChunk, .truncated, "3 bytes before the end"
         ),
         (
             [
-                Self.head("206 Partial Content", ["content-range: bytes 4-9/10", "transfer-encoding: chunked"]),
+                Self.head("206 Partial Content", ["content-range: bytes 4-9/10", "transfer-encoding: chunked"])
             ] + .chunk("45678901") + .lastChunk, .malformed, "longer than the server said"
         ),
         (
@@ -236,7 +242,10 @@ import Testing
         ([Self.head("204 No Content", [])], .malformed, "HTTP 204"),
         (.whole(#"{"error":"no such file"}"#, status: "404 Not Found"), .modelNotFound, "no such file"),
         (.whole("gated", status: "401 Unauthorized"), .authenticationFailed, "HTTP 401"),
-        (.whole("slow down", status: "429 Too Many", headers: ["retry-after: 3"]), .rateLimited(retryAfter: .seconds(3)), ""),
+        (
+            .whole("slow down", status: "429 Too Many", headers: ["retry-after: 3"]),
+            .rateLimited(retryAfter: .seconds(3)), ""
+        ),
         ([.close], .unreachable, "before it answered"),
     ]
 
@@ -274,7 +283,7 @@ import Testing
                 steps + [.wait(Gate())]
             } _: { upstream in
                 let seen = await fault {
-                    let download = try await Self.downloader { $0.idle = .milliseconds(50) }.open(upstream.baseURL)
+                    let download = try await Self.downloader { $0.idle = .milliseconds(500) }.open(upstream.baseURL)
                     _ = try await Self.collect(download)
                 }
                 #expect(seen?.kind == .timedOut(steps.isEmpty ? .firstToken : .idle))
@@ -284,7 +293,10 @@ import Testing
 
     @Test func `A consumer that does not read stops the server, and letting go closes the connection`() async throws {
         try await FaultUpstream.run { _ in
-            [Self.head("200 OK", ["content-length: 1000000000"]), .flood(Array(repeating: 7, count: 65_536), times: nil)]
+            [
+                Self.head("200 OK", ["content-length: 1000000000"]),
+                .flood(Array(repeating: 7, count: 65_536), times: nil),
+            ]
         } _: { upstream in
             var download: Download? = try await Self.downloader().open(upstream.baseURL)
             // Until the sockets between us are full: what is sent then stays what it is.
@@ -321,9 +333,14 @@ import Testing
         try await FaultUpstream.run { request in
             switch request.path {
             case "/v1/models/a.gguf":
-                .whole("moved", status: "\(status) Moved", type: "text/html", headers: ["location: ../cdn/b.gguf?sig=1#x"])
+                .whole(
+                    "moved", status: "\(status) Moved", type: "text/html", headers: ["location: ../cdn/b.gguf?sig=1#x"])
             case "/v1/cdn/b.gguf?sig=1":
-                .whole("", status: "\(status) Moved", headers: ["location: http://127.0.0.1:\(request.headers["host"]?.split(separator: ":").last ?? "")/c"])
+                .whole(
+                    "", status: "\(status) Moved",
+                    headers: [
+                        "location: http://127.0.0.1:\(request.headers["host"]?.split(separator: ":").last ?? "")/c"
+                    ])
             default: Self.serve(request)
             }
         } _: { upstream in
@@ -368,7 +385,10 @@ import Testing
                 }
                 let download = try await downloader.open(upstream.baseURL)
                 _ = try await Self.collect(download)
-                #expect(upstream.requests.all.map { $0.headers["authorization"] } == ["Bearer hf_secret", "Bearer hf_secret"])
+                #expect(
+                    upstream.requests.all.map { $0.headers["authorization"] } == [
+                        "Bearer hf_secret", "Bearer hf_secret",
+                    ])
                 #expect(other.requests.all.map { $0.headers["authorization"] } == [nil])
             }
         }
@@ -417,10 +437,12 @@ import Testing
 struct HTTPTargetTests {
     @Test(
         arguments: [
-            ("/g", "/g"), ("g", "/b/c/g"), ("./g", "/b/c/g"), ("g/", "/b/c/g/"), ("?y", "/b/c/d?y"), ("g?y", "/b/c/g?y"),
+            ("/g", "/g"), ("g", "/b/c/g"), ("./g", "/b/c/g"), ("g/", "/b/c/g/"), ("?y", "/b/c/d?y"),
+            ("g?y", "/b/c/g?y"),
             ("#s", "/b/c/d?q"), ("g#s", "/b/c/g"), ("", "/b/c/d?q"), (".", "/b/c/"), ("./", "/b/c/"), ("..", "/b/"),
             ("../g", "/b/g"), ("../..", "/"), ("../../g", "/g"), ("../../../g", "/g"), ("/./g", "/g"), ("/../g", "/g"),
-            ("g.", "/b/c/g."), (".g", "/b/c/.g"), ("./g/.", "/b/c/g/"), ("g/../h", "/b/c/h"), ("g?y/../x", "/b/c/g?y/../x"),
+            ("g.", "/b/c/g."), (".g", "/b/c/.g"), ("./g/.", "/b/c/g/"), ("g/../h", "/b/c/h"),
+            ("g?y/../x", "/b/c/g?y/../x"),
             ("g?a=http://x", "/b/c/g?a=http://x"),
         ])
     func `A reference leads where the standard says`(_ reference: String, _ path: String) throws {

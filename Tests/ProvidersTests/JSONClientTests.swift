@@ -24,7 +24,10 @@ import Testing
             _ = try await client.post(.native("/api/show"), body, as: Answer.self)
             #expect(first.name == "a")
             let seen = upstream.requests.all
-            #expect(seen.map { "\($0.method) \($0.path) \($0.text)" } == ["GET /v1/models ", #"POST /api/show {"model":"x"}"#])
+            #expect(
+                seen.map { "\($0.method) \($0.path) \($0.text)" } == [
+                    "GET /v1/models ", #"POST /api/show {"model":"x"}"#,
+                ])
             #expect(seen.map { $0.headers["content-type"] } == [nil, "application/json"])
             #expect(seen.map(\.connection) == [0, 0])
         }

@@ -52,7 +52,8 @@ import Testing
 
     @Test func `Null is what is not known`() async throws {
         let found = try await Self.list(
-            Self.model(parameters: "[]", inputs: #"["text"]"#, outputs: #"["embeddings"]"#, context: "null", output: "null"))
+            Self.model(
+                parameters: "[]", inputs: #"["text"]"#, outputs: #"["embeddings"]"#, context: "null", output: "null"))
         #expect(found.models[0].contextLength == nil && found.models[0].maxOutputTokens == nil)
         #expect(found.models[0].capabilities == [.embeddings] && found.models[0].category == .embedding)
     }
@@ -84,9 +85,11 @@ struct TokenPriceTests {
         arguments: [
             ("0", 0), ("0.0", 0), ("-0", 0), ("0.00000015", 150_000_000), ("0.000000075", 75_000_000), (".1", nil),
             ("1", 1_000_000_000_000_000), ("9223.372036854775807", 9_223_372_036_854_775_807),
-            ("9223.372036854775808", nil), ("1e-7", 100_000_000), ("1.5E-07", 150_000_000), ("2e0", 2_000_000_000_000_000),
+            ("9223.372036854775808", nil), ("1e-7", 100_000_000), ("1.5E-07", 150_000_000),
+            ("2e0", 2_000_000_000_000_000),
             ("+0.5", 500_000_000_000_000), ("0.0000000000000001", 1), ("0.0000000000000010", 1),
-            ("0.0000000000000011", 2), ("1e-60", 1), ("0e9", 0), ("", nil), ("-", nil), ("1.", nil), ("1e", nil), ("1e5x", nil),
+            ("0.0000000000000011", 2), ("1e-60", 1), ("0e9", 0), ("", nil), ("-", nil), ("1.", nil), ("1e", nil),
+            ("1e5x", nil),
             ("0x1", nil), (" 1", nil), ("1,5", nil), ("1e99", nil), ("NaN", nil), ("٣", nil),
         ] as [(String, Int64?)])
     func `Prices are exact, and what is no number is none`(_ text: String, _ expected: Int64?) {
@@ -101,7 +104,8 @@ struct TokenPriceTests {
     @Test func `Every amount of nano-USD comes back, however it is written`() throws {
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
-            let amount = Int64.random(in: 0...Int64.max, using: &generator) >> Int64.random(in: 0...62, using: &generator)
+            let amount =
+                Int64.random(in: 0...Int64.max, using: &generator) >> Int64.random(in: 0...62, using: &generator)
             let whole = amount / 1_000_000_000_000_000
             let digits = String(amount % 1_000_000_000_000_000)
             let fraction = String(repeating: "0", count: 15 - digits.count) + digits

@@ -138,7 +138,7 @@ import Testing
             case .stopped, .released, .unavailable: Issue.record("\(exit)")
             }
             // What was loaded in spite of the wrong answer is not left behind.
-            if divergence.isTold, path == harness.loadPath, product == .ollama { #expect(harness.loadedCount() == 0) }
+            if divergence.isTold, path == harness.loadPath { #expect(harness.loadedCount() == 0) }
         }
     }
 

@@ -143,7 +143,8 @@ struct RemoteHarness: Sendable {
 
     /// Runs a launch beside `body`.
     func launch(
-        _ name: String? = nil, contextLength: Int? = nil, _ body: (Launch, Task<RuntimeExit, Never>) async throws -> Void
+        _ name: String? = nil, contextLength: Int? = nil,
+        _ body: (Launch, Task<RuntimeExit, Never>) async throws -> Void
     ) async throws -> RuntimeExit {
         let launch = Launch()
         let id = try #require(ModelID(provider: self.model.provider, name: name ?? self.model.name))

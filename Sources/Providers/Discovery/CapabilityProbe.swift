@@ -109,7 +109,7 @@ package struct CapabilityProbe: Sendable {
                 }
             }
             return .answered(answer)
-        } catch where error.kind == .invalidRequest {
+        } catch  where error.kind == .invalidRequest {
             return .refused(error.message)
         }
     }

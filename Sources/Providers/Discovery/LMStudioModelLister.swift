@@ -45,7 +45,7 @@ package struct LMStudioModelLister: ModelLister {
     /// It says less: whether a model was trained to call tools is not known then, so no set is complete.
     private static func listed(_ model: LMStudioOldModels.Model) -> ListedModel {
         var listed = ListedModel(name: model.id)
-        listed.contextLength = model.maxContextLength
+        listed.contextLength = model.maxContextLength.count
         listed.isLoaded = model.state == .loaded
         switch model.kind {
         case .llm:

@@ -26,7 +26,7 @@ package struct OllamaModelLister: ModelLister {
                 continue
             }
             var listed = ListedModel(name: OllamaName.short(tag.name))
-            listed.sizeBytes = tag.size
+            listed.sizeBytes = tag.size.value
             listed.contextLength = shown.info?.contextLength
             listed.capabilities = shown.capabilities.map { Self.capabilities($0) }
             listed.category = listed.capabilities.flatMap { Self.category($0) }

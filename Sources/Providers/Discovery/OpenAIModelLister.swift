@@ -17,8 +17,10 @@ package struct OpenAIModelLister: ModelLister {
         var builder = ListingBuilder()
         for model in answer.data {
             var listed = ListedModel(name: model.id)
-            listed.contextLength = model.maxModelLength ?? model.meta?.contextLength ?? model.meta?.trainedContextLength
-            listed.sizeBytes = model.meta?.size
+            listed.contextLength =
+                (model.maxModelLength ?? model.meta?.contextLength ?? model.meta?.trainedContextLength)?
+                .count
+            listed.sizeBytes = model.meta?.size?.value
             listed.isLoaded = model.status.map { $0.value == "loaded" }
             builder.add(listed)
         }
@@ -32,7 +34,7 @@ package struct OpenAIModelLister: ModelLister {
     private struct Model: Decodable, Sendable {
         let id: String
         /// vLLM.
-        let maxModelLength: Int?
+        let maxModelLength: WholeNumber?
         /// llama.cpp; `null` while it loads.
         let meta: Meta?
         /// llama.cpp as a router of several models.
@@ -46,10 +48,10 @@ package struct OpenAIModelLister: ModelLister {
 
     private struct Meta: Decodable, Sendable {
         /// What it was started with.
-        let contextLength: Int?
+        let contextLength: WholeNumber?
         /// What the model was made for.
-        let trainedContextLength: Int?
-        let size: Int64?
+        let trainedContextLength: WholeNumber?
+        let size: WholeNumber?
 
         private enum CodingKeys: String, CodingKey {
             case size

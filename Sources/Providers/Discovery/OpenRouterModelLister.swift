@@ -22,8 +22,8 @@ package struct OpenRouterModelLister: ModelLister {
     static func listed(_ model: OpenRouterModels.Model) -> ListedModel {
         var listed = ListedModel(name: model.id)
         listed.displayName = model.name
-        listed.contextLength = model.contextLength.value
-        listed.maxOutputTokens = model.topProvider.maxCompletionTokens.value
+        listed.contextLength = model.contextLength.value?.count
+        listed.maxOutputTokens = model.topProvider.maxCompletionTokens.value?.count
         listed.prices = model.pricing.prices
         listed.category = Self.category(model.architecture.outputModalities)
         listed.capabilities = Self.capabilities(model, category: listed.category)
@@ -65,7 +65,7 @@ struct OpenRouterModels: Decodable, Sendable {
     struct Model: Decodable, Sendable {
         let id: String
         let name: String
-        let contextLength: Nullable<Int>
+        let contextLength: Nullable<WholeNumber>
         let architecture: Architecture
         let pricing: Pricing
         let topProvider: TopProvider
@@ -90,7 +90,7 @@ struct OpenRouterModels: Decodable, Sendable {
     }
 
     struct TopProvider: Decodable, Sendable {
-        let maxCompletionTokens: Nullable<Int>
+        let maxCompletionTokens: Nullable<WholeNumber>
 
         private enum CodingKeys: String, CodingKey {
             case maxCompletionTokens = "max_completion_tokens"

@@ -63,7 +63,7 @@ package struct HTTPDownloader: Sendable {
                         .malformed, "\(target.origin): HTTP 416 for a whole file", httpStatus: head.status)
                 }
                 request = Part(offset: 0, validator: nil)
-            default: return try self.download(request, head, chunks)
+            default: return try Self.download(request, head, chunks, from: target.origin)
             }
         }
         throw UpstreamFault(
@@ -85,23 +85,24 @@ package struct HTTPDownloader: Sendable {
         var isResumed: Bool { self.offset > 0 }
     }
 
-    private func download(
-        _ part: Part, _ head: HTTPResponseHead, _ chunks: DownloadChunks
+    private static func download(
+        _ part: Part, _ head: HTTPResponseHead, _ chunks: DownloadChunks, from origin: HTTPOrigin
     ) throws(UpstreamFault) -> Download {
-        let validator = Self.validator(head)
+        let validator = self.validator(head)
         guard head.status == 206 else {
             return Download(
                 totalBytes: head.contentLength.map { Int64($0) }, resumedFrom: 0, validator: validator, chunks: chunks)
         }
         guard part.isResumed else {
-            throw UpstreamFault(.malformed, "a part of a file that was asked for as a whole", httpStatus: 206)
+            throw UpstreamFault(
+                .malformed, "\(origin): a part of a file that was asked for as a whole", httpStatus: 206)
         }
         // Only of its own kind: a server may add an ETag to what was known by its date.
         if let asked = part.validator, let validator, asked.hasPrefix("\"") == validator.hasPrefix("\""),
             asked != validator
         {
             throw UpstreamFault(
-                .malformed, "the server went on with another file, although If-Range named the one wanted",
+                .malformed, "\(origin): it went on with another file, although If-Range named the one wanted",
                 httpStatus: 206)
         }
         return Download(

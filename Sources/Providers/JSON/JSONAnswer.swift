@@ -131,6 +131,26 @@ struct Nullable<Value: Decodable>: Decodable {
 
 extension Nullable: Sendable where Value: Sendable {}
 
+/// A number that must be whole. `JSONDecoder` says of 1.5 and 1e99 in the place of an integer that they are no JSON,
+/// without saying where.
+struct WholeNumber: Decodable, Sendable, Hashable {
+    let value: Int64
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        do {
+            self.value = try container.decode(Int64.self)
+        } catch DecodingError.valueNotFound(let type, let context) {
+            throw DecodingError.valueNotFound(type, context)
+        } catch {
+            throw DecodingError.typeMismatch(
+                Int64.self, DecodingError.Context(codingPath: decoder.codingPath, debugDescription: ""))
+        }
+    }
+
+    var count: Int { Int(self.value) }
+}
+
 extension DecodingError {
     /// A value that is none of those that the format lists.
     static func unexpected(_ value: String, expected: String, at path: [any CodingKey]) -> DecodingError {

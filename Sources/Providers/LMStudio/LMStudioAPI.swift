@@ -15,7 +15,7 @@ struct LMStudioAPI: Sendable {
         do throws(UpstreamFault) {
             return .current(
                 try await self.client.get(.native("/api/v1/models"), as: LMStudioModels.self, within: timeouts).models)
-        } catch where Self.isUnknownEndpoint(error) {
+        } catch  where Self.isUnknownEndpoint(error) {
             return .old(
                 try await self.client.get(.native("/api/v0/models"), as: LMStudioOldModels.self, within: timeouts).data)
         }
@@ -85,8 +85,8 @@ struct LMStudioModels: Decodable, Sendable {
             self.key = try container.decode(String.self, forKey: .key)
             self.kind = try container.decode(Kind.self, forKey: .kind)
             self.displayName = try container.decode(String.self, forKey: .displayName)
-            self.sizeBytes = try container.decode(Int64.self, forKey: .sizeBytes)
-            self.maxContextLength = try container.decode(Int.self, forKey: .maxContextLength)
+            self.sizeBytes = try container.decode(WholeNumber.self, forKey: .sizeBytes).value
+            self.maxContextLength = try container.decode(WholeNumber.self, forKey: .maxContextLength).count
             self.instances = try container.decode([Instance].self, forKey: .instances)
             self.capabilities =
                 self.kind == .embedding
@@ -113,7 +113,7 @@ struct LMStudioModels: Decodable, Sendable {
         let config: Config
 
         struct Config: Decodable, Sendable {
-            let contextLength: Int
+            let contextLength: WholeNumber
 
             private enum CodingKeys: String, CodingKey {
                 case contextLength = "context_length"
@@ -144,7 +144,7 @@ struct LMStudioOldModels: Decodable, Sendable {
         let id: String
         let kind: Kind
         let state: State
-        let maxContextLength: Int
+        let maxContextLength: WholeNumber
 
         private enum CodingKeys: String, CodingKey {
             case id, state

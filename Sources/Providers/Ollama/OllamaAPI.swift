@@ -73,7 +73,7 @@ struct OllamaTags: Decodable, Sendable {
 
     struct Model: Decodable, Sendable, Hashable {
         let name: String
-        let size: Int64
+        let size: WholeNumber
         let digest: String
     }
 }
@@ -98,7 +98,7 @@ struct OllamaShow: Decodable, Sendable {
             let container = try decoder.container(keyedBy: Key.self)
             self.architecture = try container.decodeIfPresent(String.self, forKey: Key("general.architecture"))
             self.contextLength = try self.architecture.flatMap {
-                try container.decodeIfPresent(Int.self, forKey: Key("\($0).context_length"))
+                try container.decodeIfPresent(WholeNumber.self, forKey: Key("\($0).context_length"))?.count
             }
         }
 
@@ -121,11 +121,11 @@ struct OllamaRunning: Decodable, Sendable {
         let name: String
         let digest: String
         /// Weights, cache and buffers, in bytes.
-        let size: Int64
+        let size: WholeNumber
         /// The part of ``size`` in the memory of GPUs.
-        let sizeVRAM: Int64
+        let sizeVRAM: WholeNumber
         /// Since 0.11.
-        let contextLength: Int?
+        let contextLength: WholeNumber?
 
         private enum CodingKeys: String, CodingKey {
             case name, digest, size

@@ -56,7 +56,7 @@ struct LMStudioServer: RemoteServer {
         }
         let instance = found.instances.first { handle == nil || $0.id == handle }
         return instance.map {
-            LoadedRemoteModel(sizeBytes: found.sizeBytes, contextLength: $0.config.contextLength, handle: $0.id)
+            LoadedRemoteModel(sizeBytes: found.sizeBytes, contextLength: $0.config.contextLength.count, handle: $0.id)
         }
     }
 

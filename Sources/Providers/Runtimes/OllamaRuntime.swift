@@ -51,7 +51,7 @@ struct OllamaServer: RemoteServer {
 
     func model(named name: String) async throws(UpstreamFault) -> RemoteModel? {
         let found = try await self.api.tags().first { OllamaName.isSame($0.name, name) }
-        return found.map { RemoteModel(name: name, sizeBytes: $0.size, digest: $0.digest) }
+        return found.map { RemoteModel(name: name, sizeBytes: $0.size.value, digest: $0.digest) }
     }
 
     func loaded(_ model: RemoteModel, handle: String?) async throws(UpstreamFault) -> LoadedRemoteModel? {
@@ -61,7 +61,8 @@ struct OllamaServer: RemoteServer {
                 || (!model.digest.isEmpty && running.digest == model.digest)
         }
         return found.map {
-            LoadedRemoteModel(sizeBytes: $0.size, contextLength: $0.contextLength, handle: $0.name)
+            LoadedRemoteModel(
+                sizeBytes: $0.size.value, contextLength: $0.contextLength?.count, handle: $0.name)
         }
     }
 

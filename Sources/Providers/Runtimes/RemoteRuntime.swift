@@ -112,7 +112,8 @@ struct RemoteRuntime<Server: RemoteServer>: Sendable {
                 try await self.pause(Self.interval)
                 guard let now = try await self.server.loaded(model, handle: loaded.handle) else {
                     return .released(
-                        reason: "\(self.server.product) no longer has \(model.name) in memory: it made room for another "
+                        reason:
+                            "\(self.server.product) no longer has \(model.name) in memory: it made room for another "
                             + "model, was started again, or somebody unloaded it there")
                 }
                 failures = 0
@@ -180,13 +181,14 @@ struct RemoteRuntime<Server: RemoteServer>: Sendable {
                 if misses == neededMisses { return .stopped }
             }
         }
-        return .crashed(reason: "\(self.server.product) still has \(model.name) in memory after it was told to unload it")
+        return .crashed(
+            reason: "\(self.server.product) still has \(model.name) in memory after it was told to unload it")
     }
 
     private func unload(_ model: RemoteModel, _ handle: String) async throws(UpstreamFault) {
         do throws(UpstreamFault) {
             try await self.server.unload(model, handle: handle)
-        } catch where error.kind == .modelNotFound {
+        } catch  where error.kind == .modelNotFound {
             // Gone already.
         }
     }
