@@ -32,10 +32,16 @@ struct AdviceTests {
                     "'roundhouse models plan local/big' shows",
                 ]
             ),
-            ("INSUFFICIENT_DISK", ["needed_bytes": "2048", "available_bytes": "1024"], ["2.0 KiB needed, 1.0 KiB available"]),
+            (
+                "INSUFFICIENT_DISK", ["needed_bytes": "2048", "available_bytes": "1024"],
+                ["2.0 KiB needed, 1.0 KiB available"]
+            ),
             ("TRUNCATED", ["expected_bytes": "2048", "actual_bytes": "1024"], ["2.0 KiB expected, 1.0 KiB there"]),
             ("ETAG_MISMATCH", ["given": "a", "current": "b"], ["the current etag is b", "repeat it"]),
-            ("CHECKSUM_MISMATCH", ["expected": "aa", "actual": "bb"], ["expected aa", "found bb", "correct the digest"]),
+            (
+                "CHECKSUM_MISMATCH", ["expected": "aa", "actual": "bb"],
+                ["expected aa", "found bb", "correct the digest"]
+            ),
             ("OPERATION_CONFLICT", [:], ["then try again"]), ("EVENTS_EXPIRED", ["first_kept": "9"], ["'--after 0'"]),
             ("WATCH_LAGGED", ["last_sequence": "7"], ["--after 7"]),
             ("MODEL_DISABLED", ["model": "a/b"], ["'roundhouse models enable a/b'"]),

@@ -120,7 +120,8 @@ struct AliasCommandTests {
         #expect(asked.map(\.validateOnly) == [false, false, false, true])
     }
 
-    @Test("targets that cannot be meant are refused", arguments: ["a/b=x", "a/b=", "a/b=1001", "a/b=-1", "=1", "a=1=2"])
+    @Test(
+        "targets that cannot be meant are refused", arguments: ["a/b=x", "a/b=", "a/b=1001", "a/b=-1", "=1", "a=1=2"])
     func badTargets(target: String) {
         let error = #expect(throws: (any Error).self) {
             try RoundhouseCommand.parseAsRoot(["aliases", "set", "default", target])
@@ -132,7 +133,9 @@ struct AliasCommandTests {
     @Test("switch sends what it should heed and says what it took")
     func switching() async throws {
         let console = RecordingConsole()
-        let arguments = ["models", "switch", "default", "local/small", "--reason", "better", "--etag", "e1", "--keep-loaded"]
+        let arguments = [
+            "models", "switch", "default", "local/small", "--reason", "better", "--etag", "e1", "--keep-loaded",
+        ]
         #expect(try await self.server.run(arguments, console: console) == .success)
         #expect(
             console.transcript.output
@@ -176,7 +179,8 @@ struct AliasCommandTests {
         let console = RecordingConsole()
         let arguments = ["models", "rollback", "default", "--revision", "e1", "--reason", "worse", "--etag", "e2"]
         #expect(try await self.server.run(arguments, console: console) == .success)
-        #expect(try await self.server.run(["aliases", "delete", "default", "--etag", "e2"], console: console) == .success)
+        #expect(
+            try await self.server.run(["aliases", "delete", "default", "--etag", "e2"], console: console) == .success)
         #expect(
             console.transcript.output == """
                 default leads to local/small, then openai/gpt again, before to local/tiny (etag e2)

@@ -21,7 +21,8 @@ struct FieldTests {
     @Test(
         "what is no duration is refused",
         arguments: [
-            "", "s", "5x", "-5s", "5 s", "30s1m", "1s1s", "1h30", "nan", "inf", "1e3s", "99999999d", "5s ", "٣s", "1..5s",
+            "", "s", "5x", "-5s", "5 s", "30s1m", "1s1s", "1h30", "nan", "inf", "1e3s", "99999999d", "5s ", "٣s",
+            "1..5s",
         ]
     )
     func noDurations(text: String) {
@@ -32,7 +33,8 @@ struct FieldTests {
         "prices are exact in both directions",
         arguments: [
             ("0.15", 150_000_000, "0.15"), ("2.5", 2_500_000_000, "2.50"), ("0", 0, "0.00"),
-            ("0.000075", 75_000, "0.000075"), ("0.000000001", 1, "0.000000001"), ("1000000", 1_000_000_000_000_000, "1000000.00"),
+            ("0.000075", 75_000, "0.000075"), ("0.000000001", 1, "0.000000001"),
+            ("1000000", 1_000_000_000_000_000, "1000000.00"),
         ] as [(String, Int64, String)]
     )
     func prices(text: String, nanos: Int64, shown: String) {

@@ -98,7 +98,8 @@ struct JobCommandTests {
     @Test("an installation that fails says why, shows both checksums, and leaves no half line")
     func failedInstallation() async throws {
         let server = ScriptedServer(scripts: [
-            .stream { (_: Roundhouse_V1_InstallModelRequest, writer: RPCWriter<Roundhouse_V1_InstallModelResponse>, _) in
+            .stream {
+                (_: Roundhouse_V1_InstallModelRequest, writer: RPCWriter<Roundhouse_V1_InstallModelResponse>, _) in
                 try await writer.write(Self.installation[1])
                 throw GoogleRPCStatus(
                     code: .failedPrecondition,
@@ -263,7 +264,8 @@ struct JobCommandTests {
         #expect(lines == Self.runs && json.transcript.errors.isEmpty)
     }
 
-    @Test("jobs whose stream ends with OK too early are the server's fault", arguments: ["install", "warm-up", "profile"])
+    @Test(
+        "jobs whose stream ends with OK too early are the server's fault", arguments: ["install", "warm-up", "profile"])
     func brokenPromises(command: String) async throws {
         let server = ScriptedServer(scripts: [
             .stream(Roundhouse_V1_InstallModelRequest.self, of: Array(Self.installation.dropLast())),

@@ -111,7 +111,8 @@ struct LoadCommandTests {
     func interrupted() async throws {
         let (interruptions, interrupt) = AsyncStream.makeStream(of: Void.self)
         let server = ScriptedServer(scripts: [
-            .stream { (_: Roundhouse_V1_LoadModelRequest, writer: RPCWriter<Roundhouse_V1_LoadModelResponse>, context) in
+            .stream {
+                (_: Roundhouse_V1_LoadModelRequest, writer: RPCWriter<Roundhouse_V1_LoadModelResponse>, context) in
                 try await writer.write(Self.load[2])
                 interrupt.yield()
                 try await context.cancellation.cancelled
@@ -205,6 +206,27 @@ struct LoadCommandTests {
         )
     }
 
+    @Test("what is loaded fits a terminal of 80 columns")
+    func narrow() async throws {
+        let server = ScriptedServer(scripts: [
+            .answer(
+                Roundhouse_V1_ListLoadedModelsRequest.self,
+                with: Roundhouse_V1_ListLoadedModelsResponse.with {
+                    $0.models = [Self.loaded]
+                    $0.models[0].expireTime = .with { $0.seconds = 1_700_000_000 }
+                    $0.models[0].idleDuration = .with { $0.seconds = 3599 }
+                    $0.models[0].stateReason = "a reason that goes on for much longer than there is room in the line"
+                    $0.devices = Self.devices
+                }
+            )
+        ])
+        let console = RecordingConsole(traits: .init(isTerminal: true, columns: 80, isStyled: false))
+        #expect(try await server.run(["models", "loaded"], console: console) == .success)
+        let lines = console.transcript.output.split(separator: "\n")
+        #expect(lines.allSatisfy { TerminalText.width(String($0)) <= 80 })
+        #expect(lines.dropFirst().first?.hasPrefix("local/small  ready  350.0 MiB  cpu") == true)
+    }
+
     @Test("pin and unpin say how the model stands")
     func pin() async throws {
         let server = ScriptedServer(scripts: [
@@ -260,7 +282,8 @@ struct LoadCommandTests {
         #expect(try await server.run(arguments, console: console) == (feasible ? .success : .failure))
         let verdict =
             feasible
-            ? "local/big can be loaded after local/small was unloaded" : "local/big cannot be loaded: 2.0 GiB are missing"
+            ? "local/big can be loaded after local/small was unloaded"
+            : "local/big cannot be loaded: 2.0 GiB are missing"
         #expect(
             console.transcript.output.hasPrefix(
                 """

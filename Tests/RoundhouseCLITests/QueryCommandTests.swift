@@ -58,22 +58,24 @@ struct QueryCommandTests {
     @Test("models list asks for every page and shows them in one table")
     func modelPages() async throws {
         let server = ScriptedServer(
-            scripts: [.answer { (request: Roundhouse_V1_ListModelsRequest) in
-                Roundhouse_V1_ListModelsResponse.with {
-                    $0.models = [
-                        .with {
-                            $0.id = "\(request.provider)/m\(request.pageToken)"
-                            $0.state = .ready
-                            $0.enabled = true
-                            $0.contextLength = 2048
-                            $0.sizeBytes = 3 << 20
-                            $0.aliases = ["default"]
-                            $0.capabilities = [.chat, .streaming]
-                        }
-                    ]
-                    $0.nextPageToken = request.pageToken.isEmpty ? "2" : ""
+            scripts: [
+                .answer { (request: Roundhouse_V1_ListModelsRequest) in
+                    Roundhouse_V1_ListModelsResponse.with {
+                        $0.models = [
+                            .with {
+                                $0.id = "\(request.provider)/m\(request.pageToken)"
+                                $0.state = .ready
+                                $0.enabled = true
+                                $0.contextLength = 2048
+                                $0.sizeBytes = 3 << 20
+                                $0.aliases = ["default"]
+                                $0.capabilities = [.chat, .streaming]
+                            }
+                        ]
+                        $0.nextPageToken = request.pageToken.isEmpty ? "2" : ""
+                    }
                 }
-            }]
+            ]
         )
         let console = RecordingConsole()
         #expect(try await server.run(["models", "list", "--provider", "p"], console: console) == .success)

@@ -41,6 +41,24 @@ struct TerminalTests {
         #expect(text.hasPrefix("NAME    N  REMARK    MORE\nalpha  12  the qui…  over th…\n"))
     }
 
+    @Test(
+        "columns that can be spared go, the last one first, before anything wraps",
+        arguments: [
+            (40, "NAME      A  B   REMARK\nabcdefgh  1  22  the quick brown\n"),
+            (26, "NAME      A  B   REMARK\nabcdefgh  1  22  the quic…\n"),
+            (23, "NAME      A  REMARK\nabcdefgh  1  the quick…\n"), (18, "NAME      REMARK\nabcdefgh  the qui…\n"),
+            (3, "NAME      REMARK\nabcdefgh  the qui…\n"),
+        ]
+    )
+    func sparedColumns(columns: Int, shown: String) {
+        var table = Table([
+            .init(title: "NAME"), .init(title: "A", canBeSpared: true), .init(title: "B", canBeSpared: true),
+            .init(title: "REMARK", canShrink: true),
+        ])
+        table.add(["abcdefgh", "1", "22", "the quick brown"])
+        #expect(table.rendered(for: .init(isTerminal: true, columns: columns, isStyled: false)) == shown)
+    }
+
     @Test("cells cannot break the table's lines or the terminal")
     func hostileCells() {
         var table = Table([.init(title: "A")])

@@ -122,4 +122,71 @@ struct WireTests {
         let console = RecordingConsole()
         #expect(try await self.run(["status"], settings, console) == .usage)
     }
+
+    @Test("events are followed over a restart of the server, from the last one that was seen")
+    func followsRestart() async throws {
+        let (interruptions, interrupt) = AsyncStream.makeStream(of: Void.self)
+        let console = RecordingConsole()
+        let socket = "unix:/tmp/roundhouse-cli-\(UInt64.random(in: 0 ... .max)).sock"
+        let settings = ConnectionSettings(address: socket)
+        let (first, second) = (Self.eventServer(sending: 7), Self.eventServer(sending: 8))
+        try await withThrowingTaskGroup(of: RoundhouseCLI.ExitStatus.self) { group in
+            try await Self.serving(first, at: socket) {
+                group.addTask {
+                    await CommandRun.status(json: false, address: socket, console: console) {
+                        let command = try EventsCommand.List.parse(["--follow", "--after", "6"])
+                        try await Interruption.run(
+                            {
+                                try await ClientConnection(settings: settings).withGateway {
+                                    try await command.execute($0, console)
+                                }
+                            },
+                            until: interruptions
+                        )
+                    }
+                }
+                await console.shown("sequence=7")
+            }
+            try await Self.serving(second, at: socket) {
+                await console.shown("sequence=8")
+                interrupt.yield()
+                let status = try await group.next()
+                #expect(status == .interrupted)
+            }
+        }
+        #expect(first.requests(Roundhouse_V1_WatchEventsRequest.self).map(\.afterSequence) == [6])
+        #expect(second.requests(Roundhouse_V1_WatchEventsRequest.self).map(\.afterSequence) == [7])
+        #expect(console.transcript.errors.contains("the server is away"))
+        #expect(console.transcript.errors.contains("the server is back\n"))
+        #expect(console.transcript.errors.hasSuffix("to go on from here: roundhouse events --follow --after 8\n"))
+    }
+
+    private static func eventServer(sending sequence: Int64) -> ScriptedServer {
+        ScriptedServer(scripts: [
+            .stream {
+                (_: Roundhouse_V1_WatchEventsRequest, writer: RPCWriter<Roundhouse_V1_WatchEventsResponse>, context) in
+                try await writer.write(
+                    .with {
+                        $0.event.sequence = sequence
+                        $0.event.attributes = ["sequence": "\(sequence)"]
+                    }
+                )
+                try await context.cancellation.cancelled
+            }
+        ])
+    }
+
+    /// Serves at an address while `body` runs, and ends every call after it.
+    private static func serving(
+        _ server: ScriptedServer,
+        at address: String,
+        _ body: () async throws -> Void
+    ) async throws {
+        let transport = Server(.defaults(address: try Address(parsing: address)))
+        try await withGRPCServer(transport: transport, services: [server]) { _ in
+            _ = try await transport.listeningAddresses.first
+            try await body()
+            transport.shutdownNow()
+        }
+    }
 }

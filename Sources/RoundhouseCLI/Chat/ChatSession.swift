@@ -12,7 +12,9 @@ struct ChatSession: Sendable {
     private(set) var history: [Roundhouse_V1_Message] = []
     private(set) var model: String
 
-    init(gateway: Gateway, console: any Console, options: GenerationOptions, json: Bool, quiet: Bool, showsProgress: Bool) {
+    init(
+        gateway: Gateway, console: any Console, options: GenerationOptions, json: Bool, quiet: Bool, showsProgress: Bool
+    ) {
         self.gateway = gateway
         self.console = console
         self.options = options

@@ -29,7 +29,8 @@ enum Prices {
     /// "0.15 in, 0.60 out, 0.075 cached USD for a million tokens".
     static func text(_ prices: Roundhouse_V1_Prices) -> String {
         var parts = [
-            "\(Self.usd(prices.inputNanoUsdPerMillionTokens)) in", "\(Self.usd(prices.outputNanoUsdPerMillionTokens)) out",
+            "\(Self.usd(prices.inputNanoUsdPerMillionTokens)) in",
+            "\(Self.usd(prices.outputNanoUsdPerMillionTokens)) out",
         ]
         if prices.hasCachedInputNanoUsdPerMillionTokens {
             parts.append("\(Self.usd(prices.cachedInputNanoUsdPerMillionTokens)) cached")

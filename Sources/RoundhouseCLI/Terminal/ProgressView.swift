@@ -7,7 +7,10 @@ struct ProgressView: Sendable {
 
     private let traits: TerminalTraits
     private let clock: CommandClock
+    /// What is shown. Nil: nothing, or what was shown was taken away.
     private var title: String?
+    /// What ``meter`` measures: it goes on where a line was taken away for a moment.
+    private var measured: String?
     private var meter = RateMeter()
     private var lastStep = 0
     private var lastLine = Duration.zero
@@ -38,8 +41,8 @@ struct ProgressView: Sendable {
         unit: ProgressBar.Unit = .bytes
     ) -> String {
         let isNew = title != self.title
-        if isNew { self.meter = RateMeter() }
-        self.title = title
+        if title != self.measured { self.meter = RateMeter() }
+        (self.title, self.measured) = (title, title)
         let now = self.clock.now()
         self.meter.take(max(0, done) - max(0, min(resumed, done)), at: now)
         let bar = ProgressBar(
@@ -62,11 +65,10 @@ struct ProgressView: Sendable {
 
     /// - Returns: the text that takes the line away, for what leaves no trace.
     mutating func clear() -> String {
-        defer {
-            self.isLineOpen = false
-            self.title = nil
-        }
-        return self.isLineOpen ? "\r\u{1B}[K" : ""
+        guard self.isLineOpen else { return "" }
+        self.isLineOpen = false
+        self.title = nil
+        return "\r\u{1B}[K"
     }
 
     private mutating func plain(_ bar: ProgressBar, isNew: Bool, _ now: Duration) -> String {

@@ -1,4 +1,5 @@
-/// Rows under titles. On a terminal it fits the width by shortening the widest columns; elsewhere nothing is cut.
+/// Rows under titles. On a terminal it fits the width by shortening the widest columns and, where that is not enough,
+/// leaving out those that can be spared; elsewhere nothing is cut.
 struct Table: Sendable, Hashable {
     struct Column: Sendable, Hashable {
         enum Alignment: Sendable, Hashable {
@@ -9,6 +10,8 @@ struct Table: Sendable, Hashable {
         var alignment: Alignment = .left
         /// Whether it may be shortened to fit. Numbers and names that people copy are kept whole.
         var canShrink = false
+        /// Whether it may be left out where the terminal is too narrow for all of them, the last one first.
+        var canBeSpared = false
     }
 
     private static let gap = 2
@@ -29,19 +32,38 @@ struct Table: Sendable, Hashable {
 
     /// The lines, each ended by a newline, none with trailing spaces.
     func rendered(for traits: TerminalTraits) -> String {
-        let widths = self.widths(within: traits.columns)
-        let title = traits.dim(self.line(self.columns.map(\.title), widths))
-        return ([title] + self.rows.map { self.line($0, widths) }).map { $0 + "\n" }.joined()
-    }
-
-    private func widths(within available: Int?) -> [Int] {
-        var widths = self.columns.indices.map { index in
+        let whole = self.columns.indices.map { index in
             self.rows.map { TerminalText.width($0[index]) }.reduce(TerminalText.width(self.columns[index].title), max)
         }
+        let kept = self.kept(whole, within: traits.columns)
+        let widths = self.widths(kept, whole, within: traits.columns)
+        let title = traits.dim(self.line(self.columns.map(\.title), kept, widths))
+        return ([title] + self.rows.map { self.line($0, kept, widths) }).map { $0 + "\n" }.joined()
+    }
+
+    /// The columns for which there is room, if only just.
+    private func kept(_ whole: [Int], within available: Int?) -> [Int] {
+        var kept = Array(self.columns.indices)
+        guard let available else { return kept }
+        func needed() -> Int {
+            kept.map { self.columns[$0].canShrink ? min(whole[$0], Self.narrowest) : whole[$0] }.reduce(0, +)
+                + Self.gap * (kept.count - 1)
+        }
+        while needed() > available, let spared = kept.lastIndex(where: { self.columns[$0].canBeSpared }) {
+            kept.remove(at: spared)
+        }
+        return kept
+    }
+
+    /// Of the kept columns.
+    private func widths(_ kept: [Int], _ whole: [Int], within available: Int?) -> [Int] {
+        var widths = kept.map { whole[$0] }
         guard let available else { return widths }
         var excess = widths.reduce(0, +) + Self.gap * (widths.count - 1) - available
         while excess > 0 {
-            let shrinkable = widths.indices.filter { self.columns[$0].canShrink && widths[$0] > Self.narrowest }
+            let shrinkable = widths.indices.filter {
+                self.columns[kept[$0]].canShrink && widths[$0] > Self.narrowest
+            }
             guard let widest = shrinkable.max(by: { widths[$0] < widths[$1] }) else { break }
             widths[widest] -= 1
             excess -= 1
@@ -49,12 +71,12 @@ struct Table: Sendable, Hashable {
         return widths
     }
 
-    private func line(_ cells: [String], _ widths: [Int]) -> String {
+    private func line(_ cells: [String], _ kept: [Int], _ widths: [Int]) -> String {
         var line = ""
-        for (index, cell) in cells.enumerated() {
-            let text = TerminalText.shortened(cell, to: widths[index])
-            let padding = String(repeating: " ", count: max(0, widths[index] - TerminalText.width(text)))
-            let gap = index == 0 ? "" : String(repeating: " ", count: Self.gap)
+        for (place, index) in kept.enumerated() {
+            let text = TerminalText.shortened(cells[index], to: widths[place])
+            let padding = String(repeating: " ", count: max(0, widths[place] - TerminalText.width(text)))
+            let gap = place == 0 ? "" : String(repeating: " ", count: Self.gap)
             line += gap + (self.columns[index].alignment == .right ? padding + text : text + padding)
         }
         let end = line.lastIndex { $0 != " " }.map(line.index(after:)) ?? line.startIndex

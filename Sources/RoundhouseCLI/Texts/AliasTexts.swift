@@ -4,8 +4,8 @@ internal import RoundhouseAPI
 enum AliasTexts {
     static func table(_ aliases: [Roundhouse_V1_Alias]) -> Table {
         var table = Table([
-            .init(title: "ALIAS"), .init(title: "ACTIVE MODEL"), .init(title: "MODE"),
-            .init(title: "TARGETS", canShrink: true), .init(title: "CHANGED"), .init(title: "ETAG"),
+            .init(title: "ALIAS"), .init(title: "ACTIVE MODEL"), .init(title: "MODE", canBeSpared: true),
+            .init(title: "TARGETS", canShrink: true), .init(title: "CHANGED", canBeSpared: true), .init(title: "ETAG"),
         ])
         for alias in aliases {
             table.add([
@@ -32,7 +32,7 @@ enum AliasTexts {
     /// What it led to before, newest first.
     static func history(_ alias: Roundhouse_V1_Alias) -> Table {
         var table = Table([
-            .init(title: "REVISION"), .init(title: "REPLACED"), .init(title: "TARGETS", canShrink: true),
+            .init(title: "REVISION"), .init(title: "REPLACED", canBeSpared: true), .init(title: "TARGETS", canShrink: true),
             .init(title: "REASON", canShrink: true),
         ])
         for revision in alias.history {

@@ -36,9 +36,10 @@ enum LoadTexts {
         var table = Table(
             [
                 .init(title: "MODEL"), .init(title: "STATE"), .init(title: "MEMORY", alignment: .right),
-                .init(title: "DEVICE"), .init(title: "ENGINE"), .init(title: "PID", alignment: .right),
-                .init(title: "REQUESTS", alignment: .right), .init(title: "WAITING", alignment: .right),
-                .init(title: "IDLE", alignment: .right), .init(title: "UNLOADED AT", canShrink: true),
+                .init(title: "DEVICE"), .init(title: "ENGINE", canBeSpared: true),
+                .init(title: "PID", alignment: .right, canBeSpared: true), .init(title: "REQUESTS", alignment: .right),
+                .init(title: "WAITING", alignment: .right, canBeSpared: true),
+                .init(title: "IDLE", alignment: .right), .init(title: "UNLOADED AT", canBeSpared: true),
             ] + (hasRemarks ? [.init(title: "REMARK", canShrink: true)] : [])
         )
         for model in models {
@@ -56,7 +57,7 @@ enum LoadTexts {
         var table = Table(
             [Table.Column(title: "MEMORY")]
                 + ["TOTAL", "FREE", "QUOTA", "LOADED", "LOADING", "RELEASING"]
-                .map { Table.Column(title: $0, alignment: .right) }
+                .map { Table.Column(title: $0, alignment: .right, canBeSpared: $0 == "TOTAL" || $0 == "RELEASING") }
         )
         for device in devices {
             let figures = [

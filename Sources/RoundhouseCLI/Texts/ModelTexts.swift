@@ -8,12 +8,15 @@ enum ModelTexts {
         var table = Table(
             [
                 .init(title: "MODEL"), .init(title: "STATE"), .init(title: "CONTEXT", alignment: .right),
-                .init(title: "SIZE", alignment: .right),
+                .init(title: "SIZE", alignment: .right, canBeSpared: true),
             ]
                 // USD for a million tokens of the prompt, and of the answer.
                 + (hasPrices
                     ? [.init(title: "USD/M IN", alignment: .right), .init(title: "USD/M OUT", alignment: .right)] : [])
-                + [.init(title: "ALIASES", canShrink: true), .init(title: "CAPABILITIES", canShrink: true)]
+                + [
+                    .init(title: "ALIASES", canShrink: true),
+                    .init(title: "CAPABILITIES", canShrink: true, canBeSpared: true),
+                ]
                 + (hasRemarks ? [.init(title: "REMARK", canShrink: true)] : [])
         )
         for model in models {
@@ -51,7 +54,9 @@ enum ModelTexts {
         page.add("name", model.displayName)
         page.add("provider", model.provider)
         page.add("upstream's name", model.name)
-        page.add("state", StateTexts.name(model.state) + (model.hasStateTime ? " since \(Figures.time(model.stateTime))" : ""))
+        page.add(
+            "state",
+            StateTexts.name(model.state) + (model.hasStateTime ? " since \(Figures.time(model.stateTime))" : ""))
         page.add("reason", model.stateReason)
         page.add("marks", Self.marks(model))
         page.add("aliases", model.aliases.joined(separator: ", "))
@@ -78,7 +83,7 @@ enum ModelTexts {
     static func versions(_ model: Roundhouse_V1_Model) -> Table {
         var table = Table([
             .init(title: "VERSION"), .init(title: "ACTIVE"), .init(title: "SIZE", alignment: .right),
-            .init(title: "ADDED"), .init(title: "SHA-256", canShrink: true), .init(title: "FILE", canShrink: true),
+            .init(title: "ADDED", canBeSpared: true), .init(title: "SHA-256", canShrink: true, canBeSpared: true), .init(title: "FILE", canShrink: true),
         ])
         for version in model.versions {
             table.add([

@@ -7,14 +7,18 @@ enum ProfileTexts {
         var page = Page()
         let failed = profile.failedRunCount > 0 ? ", \(profile.failedRunCount) more failed" : ""
         page.add("runs", "\(profile.runCount)\(failed)")
-        page.add("latency", Self.percentiles([
-            ("p50", profile.hasLatencyP50, profile.latencyP50), ("p95", profile.hasLatencyP95, profile.latencyP95),
-            ("p99", profile.hasLatencyP99, profile.latencyP99),
-        ]))
-        page.add("first token", Self.percentiles([
-            ("p50", profile.hasFirstTokenP50, profile.firstTokenP50),
-            ("p95", profile.hasFirstTokenP95, profile.firstTokenP95),
-        ]))
+        page.add(
+            "latency",
+            Self.percentiles([
+                ("p50", profile.hasLatencyP50, profile.latencyP50), ("p95", profile.hasLatencyP95, profile.latencyP95),
+                ("p99", profile.hasLatencyP99, profile.latencyP99),
+            ]))
+        page.add(
+            "first token",
+            Self.percentiles([
+                ("p50", profile.hasFirstTokenP50, profile.firstTokenP50),
+                ("p95", profile.hasFirstTokenP95, profile.firstTokenP95),
+            ]))
         page.add("tokens/s", Figures.fixed(profile.tokensPerSecond, digits: 1))
         page.add("memory", profile.memoryBytes > 0 ? Figures.bytes(profile.memoryBytes) : "not known")
         page.add("prompt", Figures.count(profile.inputTokens, "token"))

@@ -7,7 +7,8 @@ enum StatisticsTexts {
         var table = Table(
             [Table.Column(title: "MODEL")]
                 + ["REQUESTS", "FAILED", "SUCCESS", "LATENCY", "FIRST TOKEN", "TOKENS/S", "TOKENS IN", "TOKENS OUT"]
-                .map { Table.Column(title: $0, alignment: .right) } + [Table.Column(title: "LAST ASKED")]
+                .map { Table.Column(title: $0, alignment: .right, canBeSpared: $0 != "REQUESTS") }
+                + [Table.Column(title: "LAST ASKED", canBeSpared: true)]
         )
         for model in models {
             table.add([

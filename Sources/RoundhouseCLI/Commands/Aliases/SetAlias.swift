@@ -16,7 +16,9 @@ extension AliasesCommand {
         @Argument(help: ArgumentHelp("The alias.", valueName: "alias"))
         var alias: String
 
-        @Argument(help: ArgumentHelp("Ids of models, each with a weight of 0 to 1000 if wanted.", valueName: "model[=weight]"))
+        @Argument(
+            help: ArgumentHelp("Ids of models, each with a weight of 0 to 1000 if wanted.", valueName: "model[=weight]")
+        )
         var targets: [String]
 
         @Flag(help: "Draw one by weight; those without a weight have 1. Any weight implies it.")
