@@ -1,4 +1,3 @@
-import FoundationEssentials
 import GRDB
 import Inference
 
@@ -42,21 +41,21 @@ enum RequestRow {
     }
 
     static func record(_ row: Row, in database: Database) throws -> RequestRecord {
-        let model = Self.model(row)
+        let model = try Self.model(row)
         return RequestRecord(
-            id: row["id"],
-            requestedModel: row["requested_model"],
+            id: try row.value("id"),
+            requestedModel: try row.value("requested_model"),
             model: model,
-            startedAtMicroseconds: row["started_at"],
-            latency: .microseconds(row["latency_us"] as Int64),
-            firstTokenLatency: (row["first_token_us"] as Int64?).map { .microseconds($0) },
-            usage: Self.usage(row),
-            finishReason: (row["finish_reason"] as String?).flatMap(FinishReason.init(rawValue:)),
+            startedAtMicroseconds: try row.value("started_at"),
+            latency: .microseconds(try row.value("latency_us", as: Int64.self)),
+            firstTokenLatency: try row.value("first_token_us", as: Int64?.self).map { .microseconds($0) },
+            usage: try Self.usage(row),
+            finishReason: try row.value("finish_reason", as: String?.self).flatMap(FinishReason.init(rawValue:)),
             attempts: try Self.attempts(row, of: model, in: database),
-            status: row["status"],
-            errorMessage: row["error_message"],
-            isStreamed: row["is_streamed"],
-            metadata: try JSONDecoder().decode([String: String].self, from: Data((row["metadata"] as String).utf8))
+            status: try row.value("status"),
+            errorMessage: try row.value("error_message"),
+            isStreamed: try row.value("is_streamed"),
+            metadata: try Stored.decode([String: String].self, from: row.value("metadata"), in: "column 'metadata'")
         )
     }
 
@@ -69,45 +68,45 @@ enum RequestRow {
     }
 
     private static func attempts(_ row: Row, of model: ModelID?, in database: Database) throws -> [Attempt] {
-        if let model, let duration = row["attempt_us"] as Int64? {
+        if let model, let duration = try row.value("attempt_us", as: Int64?.self) {
             return [Attempt(model: model, duration: .microseconds(duration))]
         }
-        let sequence: Int64 = row["sequence"]
         return try Row.fetchAll(
             database.cachedStatement(sql: "SELECT * FROM attempts WHERE request = ? ORDER BY position"),
-            arguments: [sequence]
+            arguments: [row.value("sequence", as: Int64.self)]
         ).compactMap(Self.attempt)
     }
 
-    private static func model(_ row: Row) -> ModelID? {
-        guard let provider = (row["provider"] as String?).flatMap({ ProviderID($0) }),
-            let name = row["model"] as String?
+    private static func model(_ row: Row) throws -> ModelID? {
+        guard let provider = try row.value("provider", as: String?.self).flatMap({ ProviderID($0) }),
+            let name = try row.value("model", as: String?.self)
         else { return nil }
         return ModelID(provider: provider, name: name)
     }
 
-    private static func usage(_ row: Row) -> Usage? {
-        guard let input = row["input_tokens"] as Int?, let output = row["output_tokens"] as Int? else { return nil }
+    private static func usage(_ row: Row) throws -> Usage? {
+        guard let input = try row.value("input_tokens", as: Int?.self),
+            let output = try row.value("output_tokens", as: Int?.self)
+        else { return nil }
         return Usage(
             inputTokens: input,
             outputTokens: output,
-            cachedInputTokens: row["cached_input_tokens"] ?? 0,
-            reasoningTokens: row["reasoning_tokens"] ?? 0,
-            isEstimated: row["is_estimated"] ?? false
+            cachedInputTokens: try row.value("cached_input_tokens") ?? 0,
+            reasoningTokens: try row.value("reasoning_tokens") ?? 0,
+            isEstimated: try row.value("is_estimated") ?? false
         )
     }
 
-    private static func attempt(_ row: Row) -> Attempt? {
-        guard let model = Self.model(row) else { return nil }
-        let retryAfter = (row["retry_after_us"] as Int64?).map { Duration.microseconds($0) }
-        let fault = (row["fault"] as String?).map { reason in
-            UpstreamFault(
-                Self.kind(reason, retryAfter: retryAfter),
-                row["fault_message"] ?? "",
-                httpStatus: row["http_status"]
-            )
+    private static func attempt(_ row: Row) throws -> Attempt? {
+        guard let model = try Self.model(row) else { return nil }
+        let retryAfter = try row.value("retry_after_us", as: Int64?.self).map { Duration.microseconds($0) }
+        let message = try row.value("fault_message", as: String?.self) ?? ""
+        let status = try row.value("http_status", as: Int?.self)
+        let fault = try row.value("fault", as: String?.self).map { reason in
+            UpstreamFault(Self.kind(reason, retryAfter: retryAfter), message, httpStatus: status)
         }
-        return Attempt(model: model, duration: .microseconds(row["duration_us"] as Int64), fault: fault)
+        return Attempt(
+            model: model, duration: .microseconds(try row.value("duration_us", as: Int64.self)), fault: fault)
     }
 
     /// The fault that ``UpstreamFault/reason`` names. One that this version does not know was an error of the upstream.

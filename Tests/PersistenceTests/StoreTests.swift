@@ -63,6 +63,16 @@ struct StoreTests {
         #expect(rows == ["failed", "elsewhere", "unanswered", "two", "two"])
     }
 
+    @Test("A record that is damaged is an error, never the end of the process")
+    func damaged() async throws {
+        let directory = try TemporaryDirectory()
+        let store = try Store(path: directory.database)
+        try await store.insert([.full("r1")])
+        try await store.write { try $0.execute(sql: "UPDATE requests SET metadata = '['") }
+        let error = await #expect(throws: StoreError.self) { try await store.request(id: "r1") }
+        #expect(error?.message == "the database failed: column 'metadata' is damaged")
+    }
+
     @Test("A NUL in what a client sent does not cut the text short")
     func nul() async throws {
         let directory = try TemporaryDirectory()

@@ -11,7 +11,7 @@ public struct RoundhouseConfiguration: Sendable, Hashable {
     public var grpc: GRPC
     /// What is written to standard error.
     public var log: Log
-    /// The record of requests.
+    /// What is kept on disk.
     public var storage: Storage
     /// Models that Roundhouse runs itself.
     public var local: Local
@@ -105,11 +105,11 @@ extension RoundhouseConfiguration {
         }
     }
 
-    /// The record of requests: names and figures of each, never its text.
+    /// What is kept on disk: the registry, events, statistics, and names and figures of each request, never its text.
     public struct Storage: Sendable, Hashable {
         /// The SQLite file. `nil` stands for `roundhouse.db` in the data directory; a loaded configuration has a path.
         public var path: String?
-        /// How long records are kept. 1 h to 3650 d, default 30 d.
+        /// How long records of requests are kept. 1 h to 3650 d, default 30 d.
         public var retention = Duration.seconds(30 * 86_400)
 
         public init() {}

@@ -78,11 +78,14 @@ enum SettingTables {
     private static let storage: [Setting<RoundhouseConfiguration>] = [
         .optional(
             "storage.path", \.storage.path, .path, sample: .example("/var/lib/roundhouse/roundhouse.db"),
-            "The SQLite file with the record of requests. Without it: roundhouse.db in the data directory."
+            """
+            The SQLite file with all that is kept: what is registered, events, statistics, the record of requests. Without \
+            it: roundhouse.db in the data directory.
+            """
         ),
         .scalar(
             "storage.retention", \.storage.retention, .duration(.seconds(3600) ... .seconds(3650 * 86_400)),
-            "How long records are kept."
+            "How long records of requests are kept."
         ),
     ]
 

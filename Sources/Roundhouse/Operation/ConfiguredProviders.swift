@@ -51,7 +51,7 @@ struct ConfiguredProviders {
         return adapter
     }
 
-    private static func description(
+    static func description(
         of model: RoundhouseConfiguration.Model,
         in provider: RoundhouseConfiguration.Provider
     ) throws(StartError) -> ModelDescription {
