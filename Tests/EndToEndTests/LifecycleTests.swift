@@ -83,7 +83,7 @@ extension EndToEnd {
 
         @Test(arguments: ["true", "false", "perhaps"])
         func `AI_MODELS_LAZY_LOAD makes big models lazy`(value: String) async throws {
-            let configuration = "lifecycle: { lazy_threshold: 5MB }\n"
+            let configuration = "lifecycle: { lazy_threshold_bytes: 5MB }\n"
             guard value != "perhaps" else {
                 let outcome = try await Program.run(
                     ["config", "validate"], environment: ["AI_MODELS_LAZY_LOAD": value])
@@ -163,18 +163,18 @@ extension EndToEnd {
         }
 
         @Test func `A model that is larger than the quota is refused, with the figures`() async throws {
-            let settings = Self.lazy + "lifecycle: { memory_quota: { cpu: 1MB } }\n"
+            let settings = Self.lazy + "lifecycle: { memory_quota: { cpu: 2MB } }\n"
             try await RunningServer.with(settings) { server in
                 try await server.withClient { gateway in
                     let plan = try await gateway.plan("local/small")
-                    #expect(!plan.feasible && !plan.reason.isEmpty && plan.estimate.totalBytes > 1_000_000)
+                    #expect(!plan.feasible && !plan.reason.isEmpty && plan.estimate.totalBytes > 2_000_000)
                     let error = try await #require(throws: RPCError.self) {
                         try await gateway.load("local/small")
                     }
                     #expect(error.code == .failedPrecondition)
                     let info = try error.errorInfo()
                     #expect(info.reason == "INSUFFICIENT_MEMORY")
-                    #expect(info.metadata["needed_bytes"].flatMap { Int($0) }.map { $0 > 1_000_000 } == true)
+                    #expect(info.metadata["needed_bytes"].flatMap { Int($0) }.map { $0 > 2_000_000 } == true)
                     let refused = try await gateway.failure(of: .asking(Self.question, "local/small"))
                     #expect(refused.code == .failedPrecondition, "\(refused)")
                 }

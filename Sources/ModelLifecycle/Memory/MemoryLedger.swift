@@ -12,6 +12,9 @@ struct MemoryLedger: Sendable, Hashable {
     static let releaseTimeout = Duration.seconds(5)
     /// The part of it that has to be seen free again, in percent: the rest may be shared or was never touched.
     static let releasePercent: Int64 = 75
+    /// What other programs may take meanwhile, as a part of the whole memory: without it, a busy machine would have every
+    /// swap of small models wait for the whole ``releaseTimeout``.
+    static let noiseDivisor: Int64 = 100
 
     enum Stage: Sendable, Hashable {
         case predicted
@@ -100,7 +103,9 @@ struct MemoryLedger: Sendable, Hashable {
         for (launch, entry) in self.entries {
             guard case .releasing(let since, let targets) = entry.stage else { continue }
             let isFree = targets.allSatisfy { device, target in
-                self.readings[device].map { self.withoutUs($0, except: launch) >= target } ?? true
+                self.readings[device].map { reading in
+                    self.withoutUs(reading, except: launch) + reading.totalBytes / Self.noiseDivisor >= target
+                } ?? true
             }
             if isFree || now - since >= Self.releaseTimeout { self.entries[launch] = nil }
         }
