@@ -4,11 +4,11 @@ private import Synchronization
 /// A provider whose models are loaded and unloaded here: has the model loaded, holds it while it answers, and speaks to
 /// it by an adapter.
 ///
-/// Models that the manager does not know go to the fallback as they are: an Ollama that was not told to manage its models
-/// is a provider like others.
+/// Models that the manager does not know go to the fallback as they are: an Ollama whose models nobody manages is a
+/// provider like others.
 package final class LeasedProvider: Provider {
-    /// Makes what speaks to an instance. Called once for each life of an instance, so that connections to a dead engine
-    /// are not used again.
+    /// Makes what speaks to an instance. Called once for each life of an instance, so that connections to a dead
+    /// engine are not used again.
     package typealias Adapter = @Sendable (RuntimeInstance) throws(UpstreamFault) -> any Provider
 
     private struct Known {

@@ -17,6 +17,8 @@ package struct LifecycleLimits: Sendable, Hashable {
     package var minResidency = Duration.seconds(2)
     package var restart = RestartPolicy()
     package var loadBudget = LoadBudget()
+    /// How long a runtime may take to say what a model would take.
+    package var prepareTimeout = Duration.seconds(60)
     /// After so long without ending, an instance that was told to end is killed.
     package var stopTimeout = Duration.seconds(30)
     /// The same when the server stops.

@@ -118,13 +118,16 @@ public final class ScriptedRuntime: ModelRuntime {
             }
             group.addTask { await self.play(script, life, report) }
             var exit: RuntimeExit?
-            while exit == nil, let outcome = await group.next() { exit = outcome ?? (Task.isCancelled ? .stopped : nil) }
+            while exit == nil, let outcome = await group.next() {
+                exit = outcome ?? (Task.isCancelled ? .stopped : nil)
+            }
             group.cancelAll()
             return exit ?? .stopped
         }
     }
 
-    private func play(_ script: Script, _ life: Life, _ report: @Sendable (RuntimeReport) -> Void) async -> RuntimeExit? {
+    private func play(_ script: Script, _ life: Life, _ report: @Sendable (RuntimeReport) -> Void) async -> RuntimeExit?
+    {
         report(.started(processID: 4711))
         switch script {
         case .end(let exit): return exit

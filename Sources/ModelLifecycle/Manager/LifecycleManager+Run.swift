@@ -4,8 +4,8 @@ import Synchronization
 extension LifecycleManager {
     /// Owns every instance, from the first launch to the end of the last one.
     ///
-    /// When its task is cancelled, nobody gets anything any more, everything in memory is told to end, and killed when it
-    /// does not within ``LifecycleLimits/shutdownTimeout``. Returns once nothing is left.
+    /// When its task is cancelled, nobody gets anything any more, and everything in memory is told to end, and killed
+    /// when it does not within ``LifecycleLimits/shutdownTimeout``. Returns once nothing is left.
     package func run() async {
         // task: shields the runtimes from the cancellation, which would kill what is to be told to end first
         let work = Task { await self.work() }

@@ -48,8 +48,9 @@ extension MemoryLedger {
         self.counted { resource in
             guard let limit = self.limit(of: resource) else { return nil }
             guard case .memory(let device) = resource, let reading = self.readings[device] else { return limit }
+            // A load under way may have taken all of it already: not every runtime tells.
             let ours = self.entries.values.reduce(0) { sum, entry in
-                sum + ((entry.isReleasing ? entry.bytes[device] : entry.seen[device]) ?? 0)
+                sum + ((entry.stage == .actual ? entry.seen[device] : entry.bytes[device]) ?? 0)
             }
             return min(limit, reading.freeBytes + ours)
         }

@@ -3,8 +3,8 @@ import Inference
 /// What models take of every memory, in bytes. Pure.
 ///
 /// An instance is in the book from the start of its load: *predicted* while it loads, *actual* once it is ready, and
-/// *releasing* after its end, until the system shows its memory as free: memory that was let go of is not free yet, and a
-/// load that believes so runs out of it.
+/// *releasing* after its end, until the system shows its memory as free: memory that was let go of is not free yet, and
+/// a load that believes so runs out of it.
 struct MemoryLedger: Sendable, Hashable {
     typealias Instant = ContinuousClock.Instant
 

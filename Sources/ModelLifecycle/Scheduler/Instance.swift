@@ -27,9 +27,11 @@ struct Instance: Sendable, Hashable {
     /// Why it was told last that it cannot fit: said once, not with every request.
     var lastRefusal: String?
 
-    /// What ``ModelRuntime/prepare(_:)`` said last, and the number of the question that is under way.
+    /// What ``ModelRuntime/prepare(_:)`` said last.
     var estimate: MemoryEstimate?
+    /// The question to it that is under way, and how long an answer is waited for.
     var preparation: Int?
+    var preparationEnd: Instant?
     /// What the last life took: better than a prediction when it was more.
     var measured: [MemoryDevice: Int64] = [:]
     /// When it is looked whether it could be loaded at all.

@@ -194,6 +194,10 @@ extension Resources {
 extension LifecycleError {
     /// Why, for the state of an instance that names the model already.
     var reason: String {
-        if case .insufficientMemory(_, _, _, _, _, let reason) = self { "it does not fit: \(reason)" } else { self.explanation }
+        if case .insufficientMemory(_, _, _, _, _, let reason) = self {
+            "it does not fit: \(reason)"
+        } else {
+            self.explanation
+        }
     }
 }

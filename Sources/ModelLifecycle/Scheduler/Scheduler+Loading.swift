@@ -73,6 +73,7 @@ extension LifecycleScheduler {
         self.instances[key]?.life?.instance = ready
         self.ledger.settle(life.launch, measured: [:])
         self.measure(key, life.launch, told.memory)
+        self.perform(.readMemory)
         let waiters = self.instances[key]?.waiters ?? []
         if waiters.contains(where: \.wantsWarmth), !waiters.contains(where: { $0.wish == .lease }) {
             self.updateLife(of: key) { life, now in
@@ -87,8 +88,10 @@ extension LifecycleScheduler {
         }
     }
 
-    private mutating func becomeReady(_ key: InstanceKey, reason: String) {
+    private mutating func becomeReady(_ key: InstanceKey, reason remark: String) {
         guard let life = self.instances[key]?.life else { return }
+        let excess = self.ledger.excess.isEmpty ? "" : "models take more memory than they may together"
+        let reason = [remark, excess].filter { !$0.isEmpty }.joined(separator: "; ")
         self.update(key) { instance, now in
             instance.life?.readyAt = now
             instance.life?.idleSince = now

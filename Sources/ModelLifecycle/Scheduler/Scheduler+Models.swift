@@ -25,6 +25,7 @@ extension LifecycleScheduler {
                 instance.measured = [:]
                 instance.estimate = nil
                 instance.preparation = nil
+                instance.preparationEnd = nil
                 if instance.state == .failed, instance.retryAt == nil { instance.checkAt = now }
             }
             if known.state == .queued { self.prepare(version.key) }

@@ -35,8 +35,10 @@ extension LifecycleScheduler {
         guard let instance = self.instances[key], instance.preparation == nil else { return }
         let number = self.nextNumber()
         self.preparations[number] = key
-        self.update(key) { instance, _ in
+        let timeout = self.limits.prepareTimeout
+        self.update(key) { instance, now in
             instance.preparation = number
+            instance.preparationEnd = now + timeout
             instance.checkAt = nil
         }
         self.perform(.prepare(number: number, instance.model))
@@ -48,6 +50,7 @@ extension LifecycleScheduler {
             instance.preparation == number
         else { return }
         self.instances[key]?.preparation = nil
+        self.instances[key]?.preparationEnd = nil
         switch result {
         case .success(let estimate):
             self.instances[key]?.estimate = estimate

@@ -13,7 +13,10 @@ extension LifecycleScheduler {
         let due = self.instances.values.filter { self.deadline(of: $0).map { $0 <= self.now } ?? false }
         for instance in due.sorted(by: { $0.key < $1.key }) { self.enforceDeadline(of: instance) }
         self.check()
-        guard self.ledger.releaseDeadline != nil else { return self.memoryAskedAt = nil }
+        guard self.ledger.releaseDeadline != nil else {
+            self.memoryAskedAt = nil
+            return
+        }
         guard self.memoryAskedAt.map({ self.now - $0 >= Self.releaseInterval }) ?? true else { return }
         self.memoryAskedAt = self.now
         self.perform(.readMemory)
@@ -38,7 +41,7 @@ extension LifecycleScheduler {
     /// When time alone changes something for an instance.
     private func deadline(of instance: Instance) -> Instant? {
         guard let life = instance.life else {
-            return instance.state == .queued ? instance.notBefore : nil
+            return instance.preparationEnd ?? (instance.state == .queued ? instance.notBefore : nil)
         }
         switch instance.state {
         case .loading, .warming: return life.verdict == nil ? self.loadDeadline(instance, life) : nil
@@ -65,6 +68,11 @@ extension LifecycleScheduler {
 
     private mutating func enforceDeadline(of instance: Instance) {
         let key = instance.key
+        if let number = instance.preparation {
+            let seconds = self.limits.prepareTimeout.components.seconds
+            let silence = RuntimeUnavailable("its runtime did not say within \(seconds) s what it would take")
+            return self.prepared(number, .failure(silence))
+        }
         switch instance.state {
         case .queued:
             self.instances[key]?.notBefore = nil

@@ -82,7 +82,10 @@ struct LifecycleManagerTests {
             #expect(again.instance.launch != lease.instance.launch)
             let late = await bench.manager.exit(of: lease.instance)
             #expect(late == .crashed(reason: "signal 9"))
-            #expect(bench.events.events.map(\.kind) == [.modelLoading, .modelLoaded, .modelLoadError, .modelLoading, .modelLoaded])
+            #expect(
+                bench.events.events.map(\.kind) == [
+                    .modelLoading, .modelLoaded, .modelLoadError, .modelLoading, .modelLoaded,
+                ])
         }
     }
 

@@ -33,7 +33,9 @@ struct EvictionPolicyTests {
 
     @Test("spares the small ones when a large one is needed anyway")
     func sizeAware() {
-        let candidates = [candidate("small", 2, idle: 9), candidate("large", 20, idle: 5), candidate("other", 20, idle: 1)]
+        let candidates = [
+            candidate("small", 2, idle: 9), candidate("large", 20, idle: 5), candidate("other", 20, idle: 1),
+        ]
         #expect(names(20, candidates) == ["large"])
         #expect(names(22, candidates) == ["small", "large"])
         #expect(names(1, candidates) == ["small"])

@@ -77,7 +77,9 @@ struct MemoryLedgerTests {
         #expect(ledger.available[cpu] == 200)
     }
 
-    @Test("released memory counts until three quarters of it are seen free, or for five seconds", arguments: [74, 75, 100])
+    @Test(
+        "released memory counts until three quarters of it are seen free, or for five seconds",
+        arguments: [74, 75, 100])
     func recovery(_ percent: Int64) {
         var ledger = self.ledger()
         ledger.take([reading(free: 1000)], at: now)
@@ -108,6 +110,18 @@ struct MemoryLedgerTests {
         #expect(ledger.entries.keys.sorted() == [2])
     }
 
+    @Test("a load that tells no bytes does not make what the system shows look impossible")
+    func silentLoad() {
+        var ledger = self.ledger()
+        ledger.take([reading(free: 1000)], at: now)
+        ledger.reserve([.cpu: 600], for: 1)
+        ledger.take([reading(free: 400)], at: now)
+        #expect(ledger.capacity[cpu] == 800)
+        ledger.settle(1, measured: [:])
+        ledger.take([reading(free: 400)], at: now)
+        #expect(ledger.capacity[cpu] == 800 && ledger.available[cpu] == 200)
+    }
+
     @Test("a measurement beyond the quota is an excess")
     func excess() {
         var ledger = self.ledger(quota: 100)
@@ -118,10 +132,13 @@ struct MemoryLedgerTests {
         #expect(ledger.available[cpu] == -30)
     }
 
-    @Test("bytes are written for people", arguments: [
-        (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (1 << 30, "1.0 GiB"), (5 << 40, "5.0 TiB"),
-        ((1 << 30) - 1, "1023.9 MiB"),
-    ] as [(Int64, String)])
+    @Test(
+        "bytes are written for people",
+        arguments: [
+            (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (1 << 30, "1.0 GiB"),
+            (5 << 40, "5.0 TiB"),
+            ((1 << 30) - 1, "1023.9 MiB"),
+        ] as [(Int64, String)])
     func words(_ bytes: Int64, _ words: String) {
         #expect(describe(bytes: bytes) == words)
     }

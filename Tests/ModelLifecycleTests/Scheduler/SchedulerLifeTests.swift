@@ -122,7 +122,8 @@ struct SchedulerLifeTests {
         world.send(.models(self.models))
         #expect(world.state(self.a) == .failed && world.state(self.b) == .unloaded)
         #expect(
-            world.scheduler.availability(of: self.a, at: world.now) == .unavailable(reason: "the engine is not installed"))
+            world.scheduler.availability(of: self.a, at: world.now)
+                == .unavailable(reason: "the engine is not installed"))
         let ticket = world.request(self.a)
         #expect(world.refusal(ticket) == .loadFailed(self.a, reason: "the engine is not installed", retryAfter: nil))
         world.missing = [:]
@@ -130,6 +131,23 @@ struct SchedulerLifeTests {
         #expect(world.state(self.a) == .unloaded)
         #expect(world.scheduler.availability(of: self.a, at: world.now) == .unloaded)
         #expect(world.problems == [])
+    }
+
+    @Test("a runtime that does not say what a model would take is not waited for for ever")
+    func silentRuntime() throws {
+        var world = World(self.models)
+        world.answersPreparations = false
+        let ticket = world.request(self.a)
+        let number = try #require(world.preparations.keys.first)
+        world.advance(.seconds(60))
+        guard case .loadFailed(_, let reason, nil) = world.refusal(ticket) else {
+            Issue.record("answered with \(String(describing: world.answers[ticket]))")
+            return
+        }
+        #expect(reason.contains("60 s"))
+        // The answer that comes after all changes nothing.
+        world.prepare(number, RuntimeModel(id: self.a))
+        #expect(world.state(self.a) == .failed && world.problems == [])
     }
 
     @Test("a load has time by its size, from its last progress; then it is killed and counts as a crash")

@@ -124,7 +124,9 @@ struct SchedulerTests {
         let first = try world.serve(self.a)
         world.release(first)
         let ticket = world.request(self.b)
-        guard case .insufficientMemory(let model, let device, let needed, let available, _, let reason) = world.refusal(ticket)
+        guard
+            case .insufficientMemory(let model, let device, let needed, let available, _, let reason) = world.refusal(
+                ticket)
         else {
             Issue.record("answered with \(String(describing: world.answers[ticket]))")
             return
@@ -208,6 +210,7 @@ struct SchedulerTests {
         _ = world.request(self.b)
         let second = try #require(world.launch(of: self.b))
         world.ready(second, memory: [.cpu: 20])
+        #expect(world.reason(self.b) == "models take more memory than they may together")
         #expect(world.state(self.a) == .ready)
         world.release(first)
         #expect(world.state(self.a) == .unloading)

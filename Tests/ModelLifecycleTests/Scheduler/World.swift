@@ -239,7 +239,8 @@ struct World {
         let leaves: Set<InstanceState> = [.draining, .unloading]
         let isQueued = self.scheduler.queue.contains(instance.key)
         if lives.contains(instance.state) != (instance.life != nil) {
-            self.problems.append("\(instance.key) is \(instance.state) and its life is \(String(describing: instance.life))")
+            self.problems.append(
+                "\(instance.key) is \(instance.state) and its life is \(String(describing: instance.life))")
         }
         if leaves.contains(instance.state) != (instance.farewell != nil) {
             self.problems.append("\(instance.key) is \(instance.state) and its farewell is wrong")
