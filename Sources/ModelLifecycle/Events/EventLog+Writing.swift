@@ -75,8 +75,11 @@ extension EventLog {
             do {
                 try await self.storage.append(batch)
             } catch {
-                self.failed(error)
-                return .failure(error)
+                // A failure may have come after the commit; adding them again would fail for ever.
+                guard let range = try? await self.storage.eventRange(), range.contains(last.sequence) else {
+                    self.failed(error)
+                    return .failure(error)
+                }
             }
             self.succeeded(through: last.sequence, count: batch.count)
         }

@@ -13,13 +13,22 @@ package final class ModelSwitcher: Sendable {
     private let loading: any ModelLoading
     private let events: any EventRecorder
     private let time: LifecycleTime
+    private let settling: Duration
     private let busy = Mutex<Set<String>>([])
     private let jobs = AsyncStream<@Sendable () async -> Void>.makeStream()
 
-    package init(loading: any ModelLoading, events: any EventRecorder, time: LifecycleTime = .system) {
+    /// - Parameter settling: So long after a flip an old model is drained: requests that were on their way to it then are
+    ///   there, and do not have it loaded again.
+    package init(
+        loading: any ModelLoading,
+        events: any EventRecorder,
+        time: LifecycleTime = .system,
+        settling: Duration = .milliseconds(250)
+    ) {
         self.loading = loading
         self.events = events
         self.time = time
+        self.settling = settling
     }
 
     /// Drains old models and finishes switches whose callers left, until the task is cancelled. Once.
@@ -44,6 +53,10 @@ package final class ModelSwitcher: Sendable {
         let keepsOld = request.keepPreviousLoaded
         switch SwitchDecision.decide(plan: load, old: old, others: others, keepsOld: keepsOld) {
         case .refuse(let reason):
+            // Without an estimate it is not memory that is missing, but an engine or the file.
+            guard let load, load.isFeasible || !load.estimate.devices.isEmpty else {
+                throw .notLoaded(.loadFailed(request.new.model, reason: reason, retryAfter: nil))
+            }
             throw .doesNotFit(request.new, reason: reason, plan: load)
         case .go(let strategy):
             let drained = keepsOld ? [] : old.map(\.key)
@@ -105,6 +118,7 @@ package final class ModelSwitcher: Sendable {
 
     /// An old model that has come back into use meanwhile stays.
     private func drain(_ keys: [InstanceKey], _ request: Request) async {
+        await self.settle(keys)
         for key in keys where !request.isStillUsed(key) {
             // That it is gone already, or that the server stops, is as good.
             _ = try? await self.loading.unload(
@@ -158,6 +172,7 @@ package final class ModelSwitcher: Sendable {
         flipBack: () async throws(RegistryEditError) -> Void
     ) async throws(SwitchError) -> Duration {
         do {
+            await self.settle(plan.drained)
             for key in plan.drained {
                 _ = try await self.loading.unload(
                     key.model, version: key.version, grace: nil, reason: "makes room for \(request.new)")
@@ -179,6 +194,17 @@ package final class ModelSwitcher: Sendable {
     }
 
     // MARK: - Steps
+
+    /// Lets requests that chose an old model before the flip get their leases: draining waits for those, but turns away
+    /// who still waits for one.
+    private func settle(_ keys: [InstanceKey]) async {
+        // An error is cancellation: the server stops.
+        if self.settling > .zero { try? await self.time.sleep(self.settling) }
+        let waitedFor = Set(self.loading.loadedModels().filter { $0.waiters > 0 }.map(\.key))
+        for key in keys where waitedFor.contains(key) {
+            _ = try? await self.loading.load(key.model, version: key.version, warms: false, progress: nil)
+        }
+    }
 
     /// `nil` when the new model is none that is loaded.
     private func loadPlan(_ key: InstanceKey) async throws(SwitchError) -> LoadPlan? {

@@ -120,8 +120,11 @@ package struct WarmUp: Sendable {
     private func refusal(_ model: ModelID, kept: Set<ModelID>, evicts: Bool) async -> WarmUpResult? {
         do {
             let plan = try await self.loading.plan(model, version: nil, contextLength: nil)
-            guard case .skip(let reason) = WarmUpPlan.decide(plan, kept: kept, evicts: evicts) else { return nil }
-            return WarmUpResult(model: model, outcome: .skipped, reason: reason)
+            return switch WarmUpPlan.decide(plan, kept: kept, evicts: evicts) {
+            case .load: nil
+            case .skip(let reason): WarmUpResult(model: model, outcome: .skipped, reason: reason)
+            case .fail(let reason): WarmUpResult(model: model, outcome: .failed, reason: reason)
+            }
         } catch {
             return WarmUpResult(model: model, outcome: .failed, reason: error.explanation)
         }

@@ -95,7 +95,10 @@ enum WarmUpPlan {
 
     enum Decision: Equatable {
         case load
+        /// It does not fit.
         case skip(reason: String)
+        /// It could not be loaded whatever room there is.
+        case fail(reason: String)
     }
 
     /// Whether loading a model leaves alone what is in use and what the warm-up keeps.
@@ -105,6 +108,8 @@ enum WarmUpPlan {
     ///   - evicts: Whether others may be evicted when nobody uses them.
     static func decide(_ plan: LoadPlan, kept: Set<ModelID>, evicts: Bool) -> Decision {
         guard plan.isFeasible else {
+            // Without an estimate it is not memory that is missing, but an engine or the file.
+            guard !plan.estimate.devices.isEmpty else { return .fail(reason: plan.reason) }
             let blockers = plan.blockers.isEmpty ? "" : " (\(plan.blockers.joined(separator: "; ")))"
             return .skip(reason: (plan.reason.isEmpty ? "it does not fit" : plan.reason) + blockers)
         }

@@ -13,6 +13,7 @@ final class MemoryEventStorage: EventStorage {
     private struct State {
         var events: [StoredEvent] = []
         var isFailing = false
+        var failsAfterCommit = false
         var appends = 0
         var reads = 0
         var prunes = 0
@@ -27,6 +28,8 @@ final class MemoryEventStorage: EventStorage {
     var prunes: Int { self.state.withLock { $0.prunes } }
 
     func setFailing(_ isFailing: Bool) { self.state.withLock { $0.isFailing = isFailing } }
+    /// The next write says that it failed, and did not.
+    func failAfterCommit() { self.state.withLock { $0.failsAfterCommit = true } }
     /// Writes wait here.
     func setAppendGate(_ gate: Turnstile?) { self.state.withLock { $0.appendGate = gate } }
     /// Called before and after each read, counted from 0.
@@ -49,7 +52,12 @@ final class MemoryEventStorage: EventStorage {
         }
         await gate?.pass()
         if self.isFailing() { throw DiskError() }
-        self.state.withLock { $0.events += events }
+        let fails = self.state.withLock { state in
+            state.events += events
+            defer { state.failsAfterCommit = false }
+            return state.failsAfterCommit
+        }
+        if fails { throw DiskError() }
     }
 
     func events(after sequence: Int64, limit: Int, filter: EventFilter) async throws -> [StoredEvent] {

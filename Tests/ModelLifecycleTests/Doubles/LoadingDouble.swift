@@ -67,6 +67,7 @@ final class LoadingDouble: ModelLoading {
     }
 
     func lease(_ key: InstanceKey, _ count: Int) { self.state.withLock { $0.leases[key] = count } }
+    func wait(for key: InstanceKey, _ count: Int) { self.state.withLock { $0.loaded[key]?.waiters = count } }
     /// Loads of it wait here, and unloads wait at the other.
     func hold(_ key: InstanceKey, at gate: Turnstile) { self.state.withLock { $0.gates[key] = gate } }
     func holdDrain(_ key: InstanceKey, at gate: Turnstile) { self.state.withLock { $0.drainGates[key] = gate } }
@@ -181,7 +182,7 @@ final class LoadingDouble: ModelLoading {
                 plan.isLoaded = true
                 return plan
             }
-            var free = self.capacity - self.used(state)
+            var free = self.capacity - self.used(state) + (state.loaded[key] == nil ? 0 : need)
             let victims = state.loaded.values.filter { $0.state == .ready && $0.key != key }
                 .sorted { (state.order[$0.key] ?? 0) < (state.order[$1.key] ?? 0) }
             for victim in victims where free < need {

@@ -299,6 +299,19 @@ struct EventLogTests {
             ])
     }
 
+    @Test("A write that failed after its commit is not made twice")
+    func failsAfterCommit() async throws {
+        let storage = MemoryEventStorage()
+        try await withLog(storage) { log in
+            storage.failAfterCommit()
+            log.record(numbered(1))
+            log.record(numbered(2))
+            let flushed = try await log.flushWhenRunning()
+            #expect(flushed == 2 && log.status.failure == nil)
+        }
+        #expect(storage.events.map(\.sequence) == [1, 2])
+    }
+
     @Test("Events beyond the bound are lost to the disk, not to live watchers, and resuming before them is refused")
     func losses() async throws {
         let storage = MemoryEventStorage()

@@ -43,7 +43,7 @@ struct ModelSwitcherTests {
         loading.add("old", size: 60, isLoaded: true)
         loading.add("new", size: 60)
         let events = EventCatcher()
-        let switcher = ModelSwitcher(loading: loading, events: events, time: time.time)
+        let switcher = ModelSwitcher(loading: loading, events: events, time: time.time, settling: .zero)
         let alias = AliasDouble(self.old, loading)
         try await withThrowingTaskGroup { group in
             group.addTask { await switcher.run() }
@@ -147,13 +147,55 @@ struct ModelSwitcherTests {
         }
     }
 
+    @Test("Who was on the way to the old one, or waits for it, is served before it is drained", arguments: [100, 200])
+    func settles(capacity: Int64) async throws {
+        let loading = LoadingDouble(capacity: capacity)
+        loading.add("old", size: 60, isLoaded: true)
+        loading.add("new", size: 60)
+        loading.put(self.old, state: .loading)
+        loading.wait(for: self.old, 1)
+        // Without room for both, it is the one that makes room.
+        if capacity == 100 {
+            loading.setPlan(
+                LoadPlan(
+                    key: self.new, isFeasible: true,
+                    evictions: [LoadPlan.Eviction(key: self.old, freedBytes: 60, idle: .zero, isBusy: true)]))
+        }
+        let time = SteppedTime()
+        let switcher = ModelSwitcher(loading: loading, events: EventCatcher(), time: time.time)
+        let alias = AliasDouble(self.old, loading)
+        try await withThrowingTaskGroup { group in
+            group.addTask { await switcher.run() }
+            group.addTask { _ = try await self.perform(switcher, alias) }
+            await Turns.until { time.sleeperCount == 1 }
+            #expect(alias.active == self.new && loading.calls("unload").isEmpty)
+            #expect(time.asked == [.milliseconds(250)])
+            time.advance(by: .milliseconds(250))
+            await Turns.until { loading.calls("unloaded") == ["local/old"] }
+            let calls = loading.calls.filter { $0.hasSuffix("local/old") || $0.hasSuffix("old cold") }
+            #expect(calls == ["load local/old cold", "loaded local/old", "unload local/old", "unloaded local/old"])
+            _ = try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    @Test("What lacks an engine or a file is no want of room")
+    func unavailable() async throws {
+        try await self.with(capacity: 200) { switcher, loading, alias, _ in
+            loading.setPlan(LoadPlan(key: self.new, isFeasible: false, reason: "new.gguf is missing"))
+            let error = LifecycleError.loadFailed(self.new.model, reason: "new.gguf is missing", retryAfter: nil)
+            await #expect(throws: SwitchError.notLoaded(error)) { _ = try await self.perform(switcher, alias) }
+            #expect(alias.active == self.old)
+        }
+    }
+
     @Test("An old one that came back into use before it was drained stays")
     func backInUse() async throws {
         let loading = LoadingDouble(capacity: 200)
         loading.add("old", isLoaded: true)
         loading.add("new")
         let events = EventCatcher()
-        let switcher = ModelSwitcher(loading: loading, events: events)
+        let switcher = ModelSwitcher(loading: loading, events: events, settling: .zero)
         let alias = AliasDouble(self.old, loading)
         let request = self.request(isStillUsed: { alias.active == $0 })
         // Nobody drains yet: it happens that late.
@@ -252,7 +294,7 @@ struct ModelSwitcherTests {
     func cloud() async throws {
         let loading = LoadingDouble()
         let events = EventCatcher()
-        let switcher = ModelSwitcher(loading: loading, events: events)
+        let switcher = ModelSwitcher(loading: loading, events: events, settling: .zero)
         let alias = AliasDouble(self.old, loading)
         let outcome = try await self.perform(switcher, alias)
         #expect(outcome.plan == SwitchPlan(strategy: .loadFirst, load: nil, drained: []))
@@ -271,7 +313,7 @@ struct ModelSwitcherTests {
                 activeVersion: "1"))
         loading.put(one)
         let events = EventCatcher()
-        let switcher = ModelSwitcher(loading: loading, events: events)
+        let switcher = ModelSwitcher(loading: loading, events: events, settling: .zero)
         let alias = AliasDouble(one, loading)
         let request = ModelSwitcher.Request(subject: "local/tiny", old: [one], new: two)
         let outcome = try await self.perform(switcher, alias, request)

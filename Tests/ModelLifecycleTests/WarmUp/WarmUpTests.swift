@@ -107,6 +107,16 @@ struct WarmUpTests {
         #expect(none.loadedCounts.count == 5)
     }
 
+    @Test("What lacks an engine or a file has failed: it is not room that is missing")
+    func unavailable() async throws {
+        let loading = LoadingDouble()
+        let model = loading.add("a")
+        loading.setPlan(LoadPlan(key: InstanceKey(model: model), isFeasible: false, reason: "a.gguf is missing"))
+        let summary = try await WarmUp(loading: loading).run(WarmUp.Request()) { _ in }
+        #expect(summary.status == .failed)
+        #expect(summary.results.map(\.reason) == ["a.gguf is missing"])
+    }
+
     @Test("At most two are loaded side by side, and each is planned when the ones before have their memory")
     func concurrency() async throws {
         let loading = LoadingDouble()
