@@ -118,14 +118,15 @@ import Testing
 
     // MARK: - What the model can do
 
-    @Test(arguments: [
-        ("{{ messages }}", [.chat]),
-        ("{% if tools %}{{ tools }}{% endif %}{{ messages }}", [.chat, .tools]),
-        ("<tool_call>", [.chat, .tools]),
-        ("{{ messages }}<think>", [.chat, .reasoning]),
-        ("{% if enable_thinking %}{{ tools }}", [.chat, .tools, .reasoning]),
-        (nil, []),
-    ] as [(String?, Set<Capability>)])
+    @Test(
+        arguments: [
+            ("{{ messages }}", [.chat]),
+            ("{% if tools %}{{ tools }}{% endif %}{{ messages }}", [.chat, .tools]),
+            ("<tool_call>", [.chat, .tools]),
+            ("{{ messages }}<think>", [.chat, .reasoning]),
+            ("{% if enable_thinking %}{{ tools }}", [.chat, .tools, .reasoning]),
+            (nil, []),
+        ] as [(String?, Set<Capability>)])
     func theTemplateTellsWhatAModelCanDo(template: String?, extra: Set<Capability>) throws {
         let header = try self.parse(
             GGUFBuilder.model { builder in
@@ -144,11 +145,12 @@ import Testing
         #expect(header.category == .embedding && header.capabilities == [.embeddings])
     }
 
-    @Test(arguments: [
-        ("llama", nil, nil), ("clip", nil, "projector"), ("llama", "adapter", "adapter (LoRA)"),
-        ("llama", "imatrix", "importance matrix"), ("llama", "mmproj", "projector"),
-        ("gpt9", nil, "its architecture is 'gpt9', which llama.cpp \(LlamaCppRelease.version) does not know"),
-    ] as [(String, String?, String?)])
+    @Test(
+        arguments: [
+            ("llama", nil, nil), ("clip", nil, "projector"), ("llama", "adapter", "adapter (LoRA)"),
+            ("llama", "imatrix", "importance matrix"), ("llama", "mmproj", "projector"),
+            ("gpt9", nil, "its architecture is 'gpt9', which llama.cpp \(LlamaCppRelease.version) does not know"),
+        ] as [(String, String?, String?)])
     func whatIsNoModelForTheEngineSaysWhy(architecture: String, type: String?, words: String?) throws {
         let header = try self.parse(
             GGUFBuilder.model(architecture) { builder in
@@ -172,11 +174,12 @@ import Testing
 
     // MARK: - Parts
 
-    @Test(arguments: [
-        ("m-00001-of-00003.gguf", "m", 1, 3), ("a-b-Q4_K-00002-of-00002.gguf", "a-b-Q4_K", 2, 2),
-        ("m-00004-of-00003.gguf", nil, 0, 0), ("m-1-of-3.gguf", nil, 0, 0), ("00001-of-00003.gguf", nil, 0, 0),
-        ("m.gguf", nil, 0, 0), ("m-00001-of-00003.bin", nil, 0, 0), ("m-00000-of-00003.gguf", nil, 0, 0),
-    ] as [(String, String?, Int, Int)])
+    @Test(
+        arguments: [
+            ("m-00001-of-00003.gguf", "m", 1, 3), ("a-b-Q4_K-00002-of-00002.gguf", "a-b-Q4_K", 2, 2),
+            ("m-00004-of-00003.gguf", nil, 0, 0), ("m-1-of-3.gguf", nil, 0, 0), ("00001-of-00003.gguf", nil, 0, 0),
+            ("m.gguf", nil, 0, 0), ("m-00001-of-00003.bin", nil, 0, 0), ("m-00000-of-00003.gguf", nil, 0, 0),
+        ] as [(String, String?, Int, Int)])
     func partsAreKnownByTheirNames(name: String, stem: String?, index: Int, count: Int) {
         let part = GGUFParts.parse(name)
         #expect(part?.stem == stem && part?.index ?? 0 == index && part?.count ?? 0 == count)

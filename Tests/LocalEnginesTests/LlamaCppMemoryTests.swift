@@ -88,7 +88,10 @@ import Testing
         #expect(self.cache(plain, parallel: 3) == self.cache(plain))
         #expect(self.cache(plain, parallel: 3, isUnified: false) == 3 * self.cache(plain))
         #expect(self.cache(plain, context: 8193) == self.cache(plain, context: 8448))
-        let wide = self.header("llama") { $0.keyLength = 192; $0.valueLength = 64 }
+        let wide = self.header("llama") {
+            $0.keyLength = 192
+            $0.valueLength = 64
+        }
         #expect(self.cache(wide) == self.cache(plain))
         let uneven = self.header("llama") { $0.headCountKV = [4, 0, 0, 4, 0, 0, 4, 0, 0, 4, 0, 0] }
         #expect(self.cache(uneven) == self.cache(plain) / 3)
@@ -97,7 +100,11 @@ import Testing
             header.recurrentState = 1000
         }
         #expect(self.cache(hybrid, parallel: 2) == self.cache(uneven) + 8 * 1000 * 4 * 2)
-        let recurrent = self.header("mamba") { $0.headCountKV = []; $0.headCount = [0]; $0.recurrentState = 1000 }
+        let recurrent = self.header("mamba") {
+            $0.headCountKV = []
+            $0.headCount = [0]
+            $0.recurrentState = 1000
+        }
         #expect(self.cache(recurrent) == 12 * 1000 * 4)
     }
 
@@ -115,7 +122,9 @@ import Testing
         #expect(self.cache(told) == 4 * 256 * 2 * (4 * 8192 + 8 * 1024))
     }
 
-    @Test(arguments: [(0, nil, 1200), (5, 500, 700), (10, 1000, 200), (11, 1100, 100), (99, 1100, 100)] as [(Int, Int64?, Int64)])
+    @Test(
+        arguments: [(0, nil, 1200), (5, 500, 700), (10, 1000, 200), (11, 1100, 100), (99, 1100, 100)]
+            as [(Int, Int64?, Int64)])
     func layersOnTheGPUAreTakenFromTheEnd(layers: Int, gpu: Int64?, cpu: Int64) {
         var header = self.header("llama") { $0.blockCount = 10 }
         header.tensors =
@@ -144,6 +153,9 @@ import Testing
             ]
         }
         #expect(repacked.isRepacked)
-        #expect(!self.header("llama") { $0.tensors = [GGUFTensor(name: "a", dimensions: [], type: 8, offset: 0, sizeBytes: 1)] }.isRepacked)
+        #expect(
+            !self.header("llama") {
+                $0.tensors = [GGUFTensor(name: "a", dimensions: [], type: 8, offset: 0, sizeBytes: 1)]
+            }.isRepacked)
     }
 }

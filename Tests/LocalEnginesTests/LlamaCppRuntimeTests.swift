@@ -67,7 +67,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (ScriptedEngine.Act.crash, "fake for local/a@2 ended with status 3 before it was ready; its last lines: line 1995"),
+        (
+            ScriptedEngine.Act.crash,
+            "fake for local/a@2 ended with status 3 before it was ready; its last lines: line 1995"
+        ),
         (.refuse, "fake for local/a@2 could not start: the boiler is cold"),
     ])
     func anEngineThatDoesNotStartSaysWhy(act: ScriptedEngine.Act, words: String) async throws {
@@ -146,6 +149,8 @@ import Testing
         try await self.runtime(engine).whileReady(try self.model, reports: reports) { instance, _ in
             let before = try #require(instance.memory[.cpu])
             await self.clock.pass(LlamaCppRuntime.memoryInterval)
+            // It has been measured, and has not grown.
+            await self.clock.untilSleeping(LlamaCppRuntime.memoryInterval)
             _ = try await output(of: "/bin/sh", ["-c", "echo go > '\(self.directory.path)/gate'"])
             _ = try await output(of: "/bin/cat", ["\(self.directory.path)/grown"])
             await self.clock.pass(LlamaCppRuntime.memoryInterval)

@@ -43,26 +43,34 @@ import Testing
     }
 
     /// Asks over plain HTTP, `count` times at once, and returns the statuses and the first answer's body.
-    private func ask(_ endpoint: EngineEndpoint, key: String? = nil, count: Int = 1) async throws -> String {
+    ///
+    /// - Parameter words: Put before the question, other ones for each request.
+    private func ask(
+        _ endpoint: EngineEndpoint, key: String? = nil, count: Int = 1, words: Int = 0
+    ) async throws -> String {
         let script = """
             import http.client, json, sys, threading
             host, port, key, count = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-            body = json.dumps({"model": "x", "temperature": 0, "messages": [
-                {"role": "user", "content": "What is the capital of France?"}]})
+            words = int(sys.argv[5])
             answers = []
-            def ask():
+            def ask(number):
+                filler = "".join("%d cats " % (number * 7 + word) for word in range(words))
+                body = json.dumps({"model": "x", "temperature": 0, "max_tokens": 60, "messages": [
+                    {"role": "user", "content": filler + "What is the capital of France?"}]})
                 connection = http.client.HTTPConnection(host, port, timeout=60)
                 connection.request("POST", "/v1/chat/completions", body, {
                     "Authorization": "Bearer " + key, "Content-Type": "application/json"})
                 answer = connection.getresponse()
                 answers.append((answer.status, answer.read().decode()))
-            threads = [threading.Thread(target=ask) for _ in range(count)]
+            threads = [threading.Thread(target=ask, args=(number,)) for number in range(count)]
             for thread in threads: thread.start()
             for thread in threads: thread.join()
             print(sorted(set(status for status, _ in answers)), len(answers))
             print(answers[0][1])
             """
-        let arguments = ["-c", script, endpoint.host, "\(endpoint.port)", key ?? endpoint.apiKey, "\(count)"]
+        let arguments = [
+            "-c", script, endpoint.host, "\(endpoint.port)", key ?? endpoint.apiKey, "\(count)", "\(words)",
+        ]
         return try await output(of: python, arguments).text
     }
 
@@ -165,12 +173,15 @@ import Testing
         let estimate = try await runtime.prepare(model)
         try await runtime.whileReady(model) { instance, endpoint in
             let loaded = try #require(instance.memory[.cpu])
-            for _ in 0..<4 { _ = try await self.ask(endpoint, count: 4) }
+            let answers = try await self.ask(endpoint, count: 24, words: context / 16 / parallel)
+            #expect(answers.hasPrefix("[200] 24\n"), "\(answers.prefix(300))")
             let used = try #require(ProcessMemory.bytes(endpoint.pid))
             let factor = Double(estimate.totalBytes) / Double(used)
-            print("memory of \(name), \(context) tokens, \(parallel) at a time: estimated \(estimate.totalBytes >> 10) KiB,"
-                + " loaded \(loaded >> 10) KiB, after 16 answers \(used >> 10) KiB: factor \(factor)")
-            #expect((1.0...2.0).contains(factor))
+            print(
+                "memory of \(name), \(context) tokens, \(parallel) at a time: estimated \(estimate.totalBytes >> 10) KiB,"
+                    + " loaded \(loaded >> 10) KiB, after 24 answers \(used >> 10) KiB: factor \(factor)")
+            // Most of what is planned for such small models is the cache of prompts, which fills later.
+            #expect((1.0...2.25).contains(factor))
         }
     }
 

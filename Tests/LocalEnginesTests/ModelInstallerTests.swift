@@ -220,7 +220,8 @@ private final class FakeDownloader: FileDownloader {
     }
 
     @Test func cancellingKeepsWhatCame() async throws {
-        let downloader = FakeDownloader(.init(content: self.content + [UInt8](repeating: 0, count: 3 << 20), hangs: true))
+        let downloader = FakeDownloader(
+            .init(content: self.content + [UInt8](repeating: 0, count: 3 << 20), hangs: true))
         let installer = self.installer(downloader)
         let request = self.request()
         let steps = AsyncStream<ModelInstallProgress>.makeStream()
@@ -340,16 +341,17 @@ private final class FakeDownloader: FileDownloader {
         }
     }
 
-    @Test(arguments: [
-        ("a/b", "/x", nil, nil, "name"), ("", "/x", nil, nil, "name"), (".m", "/x", nil, nil, "name"),
-        (String(repeating: "m", count: 129), "/x", nil, nil, "name"), ("a b", "/x", nil, nil, "name"),
-        ("m", "x", nil, nil, "path"), ("m", "/x", "12", nil, "sha256"), ("m", "/x", nil, "../v", "version"),
-        ("m", "/x", String(repeating: "g", count: 64), nil, "sha256"),
-        ("m", "http://models.example/m", nil, nil, "url"), ("m", "ftp://models.example/m", nil, nil, "url"),
-        ("m", "https://user:secret@models.example/m", nil, nil, "url"), ("m", "https:///m.gguf", nil, nil, "url"),
-        ("m", "http://127.0.0.1.example/m", nil, nil, "url"), ("m", "https://a b/m.gguf", nil, nil, "url"),
-        ("m", "http://127.0.0.1@models.example/m", nil, nil, "url"), ("m", "file:///etc/passwd", nil, nil, "url"),
-    ] as [(String, String, String?, String?, String)])
+    @Test(
+        arguments: [
+            ("a/b", "/x", nil, nil, "name"), ("", "/x", nil, nil, "name"), (".m", "/x", nil, nil, "name"),
+            (String(repeating: "m", count: 129), "/x", nil, nil, "name"), ("a b", "/x", nil, nil, "name"),
+            ("m", "x", nil, nil, "path"), ("m", "/x", "12", nil, "sha256"), ("m", "/x", nil, "../v", "version"),
+            ("m", "/x", String(repeating: "g", count: 64), nil, "sha256"),
+            ("m", "http://models.example/m", nil, nil, "url"), ("m", "ftp://models.example/m", nil, nil, "url"),
+            ("m", "https://user:secret@models.example/m", nil, nil, "url"), ("m", "https:///m.gguf", nil, nil, "url"),
+            ("m", "http://127.0.0.1.example/m", nil, nil, "url"), ("m", "https://a b/m.gguf", nil, nil, "url"),
+            ("m", "http://127.0.0.1@models.example/m", nil, nil, "url"), ("m", "file:///etc/passwd", nil, nil, "url"),
+        ] as [(String, String, String?, String?, String)])
     func whatIsWrongInTheRequestIsNamed(
         name: String, source: String, sha256: String?, version: String?, field: String
     ) async throws {
@@ -361,7 +363,9 @@ private final class FakeDownloader: FileDownloader {
         #expect(self.files.isEmpty)
     }
 
-    @Test(arguments: ["http://localhost:8/m", "http://127.0.0.1/m", "http://127.3.2.1:80/m", "http://[::1]:9/m", "HTTPS://x/m"])
+    @Test(arguments: [
+        "http://localhost:8/m", "http://127.0.0.1/m", "http://127.3.2.1:80/m", "http://[::1]:9/m", "HTTPS://x/m",
+    ])
     func thisMachineMayBeAskedWithoutTLS(url: String) throws {
         try ModelURL.check(url)
     }

@@ -44,6 +44,13 @@ final class StepClock: Sendable {
         }
     }
 
+    /// Waits until someone sleeps for `duration`.
+    func untilSleeping(_ duration: Duration) async {
+        while !self.state.withLock({ state in state.sleepers.contains { $0.duration == duration } }) {
+            for await _ in self.arrivals.stream { break }
+        }
+    }
+
     private func sleep(_ duration: Duration) async throws {
         let number = self.state.withLock { state in
             state.last += 1
@@ -70,13 +77,13 @@ final class StepClock: Sendable {
 
 /// The reports of one launch, in order, and one at a time for who waits for them.
 final class Reports: Sendable {
-    private let all_ = Mutex<[RuntimeReport]>([])
+    private let taken = Mutex<[RuntimeReport]>([])
     private let stream = AsyncStream<RuntimeReport>.makeStream()
 
-    var all: [RuntimeReport] { self.all_.withLock { $0 } }
+    var all: [RuntimeReport] { self.taken.withLock { $0 } }
 
     @Sendable func take(_ report: RuntimeReport) {
-        self.all_.withLock { $0.append(report) }
+        self.taken.withLock { $0.append(report) }
         self.stream.continuation.yield(report)
     }
 

@@ -180,7 +180,7 @@ private struct GGUFTensorTable {
         for _ in 0..<count {
             let length = try cursor.integer(UInt64.self)
             guard let signed = Int64(exactly: length), signed > 0,
-                case let (product, overflow) = elements.multipliedReportingOverflow(by: signed), !overflow,
+                case (let product, let overflow) = elements.multipliedReportingOverflow(by: signed), !overflow,
                 product < 1 << 56
             else {
                 throw .refused(.malformed("tensor '\(name.prefix(64))' has a dimension of \(length)"))

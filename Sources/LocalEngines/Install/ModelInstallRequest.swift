@@ -40,7 +40,8 @@ package struct ModelInstallRequest: Sendable, Hashable {
         case .path(let path):
             guard path.hasPrefix("/"), !path.utf8.contains(0) else {
                 throw ModelInstallError(
-                    .invalidRequest, "path '\(path.prefix(200))' is not absolute: it must begin with '/'", field: "path")
+                    .invalidRequest, "path '\(path.prefix(200))' is not absolute: it must begin with '/'", field: "path"
+                )
             }
         case .url(let url):
             try ModelURL.check(url)
@@ -94,7 +95,8 @@ package enum ModelURL {
         case "https": return
         case "http":
             guard Self.isLoopback(Self.host(authority)) else {
-                throw refuse("is http to another machine: https is expected, so that nobody changes the file on its way")
+                throw refuse(
+                    "is http to another machine: https is expected, so that nobody changes the file on its way")
             }
         default: throw refuse("has the scheme '\(scheme)': https is expected")
         }

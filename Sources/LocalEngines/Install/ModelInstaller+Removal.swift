@@ -54,7 +54,8 @@ extension ModelInstaller {
             let place = Self.resolved(parent), place == Self.resolved(folder)
         else {
             throw ModelInstallError(
-                .invalidRequest, "'\(path)' does not lie in the models folder \(folder): it is not deleted", field: "path")
+                .invalidRequest, "'\(path)' does not lie in the models folder \(folder): it is not deleted",
+                field: "path")
         }
         var information = stat()
         if unsafe lstat(path, &information) == 0, information.st_mode & S_IFMT == S_IFDIR {

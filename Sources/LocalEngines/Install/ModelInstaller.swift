@@ -225,7 +225,7 @@ package final class ModelInstaller: Sendable {
         _ progress: @Sendable (ModelInstallProgress) -> Void
     ) async throws(ModelInstallError) {
         var received = download.resumedFrom
-        var isChecked = received >= 4
+        var isChecked = received > 0
         func tell(_ received: Int64) {
             progress(.transferring(received: received, total: download.totalBytes, resumed: download.resumedFrom))
         }

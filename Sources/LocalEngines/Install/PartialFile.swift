@@ -36,7 +36,8 @@ struct PartialFile: Sendable {
             guard flock(file.rawValue, LOCK_EX | LOCK_NB) == 0 else {
                 try? file.close()
                 throw ModelInstallError(
-                    .conflict, "'\(name)' is being installed by another process; wait until it has ended", field: "name")
+                    .conflict, "'\(name)' is being installed by another process; wait until it has ended", field: "name"
+                )
             }
             return PartialFile(path: path, file: file)
         } catch let error as ModelInstallError {
@@ -72,7 +73,11 @@ struct PartialFile: Sendable {
         do { try self.file.writeAll(bytes) } catch { throw .writing(self.path, error) }
     }
 
-    func close() { try? self.file.close() }
+    func close() {
+        // By name: a process that is being started may hold a copy of the descriptor for a moment.
+        flock(self.file.rawValue, LOCK_UN)
+        try? self.file.close()
+    }
 
     /// Deletes the file and the note.
     func discard() {

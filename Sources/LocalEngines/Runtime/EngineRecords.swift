@@ -101,7 +101,8 @@ package struct EngineRecords: Sendable {
             guard let data = try? Data(contentsOf: URL(filePath: path)),
                 let record = try? JSONDecoder().decode(Record.self, from: data)
             else {
-                self.logger.warning("A note about an engine cannot be read; it is removed", metadata: ["path": "\(path)"])
+                self.logger.warning(
+                    "A note about an engine cannot be read; it is removed", metadata: ["path": "\(path)"])
                 _ = unsafe unlink(path)
                 return nil
             }
