@@ -79,7 +79,7 @@ struct MemoryLedgerTests {
 
     @Test(
         "released memory counts until three quarters of it are seen free, or for five seconds",
-        arguments: [74, 75, 100])
+        arguments: [72, 73, 100])
     func recovery(_ percent: Int64) {
         var ledger = self.ledger()
         ledger.take([reading(free: 1000)], at: now)
@@ -88,9 +88,11 @@ struct MemoryLedgerTests {
         ledger.take([reading(free: 600)], at: now)
         ledger.end(1, at: now)
         ledger.take([reading(free: 600 + 4 * percent)], at: now + .seconds(1))
-        #expect(ledger.entries.isEmpty == (percent >= 75))
+        // What others take meanwhile is made up for: a hundredth of the memory, which is 10 here.
+        #expect(ledger.entries.isEmpty == (4 * percent + 10 >= 300))
         ledger.settleReleases(at: now + .milliseconds(4999))
-        #expect(ledger.entries.isEmpty == (percent >= 75))
+        // What others take meanwhile is made up for: a hundredth of the memory, which is 10 here.
+        #expect(ledger.entries.isEmpty == (4 * percent + 10 >= 300))
         ledger.settleReleases(at: now + .seconds(5))
         #expect(ledger.entries.isEmpty)
     }
