@@ -112,7 +112,7 @@ package final class LifecycleManager: Sendable {
 
     /// Whether a model is one that is loaded and unloaded here.
     package func isManaged(_ model: ModelID) -> Bool {
-        self.state.withLock { $0.scheduler.models[model] != nil }
+        self.state.withLock { $0.scheduler.models.index(forKey: model) != nil }
     }
 
     /// Whether a life of an instance has begun and not ended.
@@ -128,7 +128,9 @@ package final class LifecycleManager: Sendable {
     }
 
     func lease(of instance: RuntimeInstance) -> Lease {
-        Lease(instance: instance) { self.release(instance.key, launch: instance.launch) }
+        Lease(instance: instance) { [key = instance.key, launch = instance.launch] in
+            self.release(key, launch: launch)
+        }
     }
 
     private func release(_ key: InstanceKey, launch: Int) {

@@ -20,6 +20,8 @@ struct LifecycleScheduler: Sendable {
         didSet { self.ledger.limits = self.limits }
     }
     var models: [ModelID: ManagedModel] = [:]
+    /// What requests look at; kept by ``apply(_:)`` and ``move(_:to:reason:)``.
+    var doors: [ModelID: Door] = [:]
     /// Everything that was asked for at least once, or looked at.
     var instances: [InstanceKey: Instance] = [:]
     /// What is to be loaded, in the order in which it was asked for. Those still leaving memory keep their place.
@@ -46,6 +48,15 @@ struct LifecycleScheduler: Sendable {
     var memoryAskedAt: Instant?
     private var effects: [Effect] = []
     private var lastNumber = 0
+
+    /// Where the requests of an enabled model go: all that most of them need to know.
+    struct Door: Sendable, Hashable {
+        var key: InstanceKey
+        /// Whether the instance is ready.
+        var isOpen: Bool
+        /// How long it may be idle; `nil` for ever.
+        var idleTTL: Duration?
+    }
 
     init(limits: LifecycleLimits, at now: Instant) {
         self.limits = limits
@@ -130,6 +141,7 @@ struct LifecycleScheduler: Sendable {
             instance.reason = reason
             instance.since = now
         }
+        if self.doors[key.model]?.key == key { self.doors[key.model]?.isOpen = state == .ready }
         self.perform(.changed(key, from: from, to: state))
     }
 

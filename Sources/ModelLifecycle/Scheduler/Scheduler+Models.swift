@@ -7,12 +7,19 @@ extension LifecycleScheduler {
         guard !self.isStopping else { return }
         let before = self.models
         self.models = Dictionary(models.map { ($0.id, $0) }, uniquingKeysWith: { _, last in last })
+        self.doors = self.models.compactMapValues { self.door(of: $0) }
         for model in models.sorted(by: { $0.id < $1.id }) { self.takeNote(of: model) }
         for model in models.sorted(by: { $0.id < $1.id }) {
             guard let old = before[model.id], old.activeVersion != model.activeVersion else { continue }
             self.supersede(InstanceKey(model: model.id, version: old.activeVersion), by: model)
         }
         for key in self.instances.keys.sorted() where !self.isCurrent(key) { self.retire(key) }
+    }
+
+    private func door(of model: ManagedModel) -> Door? {
+        let key = InstanceKey(model: model.id, version: model.activeVersion)
+        let isOpen = self.instances[key]?.state == .ready
+        return model.isEnabled ? Door(key: key, isOpen: isOpen, idleTTL: model.isPinned ? nil : model.idleTTL) : nil
     }
 
     private mutating func takeNote(of model: ManagedModel) {

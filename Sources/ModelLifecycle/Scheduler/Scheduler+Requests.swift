@@ -5,34 +5,26 @@ extension LifecycleScheduler {
 
     /// Takes a lease of a model that is ready, at once; `nil` when there is none to take.
     mutating func lease(_ model: ModelID) -> RuntimeInstance? {
-        guard !self.isStopping, let managed = self.models[model], managed.isEnabled else { return nil }
-        let key = InstanceKey(model: model, version: managed.activeVersion)
-        guard let index = self.instances.index(forKey: key), self.instances.values[index].state == .ready else {
-            return nil
-        }
-        self.instances.values[index].life?.leases += 1
-        return self.instances.values[index].life?.instance
+        guard !self.isStopping, let door = self.doors[model], door.isOpen,
+            let index = self.instances.index(forKey: door.key)
+        else { return nil }
+        return self.instances.values[index].takeLease()
     }
 
     /// Gives a lease back when that has no further consequences.
     ///
     /// - Returns: Whether it did; if not, nothing has changed and the release is an event like others.
     mutating func releaseQuietly(_ key: InstanceKey, launch: Int, at now: Instant) -> Bool {
-        guard let index = self.instances.index(forKey: key), self.instances.values[index].life?.launch == launch,
-            let leases = self.instances.values[index].life?.leases, leases > 0
-        else { return true }
-        guard leases > 1 || self.isIndifferent(toIdle: key, at: now) else { return false }
-        self.instances.values[index].life?.leases = leases - 1
-        self.instances.values[index].life?.wasLeased = true
-        self.instances.values[index].life?.isWarm = true
-        if leases == 1 { self.instances.values[index].life?.idleSince = now }
-        return true
+        guard let index = self.instances.index(forKey: key) else { return true }
+        let mayIdle = self.isIndifferent(toIdle: key, at: now)
+        return self.instances.values[index].giveBackLease(of: launch, mayIdle: mayIdle, at: now)
     }
 
-    /// Whether nothing would be decided because an instance becomes idle.
+    /// Whether nothing would be decided because a ready instance becomes idle.
     private func isIndifferent(toIdle key: InstanceKey, at now: Instant) -> Bool {
-        guard self.instances[key]?.state == .ready, self.queue.isEmpty, !self.isOverfull else { return false }
-        guard let ttl = self.models[key.model]?.idleTTL, !self.isPinned(key) else { return true }
+        guard self.queue.isEmpty, !self.isOverfull, let door = self.doors[key.model], door.isOpen, door.key == key
+        else { return false }
+        guard let ttl = door.idleTTL else { return true }
         return self.wakeAt.map { $0 <= now + ttl } ?? false
     }
 
@@ -166,5 +158,25 @@ extension LifecycleScheduler {
             if life.leases == 0 { life.idleSince = now }
         }
         if life.leases == 1, self.instances[key]?.state == .draining { self.stop(key) }
+    }
+}
+
+// In place: an instance is too large to be copied for every request.
+extension Instance {
+    fileprivate mutating func takeLease() -> RuntimeInstance? {
+        self.life?.leases += 1
+        return self.life?.instance
+    }
+
+    /// - Parameter mayIdle: Whether it may be the last one.
+    /// - Returns: Whether it was given back, or belongs to a life that is over.
+    fileprivate mutating func giveBackLease(of launch: Int, mayIdle: Bool, at now: Instant) -> Bool {
+        guard self.life?.launch == launch, let leases = self.life?.leases, leases > 0 else { return true }
+        guard leases > 1 || mayIdle else { return false }
+        self.life?.leases = leases - 1
+        self.life?.wasLeased = true
+        self.life?.isWarm = true
+        if leases == 1 { self.life?.idleSince = now }
+        return true
     }
 }

@@ -78,6 +78,7 @@ extension LifecycleScheduler {
     /// Whether a request sent now has a chance, and whether it would have to wait.
     func availability(of model: ModelID, at now: Instant) -> ProviderAvailability {
         guard !self.isStopping else { return .unavailable(reason: "the server is stopping") }
+        if self.doors[model]?.isOpen == true { return .available }
         guard let managed = self.models[model] else {
             return .unavailable(reason: "\(model) is not served by this process")
         }

@@ -231,6 +231,10 @@ struct World {
             self.problems.append("open tickets are \(self.open), known are \(self.scheduler.tickets.keys)")
         }
         for instance in self.scheduler.instances.values { self.check(instance) }
+        for (model, door) in self.scheduler.doors {
+            let isReady = self.scheduler.instances[door.key]?.state == .ready
+            if door.isOpen != isReady { self.problems.append("the door of \(model) is wrong") }
+        }
         if Set(self.scheduler.queue).count != self.scheduler.queue.count { self.problems.append("the queue repeats") }
     }
 
