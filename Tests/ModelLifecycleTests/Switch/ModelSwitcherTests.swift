@@ -296,6 +296,13 @@ struct ModelSwitcherTests {
         let events = EventCatcher()
         let switcher = ModelSwitcher(loading: loading, events: events, settling: .zero)
         let alias = AliasDouble(self.old, loading)
+        await withTaskGroup(of: Void.self) { group in
+            group.cancelAll()
+            group.addTask {
+                await #expect(throws: SwitchError.cancelled) { _ = try await self.perform(switcher, alias) }
+            }
+        }
+        #expect(alias.active == self.old)
         let outcome = try await self.perform(switcher, alias)
         #expect(outcome.plan == SwitchPlan(strategy: .loadFirst, load: nil, drained: []))
         #expect(outcome.draining.isEmpty && alias.active == self.new)
