@@ -60,7 +60,8 @@ struct CandidateSelectionTests {
             }
         }
         let next = Counter()
-        let all = CandidateSelection(availability: { _ in .available }, draw: { range in next.next() % range.upperBound })
+        let all = CandidateSelection(
+            availability: { _ in .available }, draw: { range in next.next() % range.upperBound })
         #expect(try firsts(all) == ["a": 60, "b": 30, "c": 10])
         let without = CandidateSelection(
             availability: { $0.name == "a" ? .unavailable(reason: "no") : .available },
@@ -121,7 +122,8 @@ struct CandidateSelectionTests {
         }
     }
 
-    @Test("A request that names nobody gets text models that are there, running ones first, registered before discovered")
+    @Test(
+        "A request that names nobody gets text models that are there, running ones first, registered before discovered")
     func automatic() throws {
         let snapshot = try Self.snapshot("a b c d e f") { model in
             switch model.id.name {

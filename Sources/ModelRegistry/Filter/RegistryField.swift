@@ -57,7 +57,8 @@ package struct RegistryField: Sendable {
         RegistryField("state", needsFacts: true, .choice(of: RuntimeFacts.states) { $0.facts.state }),
         RegistryField("tags", .list { $0.entry.model.tags.contains(where: $1) }),
         RegistryField("aliases", .list { $0.entry.aliases.contains(where: $1) }),
-        RegistryField("source", .choice(of: words(Provenance.Source.self)) { $0.entry.model.provenance.source.rawValue }),
+        RegistryField(
+            "source", .choice(of: words(Provenance.Source.self)) { $0.entry.model.provenance.source.rawValue }),
         RegistryField("versions", .list { row, passes in row.entry.model.versions.contains { passes($0.version) } }),
         RegistryField("active_version", .text { $0.entry.model.activeVersion }),
         RegistryField("create_time", .time { positive($0.entry.model.provenance.createdAtMicroseconds) }),

@@ -151,7 +151,9 @@ private struct FilterCompiler {
         _ parse: (String) -> Value?
     ) throws(QueryError) -> Predicate {
         guard comparison.comparator != .has else {
-            throw self.wrongComparator(comparison, expected: "one of = != < <= > >=; ':' asks it only whether it is known (\(comparison.field):*)")
+            throw self.wrongComparator(
+                comparison,
+                expected: "one of = != < <= > >=; ':' asks it only whether it is known (\(comparison.field):*)")
         }
         guard !comparison.value.isOpen, let value = parse(comparison.value.text) else {
             throw self.wrongValue(comparison, expected: expected)

@@ -23,7 +23,10 @@ enum RegistryBench {
             ("list_filtered_ms", "provider = \"p3\" AND capabilities:vision AND price_output <= 5", ""),
             ("list_sorted_ms", "", "price_output desc, id"),
             ("list_sorted_text_ms", "", "display_name desc"),
-            ("list_filtered_sorted_ms", "capabilities:chat AND NOT tags:beta", "free desc, price_output, quality_score desc"),
+            (
+                "list_filtered_sorted_ms", "capabilities:chat AND NOT tags:beta",
+                "free desc, price_output, quality_score desc"
+            ),
             ("list_facts_ms", "state = ready AND loaded = false AND context_length > 1000", "use_count desc"),
             ("list_substring_ms", "display_name:odel-99 OR id = *77", "priority"),
         ]
@@ -46,10 +49,14 @@ enum RegistryBench {
 
         let book = StatisticsBook(storage: NoStorage())
         let record = Self.record(ids[0])
-        figures.append(("statistics_take_ns", Self.nanoseconds(200_000) { _ in
-            book.take(record)
-            return 1
-        }))
+        figures.append(
+            (
+                "statistics_take_ns",
+                Self.nanoseconds(200_000) { _ in
+                    book.take(record)
+                    return 1
+                }
+            ))
         let members = figures.map { "\"\($0.0)\": \(($0.1 * 1000).rounded() / 1000)" }
         print("{\"models\": \(count), \(members.joined(separator: ", "))}")
     }
@@ -85,7 +92,8 @@ enum RegistryBench {
                 capabilities: number % 3 == 0 ? [.chat, .streaming, .vision] : [.chat, .streaming],
                 contextLength: 1024 * (number % 200),
                 prices: number % 5 == 0
-                    ? nil : ModelPrices(input: Int64(number % 50) * 100_000_000, output: Int64(number % 90) * 100_000_000),
+                    ? nil
+                    : ModelPrices(input: Int64(number % 50) * 100_000_000, output: Int64(number % 90) * 100_000_000),
                 qualityScore: number % 4 == 0 ? nil : Double(number % 100) / 100,
                 priority: number % 1000,
                 tags: number % 6 == 0 ? ["beta", "eu"] : ["prod"]
