@@ -43,10 +43,13 @@ struct CandidateSelectionTests {
     )
     func weighted(drawn: Int, expected: String) throws {
         let snapshot = try Self.snapshot("a b c d", targets: "a=0 b=3 c=5 d=2", mode: .weighted)
-        let selection = CandidateSelection(availability: { _ in .available }) { range in
-            #expect(range == 0..<10)
-            return drawn
-        }
+        let selection = CandidateSelection(
+            availability: { _ in .available },
+            draw: { range in
+                #expect(range == 0..<10)
+                return drawn
+            }
+        )
         #expect(Self.names(try selection.candidates(for: .alias("x"), in: snapshot)) == expected)
     }
 

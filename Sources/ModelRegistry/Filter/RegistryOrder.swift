@@ -76,19 +76,22 @@ struct SortKey: Hashable, Sendable {
 }
 
 extension RegistryOrder.Term {
-    func key(of row: FilterRow) -> SortKey {
+    func key(of row: FilterRow) -> SortKey { self.extractor(row) }
+
+    /// Gives a row's key. Taken once for many rows: which kind of value it is need not be found out for each.
+    var extractor: (FilterRow) -> SortKey {
         switch self.field.reader {
-        case .text(let read): read(row).map(self.key) ?? .unknown
-        case .choice(_, let read): self.key(read(row))
+        case .text(let read): return { read($0).map(self.key) ?? .unknown }
+        case .choice(_, let read): return { self.key(read($0)) }
         case .whole(let read), .money(let read), .time(let read):
-            read(row).map { self.key(UInt64(bitPattern: $0) ^ (1 << 63)) } ?? .unknown
+            return { read($0).map { self.key(UInt64(bitPattern: $0) ^ (1 << 63)) } ?? .unknown }
         case .decimal(let read):
-            read(row).map { value in
-                let bits = value.bitPattern
-                return self.key(value.sign == .minus ? ~bits : bits | (1 << 63))
-            } ?? .unknown
-        case .flag(let read): read(row).map { self.key($0 ? 1 : 0) } ?? .unknown
-        case .capabilities, .list: .unknown
+            return { row in
+                guard let value = read(row) else { return .unknown }
+                return self.key(value.sign == .minus ? ~value.bitPattern : value.bitPattern | (1 << 63))
+            }
+        case .flag(let read): return { read($0).map { self.key($0 ? 1 : 0) } ?? .unknown }
+        case .capabilities, .list: return { _ in .unknown }
         }
     }
 

@@ -136,10 +136,11 @@ private struct SortKeys {
         let hasTexts = terms.contains { $0.isText }
         self.ranks.reserveCapacity(indices.count * terms.count)
         if hasTexts { self.texts.reserveCapacity(indices.count * terms.count) }
+        let extractors = terms.map(\.extractor)
         for index in indices {
             let row = rows[index]
-            for term in terms {
-                let key = term.key(of: row)
+            for extractor in extractors {
+                let key = extractor(row)
                 self.ranks.append(key.rank)
                 if hasTexts { self.texts.append(key.text) }
             }
