@@ -9,7 +9,9 @@ struct Fingerprint {
     }
 
     mutating func add(_ number: UInt64) {
-        for shift in stride(from: 56, through: 0, by: -8) { self.add(UInt8(truncatingIfNeeded: number >> UInt64(shift))) }
+        for shift in stride(from: 56, through: 0, by: -8) {
+            self.add(UInt8(truncatingIfNeeded: number >> UInt64(shift)))
+        }
     }
 
     private mutating func add(_ byte: UInt8) {

@@ -9,7 +9,7 @@ public struct RegistrySnapshot: Sendable {
     public var models: [ModelDescription] { self.contents.models }
     /// By priority, then what people registered before what discovery found, then by id: the order in which the router
     /// asks when the choice is its own.
-    public var modelsByPriority: [ModelDescription] { self.contents.modelsByPriority }
+    public var modelsByPriority: [ModelDescription] { self.contents.entriesByPriority.map(\.model) }
     /// By id.
     public var providers: [ProviderDescription] { self.contents.providers }
     /// By name.
@@ -79,7 +79,7 @@ public struct RegistrySnapshot: Sendable {
 /// What a snapshot holds, checked and indexed.
 private final class Contents: Sendable {
     let models: [ModelDescription]
-    let modelsByPriority: [ModelDescription]
+    let entriesByPriority: [RegistryEntry]
     let automaticEntries: [RegistryEntry]
     let providers: [ProviderDescription]
     let aliases: [Alias]
@@ -92,7 +92,7 @@ private final class Contents: Sendable {
 
     init() {
         self.models = []
-        self.modelsByPriority = []
+        self.entriesByPriority = []
         self.automaticEntries = []
         self.providers = []
         self.aliases = []
@@ -125,10 +125,9 @@ private final class Contents: Sendable {
         self.entries = entries
         self.entriesByID = try Self.index(entries, as: "model", key: \.model.id)
         self.models = entries.map(\.model)
-        let byPriority = Self.byPriority(entries)
         let disabled = Set(providers.lazy.filter { !$0.isEnabled }.map(\.id))
-        self.modelsByPriority = byPriority.map(\.model)
-        self.automaticEntries = byPriority.filter { entry in
+        self.entriesByPriority = Self.byPriority(entries)
+        self.automaticEntries = self.entriesByPriority.filter { entry in
             Self.isAutomatic(entry.model) && !disabled.contains(entry.model.id.provider)
         }
         self.modelCounts = entries.reduce(into: [:]) { $0[$1.model.id.provider, default: 0] += 1 }
@@ -158,16 +157,17 @@ private final class Contents: Sendable {
         model.category == .text && model.isEnabled && !(model.isMissing && model.provenance.source == .discovered)
     }
 
+    /// Sorts numbers that hold the priority, the source and the place among the ids, from the highest bit down.
     private static func byPriority(_ entries: [RegistryEntry]) -> [RegistryEntry] {
-        let order = entries.indices.sorted { left, right in
-            let (first, second) = (entries[left].model, entries[right].model)
-            if first.priority != second.priority { return first.priority < second.priority }
-            let (isFirstFound, isSecondFound) = (
-                first.provenance.source == .discovered, second.provenance.source == .discovered
-            )
-            return isFirstFound == isSecondFound ? left < right : isSecondFound
+        var order: [UInt64] = []
+        order.reserveCapacity(entries.count)
+        for (index, entry) in entries.enumerated() {
+            let priority = UInt64(UInt32(bitPattern: Int32(clamping: entry.model.priority)) ^ (1 << 31))
+            let isFound: UInt64 = entry.model.provenance.source == .discovered ? 1 : 0
+            order.append(priority << 32 | isFound << 31 | UInt64(UInt32(truncatingIfNeeded: index) & 0x7fff_ffff))
         }
-        return order.map { entries[$0] }
+        order.sort()
+        return order.map { entries[Int($0 & 0x7fff_ffff)] }
     }
 
     private static func aliasNames(_ aliases: [Alias]) throws(RegistryError) -> [ModelID: [String]] {

@@ -128,10 +128,12 @@ public struct CandidateSelection: Sendable {
             .map(\.element)
         guard sum > 0 else { return }
         var rest = self.draw(0..<sum)
-        guard let drawn = models.firstIndex(where: { model in
-            rest -= weight(model)
-            return rest < 0
-        }) else { return }
+        guard
+            let drawn = models.firstIndex(where: { model in
+                rest -= weight(model)
+                return rest < 0
+            })
+        else { return }
         models.insert(models.remove(at: drawn), at: 0)
     }
 }

@@ -19,7 +19,9 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    mutating func one<Element>(of elements: [Element]) -> Element { elements[Int.random(in: elements.indices, using: &self)] }
+    mutating func one<Element>(of elements: [Element]) -> Element {
+        elements[Int.random(in: elements.indices, using: &self)]
+    }
     mutating func happens(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }
 
@@ -101,9 +103,10 @@ struct Bench {
         versionsKept: Int = RegistryEditor.defaultVersionsKept
     ) throws {
         self.registry = Registry(try RegistrySnapshot(providers: providers, models: models, aliases: aliases))
-        self.storage = MemoryStorage(StoredRegistry().applying(
-            providers.map(RegistryChange.putProvider) + models.map(RegistryChange.putModel)
-                + aliases.map(RegistryChange.putAlias)))
+        self.storage = MemoryStorage(
+            StoredRegistry().applying(
+                providers.map(RegistryChange.putProvider) + models.map(RegistryChange.putModel)
+                    + aliases.map(RegistryChange.putAlias)))
         let time = self.time
         self.editor = RegistryEditor(
             registry: self.registry,

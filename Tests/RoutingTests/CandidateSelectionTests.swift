@@ -43,10 +43,13 @@ struct CandidateSelectionTests {
     )
     func weighted(drawn: Int, expected: String) throws {
         let snapshot = try Self.snapshot("a b c d", targets: "a=0 b=3 c=5 d=2", mode: .weighted)
-        let selection = CandidateSelection(availability: { _ in .available }) { range in
-            #expect(range == 0..<10)
-            return drawn
-        }
+        let selection = CandidateSelection(
+            availability: { _ in .available },
+            draw: { range in
+                #expect(range == 0..<10)
+                return drawn
+            }
+        )
         #expect(Self.names(try selection.candidates(for: .alias("x"), in: snapshot)) == expected)
     }
 
@@ -60,7 +63,8 @@ struct CandidateSelectionTests {
             }
         }
         let next = Counter()
-        let all = CandidateSelection(availability: { _ in .available }, draw: { range in next.next() % range.upperBound })
+        let all = CandidateSelection(
+            availability: { _ in .available }, draw: { range in next.next() % range.upperBound })
         #expect(try firsts(all) == ["a": 60, "b": 30, "c": 10])
         let without = CandidateSelection(
             availability: { $0.name == "a" ? .unavailable(reason: "no") : .available },
@@ -121,7 +125,8 @@ struct CandidateSelectionTests {
         }
     }
 
-    @Test("A request that names nobody gets text models that are there, running ones first, registered before discovered")
+    @Test(
+        "A request that names nobody gets text models that are there, running ones first, registered before discovered")
     func automatic() throws {
         let snapshot = try Self.snapshot("a b c d e f") { model in
             switch model.id.name {

@@ -16,7 +16,8 @@ struct ConfigDigest: Hashable {
 
     /// As it is stored.
     var text: String {
-        let letters = (self.flags.isEnabled ? "e" : "-") + (self.flags.isLazy ? "l" : "-") + (self.flags.isPinned ? "p" : "-")
+        let letters =
+            (self.flags.isEnabled ? "e" : "-") + (self.flags.isLazy ? "l" : "-") + (self.flags.isPinned ? "p" : "-")
         return "\(self.content):\(letters)"
     }
 

@@ -31,6 +31,9 @@ package struct ConfigMerge {
     private let now: Int64
     private var digests: [String: String] = [:]
     private var summary = Summary()
+    /// What an alias may lead to, once that is settled.
+    private var known: Set<ModelID> = []
+    private var open: Set<ProviderID> = []
 
     /// - Parameters:
     ///   - config: What the file says; its digests are not read, and neither is the provenance of its entries.
@@ -56,8 +59,10 @@ package struct ConfigMerge {
         let providers = self.join(self.config.providers, self.stored.providers) { $0.mergedProvider($1, $2) }
         let joined = self.join(self.config.models, self.stored.models) { $0.mergedModel($1, $2) }
         let models = self.withProvider(joined, among: providers)
+        self.known = Set(models.map(\.id))
+        self.open = Set(providers.filter(\.acceptsAnyModel).map(\.id))
         let aliases = self.join(self.config.aliases, self.stored.aliases) { $0.mergedAlias($1, $2) }
-        let leading = self.leadingSomewhere(aliases, models: models, providers: providers)
+        let leading = self.leadingSomewhere(aliases)
         self.summary.restoredProviders = Self.common(providers, self.stored.providers)
         self.summary.restoredModels = Self.common(models, self.stored.models)
         self.summary.restoredAliases = Self.common(leading, self.stored.aliases)
@@ -76,12 +81,12 @@ package struct ConfigMerge {
         var seen: Set<String> = []
         for entry in configured {
             guard seen.insert(entry.key).inserted else {
-                self.summary.warnings.append("the configuration holds \(entry.words) twice; the first counts")
+                self.warn("the configuration holds \(entry.words) twice; the first counts")
                 continue
             }
             let current = known[entry.key]
-            let merged = merging(&self, entry, current)
             self.digests[entry.key] = entry.digest.text
+            let merged = merging(&self, entry, current)
             if current == nil {
                 self.summary.added.append(entry.key)
             } else if merged != current {
@@ -160,32 +165,46 @@ package struct ConfigMerge {
         return self.settled(merged, stored)
     }
 
-    private func mergedAlias(_ file: Alias, _ stored: Alias?) -> Alias {
+    private mutating func mergedAlias(_ file: Alias, _ stored: Alias?) -> Alias {
         var file = file
+        let full = file.digest
+        let gone = file.weightedTargets.filter { !self.exists($0) }
+        if !gone.isEmpty {
+            self.warn("alias '\(file.name)' of the configuration leads to \(Self.names(gone)), which is not registered")
+            // What is recorded is what was taken, so that the file's word holds again once the target is back.
+            file.weightedTargets.removeAll { !self.exists($0) }
+            self.digests[file.key] = file.digest.text
+        }
         guard let stored else {
             file.history = []
             file.provenance = self.stamped(nil)
             return file
         }
-        var merged = stored
-        let isNews = self.recorded(stored)?.content != file.digest.content
-        if isNews, stored.weightedTargets != file.weightedTargets || stored.mode != file.mode {
-            merged = stored.replaced(
-                by: file.weightedTargets,
-                mode: file.mode,
-                at: self.now,
-                reason: "the configuration file changed"
-            )
+        let recorded = self.recorded(stored)
+        if let recorded, recorded.content == full.content || recorded.content == file.digest.content {
+            self.digests[file.key] = recorded.text
+            return stored
         }
+        guard !file.weightedTargets.isEmpty else { return self.settled(stored, stored) }
+        guard stored.weightedTargets != file.weightedTargets || stored.mode != file.mode else {
+            return self.settled(stored, stored)
+        }
+        let reason = "the configuration file changed"
+        let merged = stored.replaced(by: file.weightedTargets, mode: file.mode, at: self.now, reason: reason)
         return self.settled(merged, stored)
     }
 
     /// The next revision where something changed, and the stored one where nothing did.
-    private func settled<Entry: RegisteredEntry>(_ merged: Entry, _ stored: Entry) -> Entry {
+    private func settled<Entry: RegisteredEntry>(
+        _ merged: Entry,
+        _ stored: Entry,
+        source: Provenance.Source = .config
+    ) -> Entry {
         var merged = merged
         merged.provenance = stored.provenance
-        guard merged != stored || stored.provenance.source != .config else { return stored }
+        guard merged != stored || stored.provenance.source != source else { return stored }
         merged.provenance = self.stamped(stored.provenance)
+        merged.provenance.source = source
         return merged
     }
 
@@ -211,50 +230,60 @@ package struct ConfigMerge {
         let orphans = models.filter { !known.contains($0.id.provider) }
         for (provider, orphans) in Dictionary(grouping: orphans, by: \.id.provider).sorted(by: { $0.key < $1.key }) {
             let what = orphans.count == 1 ? "model '\(orphans[0].id)' was" : "\(orphans.count) models were"
-            self.summary.warnings.append("\(what) dropped, since provider '\(provider)' is no longer there")
+            self.warn("\(what) dropped, since provider '\(provider)' is no longer there")
         }
-        for orphan in orphans {
-            self.digests[orphan.key] = nil
-            self.summary.removed.append(orphan.key)
-        }
+        for orphan in orphans { self.forget(orphan.key) }
         return models.filter { known.contains($0.id.provider) }
     }
 
-    private mutating func leadingSomewhere(
-        _ aliases: [Alias],
-        models: [ModelDescription],
-        providers: [ProviderDescription]
-    ) -> [Alias] {
-        let known = Set(models.map(\.id))
-        let open = Set(providers.filter(\.acceptsAnyModel).map(\.id))
-        let exists = { (target: Alias.Target) in known.contains(target.model) || open.contains(target.model.provider) }
-        var result: [Alias] = []
-        for alias in aliases {
-            let gone = alias.weightedTargets.filter { !exists($0) }
-            guard !gone.isEmpty else {
-                result.append(alias)
-                continue
+    private func exists(_ target: Alias.Target) -> Bool {
+        self.known.contains(target.model) || self.open.contains(target.model.provider)
+    }
+
+    private mutating func warn(_ warning: String) { self.summary.warnings.append(warning) }
+
+    private static func names(_ targets: [Alias.Target]) -> String {
+        targets.map { "'\($0.model)'" }.joined(separator: ", ")
+    }
+
+    /// The aliases without targets that are gone, and without those that lead nowhere then.
+    private mutating func leadingSomewhere(_ aliases: [Alias]) -> [Alias] {
+        aliases.compactMap { alias in
+            let gone = alias.weightedTargets.filter { !self.exists($0) }
+            guard !gone.isEmpty || alias.weightedTargets.isEmpty else { return alias }
+            let file = self.config.aliases.first { $0.name == alias.name }
+            var left = alias
+            left.weightedTargets.removeAll { !self.exists($0) }
+            if left.weightedTargets.isEmpty { left.weightedTargets = file?.weightedTargets.filter(self.exists) ?? [] }
+            guard !left.weightedTargets.isEmpty else {
+                self.warn("alias '\(alias.name)' was dropped, since none of its models is registered")
+                self.forget(alias.key)
+                return nil
             }
-            // Not recorded, so that a start with the target back takes the file's word again.
-            self.digests[alias.key] = nil
-            let configured = self.config.aliases.first { $0.name == alias.name }?.weightedTargets ?? []
-            let own = alias.weightedTargets.filter(exists)
-            let left = own.isEmpty ? configured.filter(exists) : own
-            let names = gone.map { "'\($0.model)'" }.joined(separator: ", ")
-            guard !left.isEmpty else {
-                self.summary.warnings.append("alias '\(alias.name)' was dropped, since nothing is left of \(names)")
-                self.summary.removed.append(alias.key)
-                self.summary.added.removeAll { $0 == alias.key }
-                continue
+            if alias.weightedTargets == file?.weightedTargets {
+                // Nobody but the file had a hand in it, so it is for the file to bring the target back.
+                self.digests[alias.key] = left.digest.text
+            } else {
+                self.warn("alias '\(alias.name)' no longer leads to \(Self.names(gone)), which is not registered")
             }
-            self.summary.warnings.append("alias '\(alias.name)' no longer leads to \(names), which is not registered")
-            var changed = alias.replaced(by: left, mode: alias.mode, at: self.now, reason: "\(names) is no longer registered")
-            let source = alias.provenance.source
-            changed.provenance = self.stamped(alias.provenance)
-            changed.provenance.source = source
-            result.append(changed)
+            return self.settled(
+                alias.replaced(
+                    by: left.weightedTargets,
+                    mode: alias.mode,
+                    at: self.now,
+                    reason: "\(Self.names(gone)) is no longer registered"
+                ),
+                alias,
+                source: alias.provenance.source
+            )
         }
-        return result
+    }
+
+    private mutating func forget(_ key: String) {
+        self.digests[key] = nil
+        self.summary.added.removeAll { $0 == key }
+        self.summary.updated.removeAll { $0 == key }
+        self.summary.removed.append(key)
     }
 }
 

@@ -40,7 +40,8 @@ struct DiscoveryMerge {
             return
         }
         guard self.found.insert(id).inserted else {
-            self.report.skipped.append("'\(listed.name)': it is listed twice\(listed.path.map { ", again at \($0)" } ?? "")")
+            self.report.skipped.append(
+                "'\(listed.name)': it is listed twice\(listed.path.map { ", again at \($0)" } ?? "")")
             return
         }
         guard let current = self.known[id] else {

@@ -5,7 +5,8 @@ extension ProviderDescription {
     func check() throws(RegistryEditError) {
         var checks = FieldChecks("provider")
         if !PlainName.isValid(self.kind, longest: 63) {
-            checks.fail("kind", found: FieldChecks.quoted(self.kind), expected: "a kind such as openai, ollama or custom")
+            checks.fail(
+                "kind", found: FieldChecks.quoted(self.kind), expected: "a kind such as openai, ollama or custom")
         }
         checks.expect(self.priority, in: 0...1000, "priority")
         if let baseURL {

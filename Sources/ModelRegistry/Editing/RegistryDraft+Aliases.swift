@@ -70,7 +70,8 @@ extension RegistryDraft {
         let gone = wanted.targets.filter { self.snapshot.model($0.model) == nil }
         guard gone.isEmpty else {
             let names = gone.map { "'\($0.model)'" }.joined(separator: ", ")
-            throw .blocked("revision \(wanted.etag) of alias '\(name)' leads to \(names), which is no longer registered")
+            throw .blocked(
+                "revision \(wanted.etag) of alias '\(name)' leads to \(names), which is no longer registered")
         }
         return try self.lead(current, to: wanted.targets, mode: wanted.mode, reason: reason)
     }

@@ -88,7 +88,8 @@ extension RegistryDraft {
         let source: Provenance.Source? = current.provenance.source == .discovered ? .api : nil
         changed.provenance = self.stamp(current.provenance, source: source)
         self.put(changed)
-        self.tell(.updated, model: model.id, revision: changed.provenance.revision, reason: "version \(version.version)")
+        self.tell(
+            .updated, model: model.id, revision: changed.provenance.revision, reason: "version \(version.version)")
         return (changed, dropped)
     }
 

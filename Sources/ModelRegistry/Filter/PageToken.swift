@@ -110,6 +110,7 @@ enum Base64URL {
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// - Returns: `nil` for what ``encode(_:)`` does not write.
     static func decode(_ text: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         var buffer: UInt32 = 0
@@ -122,7 +123,7 @@ enum Base64URL {
             bits -= 8
             bytes.append(UInt8(truncatingIfNeeded: buffer >> bits))
         }
-        return bytes
+        return self.encode(bytes) == text ? bytes : nil
     }
 
     private static func value(of letter: UInt8) -> UInt32? {

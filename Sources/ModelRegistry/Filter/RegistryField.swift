@@ -12,8 +12,9 @@ package struct RegistryField: Sendable {
         case text(@Sendable (FilterRow) -> String?)
         /// One of a few words.
         case choice(of: [String], @Sendable (FilterRow) -> String)
-        /// Whether one of its elements passes. With words of its own, or any.
-        case list(of: [String]?, @Sendable (FilterRow, (String) -> Bool) -> Bool)
+        case capabilities(@Sendable (FilterRow) -> Set<Capability>)
+        /// Whether one of its elements passes.
+        case list(@Sendable (FilterRow, (String) -> Bool) -> Bool)
         case whole(@Sendable (FilterRow) -> Int64?)
         case decimal(@Sendable (FilterRow) -> Double?)
         /// In billionths.
@@ -36,12 +37,7 @@ package struct RegistryField: Sendable {
         RegistryField("name", .text { $0.entry.model.id.name }),
         RegistryField("display_name", .text { $0.entry.model.displayName }),
         RegistryField("category", .choice(of: words(ModelCategory.self)) { $0.entry.model.category.rawValue }),
-        RegistryField(
-            "capabilities",
-            .list(of: words(Capability.self)) { row, passes in
-                row.entry.model.capabilities.contains { passes($0.rawValue) }
-            }
-        ),
+        RegistryField("capabilities", .capabilities { $0.entry.model.capabilities }),
         RegistryField("context_length", .whole { $0.entry.model.contextLength.map(Int64.init) }),
         RegistryField("max_output_tokens", .whole { $0.entry.model.maxOutputTokens.map(Int64.init) }),
         RegistryField("price_input", .money { $0.prices?.input }),
@@ -59,11 +55,11 @@ package struct RegistryField: Sendable {
         RegistryField("missing", .flag { $0.entry.model.isMissing }),
         RegistryField("loaded", needsFacts: true, .flag { $0.facts.isLoaded }),
         RegistryField("state", needsFacts: true, .choice(of: RuntimeFacts.states) { $0.facts.state }),
-        RegistryField("tags", .list(of: nil) { $0.entry.model.tags.contains(where: $1) }),
-        RegistryField("aliases", .list(of: nil) { $0.entry.aliases.contains(where: $1) }),
-        RegistryField("source", .choice(of: words(Provenance.Source.self)) { $0.entry.model.provenance.source.rawValue }),
+        RegistryField("tags", .list { $0.entry.model.tags.contains(where: $1) }),
+        RegistryField("aliases", .list { $0.entry.aliases.contains(where: $1) }),
         RegistryField(
-            "versions", .list(of: nil) { row, passes in row.entry.model.versions.contains { passes($0.version) } }),
+            "source", .choice(of: words(Provenance.Source.self)) { $0.entry.model.provenance.source.rawValue }),
+        RegistryField("versions", .list { row, passes in row.entry.model.versions.contains { passes($0.version) } }),
         RegistryField("active_version", .text { $0.entry.model.activeVersion }),
         RegistryField("create_time", .time { positive($0.entry.model.provenance.createdAtMicroseconds) }),
         RegistryField("update_time", .time { positive($0.entry.model.provenance.updatedAtMicroseconds) }),

@@ -1,3 +1,5 @@
+import Inference
+
 /// A filter that was checked against the table of fields, ready to be asked about rows.
 package struct RegistryFilter: Sendable {
     /// The filter in one way of writing it; empty for the one that admits everything.
@@ -70,7 +72,12 @@ private struct FilterCompiler {
         switch field.reader {
         case .text(let read): return try Self.text(comparison, read)
         case .choice(let words, let read): return try Self.choice(comparison, words, read)
-        case .list(let words, let anyElement): return try Self.list(comparison, words, anyElement)
+        case .capabilities(let read):
+            try Self.expectHas(comparison)
+            let word = try Self.word(comparison, of: Capability.allCases.map(\.rawValue))
+            guard let capability = Capability(rawValue: word) else { return { _ in false } }
+            return { row in read(row).contains(capability) }
+        case .list(let anyElement): return try Self.list(comparison, anyElement)
         case .whole(let read):
             return try Self.ordered(comparison, read, "a whole number") { FilterLiteral.scaled($0, digits: 0) }
         case .decimal(let read):
@@ -128,16 +135,9 @@ private struct FilterCompiler {
 
     private static func list(
         _ comparison: FilterComparison,
-        _ words: [String]?,
         _ anyElement: @escaping @Sendable (FilterRow, (String) -> Bool) -> Bool
     ) throws(QueryError) -> Predicate {
-        guard comparison.comparator == .has else {
-            throw self.wrongComparator(comparison, expected: "':', since \(comparison.field) is a list")
-        }
-        if let words {
-            let word = try self.word(comparison, of: words)
-            return { row in anyElement(row) { $0 == word } }
-        }
+        try self.expectHas(comparison)
         let value = comparison.value
         let pattern = TextPattern(
             value.text, isOpenAtStart: value.isOpenAtStart, isOpenAtEnd: value.isOpenAtEnd, ignoresCase: false)
@@ -151,7 +151,9 @@ private struct FilterCompiler {
         _ parse: (String) -> Value?
     ) throws(QueryError) -> Predicate {
         guard comparison.comparator != .has else {
-            throw self.wrongComparator(comparison, expected: "one of = != < <= > >=; ':' asks it only whether it is known (\(comparison.field):*)")
+            throw self.wrongComparator(
+                comparison,
+                expected: "one of = != < <= > >=; ':' asks it only whether it is known (\(comparison.field):*)")
         }
         guard !comparison.value.isOpen, let value = parse(comparison.value.text) else {
             throw self.wrongValue(comparison, expected: expected)
@@ -167,6 +169,12 @@ private struct FilterCompiler {
     }
 
     // MARK: - What is wrong
+
+    private static func expectHas(_ comparison: FilterComparison) throws(QueryError) {
+        guard comparison.comparator == .has else {
+            throw self.wrongComparator(comparison, expected: "':', since \(comparison.field) is a list")
+        }
+    }
 
     private static func expectsEqual(_ comparison: FilterComparison) throws(QueryError) -> Bool {
         switch comparison.comparator {
@@ -211,7 +219,8 @@ extension RegistryField {
         switch self.reader {
         case .text(let read): { row in read(row).map { !$0.isEmpty } ?? false }
         case .choice: { _ in true }
-        case .list(_, let anyElement): { row in anyElement(row) { _ in true } }
+        case .capabilities(let read): { row in !read(row).isEmpty }
+        case .list(let anyElement): { row in anyElement(row) { _ in true } }
         case .whole(let read), .money(let read), .time(let read): { row in read(row) != nil }
         case .decimal(let read): { row in read(row) != nil }
         case .flag(let read): { row in read(row) != nil }
@@ -237,23 +246,27 @@ struct TextPattern: Sendable {
     @Sendable
     func matches(_ text: String) -> Bool {
         let text = text.utf8.span
-        let room = text.count - self.needle.count
+        let needle = self.needle.span
+        let room = text.count - needle.count
         guard room >= 0 else { return false }
         switch (self.isOpenAtStart, self.isOpenAtEnd) {
-        case (false, false): return room == 0 && self.stands(at: 0, of: text)
-        case (false, true): return self.stands(at: 0, of: text)
-        case (true, false): return self.stands(at: room, of: text)
+        case (false, false): return room == 0 && self.stands(needle, at: 0, of: text)
+        case (false, true): return self.stands(needle, at: 0, of: text)
+        case (true, false): return self.stands(needle, at: room, of: text)
         case (true, true):
-            for start in 0...room where self.stands(at: start, of: text) { return true }
+            guard !needle.isEmpty else { return true }
+            let first = needle[0]
+            for start in 0...room where self.folded(text[start]) == first {
+                if self.stands(needle, at: start, of: text) { return true }
+            }
             return false
         }
     }
 
-    private func stands(at start: Int, of text: Span<UInt8>) -> Bool {
-        for index in self.needle.indices {
-            let byte = text[start + index]
-            guard (self.ignoresCase ? byte.lowercased : byte) == self.needle[index] else { return false }
-        }
+    private func folded(_ byte: UInt8) -> UInt8 { self.ignoresCase ? byte.lowercased : byte }
+
+    private func stands(_ needle: Span<UInt8>, at start: Int, of text: Span<UInt8>) -> Bool {
+        for index in needle.indices where self.folded(text[start + index]) != needle[index] { return false }
         return true
     }
 }

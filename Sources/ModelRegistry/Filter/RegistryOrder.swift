@@ -31,6 +31,10 @@ package struct RegistryOrder: Sendable {
             } while scanner.take(",")
             guard scanner.isAtEnd else { throw scanner.error(expected: "',', 'desc' or the end") }
         }
+        // Ids are all different, and rows that nothing else tells apart come in their order.
+        if let end = terms.firstIndex(where: { $0.field.name == "id" }) {
+            terms.removeSubrange((end + (terms[end].isDescending ? 1 : 0))...)
+        }
         self.terms = terms
         self.text = terms.map { $0.isDescending ? "\($0.field.name) desc" : $0.field.name }.joined(separator: ",")
         self.needsFacts = terms.contains { $0.field.needsFacts }
@@ -44,7 +48,7 @@ package struct RegistryOrder: Sendable {
         guard let field = RegistryField.named(name) else {
             throw scanner.error(at: start, found: "the field '\(name)'", expected: RegistryField.advice(for: name))
         }
-        if case .list = field.reader {
+        guard field.isSingle else {
             throw scanner.error(at: start, found: "the list '\(name)'", expected: "a field with one value")
         }
         guard !terms.contains(where: { $0.field.name == name }) else {
@@ -72,25 +76,31 @@ struct SortKey: Hashable, Sendable {
 }
 
 extension RegistryOrder.Term {
-    func key(of row: FilterRow) -> SortKey {
+    func key(of row: FilterRow) -> SortKey { self.extractor(row) }
+
+    /// Gives a row's key. Taken once for many rows: which kind of value it is need not be found out for each.
+    var extractor: (FilterRow) -> SortKey {
         switch self.field.reader {
-        case .text(let read): read(row).map(self.key) ?? .unknown
-        case .choice(_, let read): self.key(read(row))
+        case .text(let read): return { read($0).map(self.key) ?? .unknown }
+        case .choice(_, let read): return { self.key(read($0)) }
         case .whole(let read), .money(let read), .time(let read):
-            read(row).map { self.key(UInt64(bitPattern: $0) ^ (1 << 63)) } ?? .unknown
+            return { read($0).map { self.key(UInt64(bitPattern: $0) ^ (1 << 63)) } ?? .unknown }
         case .decimal(let read):
-            read(row).map { value in
-                let bits = value.bitPattern
-                return self.key(value.sign == .minus ? ~bits : bits | (1 << 63))
-            } ?? .unknown
-        case .flag(let read): read(row).map { self.key($0 ? 1 : 0) } ?? .unknown
-        case .list: .unknown
+            return { row in
+                guard let value = read(row) else { return .unknown }
+                return self.key(value.sign == .minus ? ~value.bitPattern : value.bitPattern | (1 << 63))
+            }
+        case .flag(let read): return { read($0).map { self.key($0 ? 1 : 0) } ?? .unknown }
+        case .capabilities, .list: return { _ in .unknown }
         }
     }
 
     private func key(_ rank: UInt64) -> SortKey {
-        SortKey(rank: self.isDescending ? ~rank : rank, text: nil)
+        SortKey(rank: self.directed(rank), text: nil)
     }
+
+    /// Never the rank of what is not known, which comes last in both directions.
+    private func directed(_ rank: UInt64) -> UInt64 { min(self.isDescending ? ~rank : rank, .max - 1) }
 
     private func key(_ text: String) -> SortKey {
         var rank: UInt64 = 0
@@ -100,19 +110,43 @@ extension RegistryOrder.Term {
             count += 1
         }
         rank <<= UInt64(8 * (8 - count))
-        return SortKey(rank: self.isDescending ? ~rank : rank, text: text)
+        return SortKey(rank: self.directed(rank), text: text)
+    }
+
+    var isText: Bool {
+        switch self.field.reader {
+        case .text, .choice: true
+        case .whole, .decimal, .money, .flag, .time, .capabilities, .list: false
+        }
     }
 
     /// Negative when `left` comes first, 0 when nothing tells them apart.
     func compare(_ left: SortKey, _ right: SortKey) -> Int {
         if left.rank != right.rank { return left.rank < right.rank ? -1 : 1 }
-        switch (left.text, right.text) {
+        return SortKey.compare(left.text, right.text, isDescending: self.isDescending)
+    }
+}
+
+extension SortKey {
+    /// Texts of equal ranks.
+    static func compare(_ left: String?, _ right: String?, isDescending: Bool) -> Int {
+        switch (left, right) {
         case (nil, nil): return 0
         case (nil, _): return 1
         case (_, nil): return -1
         case (let left?, let right?):
             if left.utf8.elementsEqual(right.utf8) { return 0 }
-            return left.utf8.lexicographicallyPrecedes(right.utf8) != self.isDescending ? -1 : 1
+            return left.utf8.lexicographicallyPrecedes(right.utf8) != isDescending ? -1 : 1
+        }
+    }
+}
+
+extension RegistryField {
+    /// Whether a row has one value of it, so that there is an order.
+    fileprivate var isSingle: Bool {
+        switch self.reader {
+        case .capabilities, .list: false
+        case .text, .choice, .whole, .decimal, .money, .flag, .time: true
         }
     }
 }

@@ -74,8 +74,7 @@ package struct RegistryQuery: Sendable {
         let keys = SortKeys(rows, of: admitted, by: self.order.terms)
         var remaining = Array(admitted.indices)
         if let begin { remaining.removeAll { !keys.isBehind(begin, $0, id: rows[admitted[$0]].entry.id) } }
-        if !self.order.terms.isEmpty { keys.sort(&remaining) }
-        let page = remaining.prefix(limit)
+        let page = keys.first(limit, of: remaining)
         var nextToken = ""
         if page.count < remaining.count, let last = page.last {
             let row = rows[admitted[last]]
@@ -124,6 +123,7 @@ package struct RegistryQuery: Sendable {
 /// The sort keys of rows, side by side: sorting then hardly touches the rows.
 private struct SortKeys {
     private let terms: [RegistryOrder.Term]
+    private let directions: [Bool]
     /// Those of the first row, those of the second, and so on.
     private var ranks: [UInt64] = []
     /// Only where a term is of texts: the same layout.
@@ -131,32 +131,56 @@ private struct SortKeys {
 
     init(_ rows: [FilterRow], of indices: [Int], by terms: [RegistryOrder.Term]) {
         self.terms = terms
+        self.directions = terms.map(\.isDescending)
         guard !terms.isEmpty else { return }
         let hasTexts = terms.contains { $0.isText }
         self.ranks.reserveCapacity(indices.count * terms.count)
         if hasTexts { self.texts.reserveCapacity(indices.count * terms.count) }
+        let extractors = terms.map(\.extractor)
         for index in indices {
-            for term in terms {
-                let key = term.key(of: rows[index])
+            let row = rows[index]
+            for extractor in extractors {
+                let key = extractor(row)
                 self.ranks.append(key.rank)
                 if hasTexts { self.texts.append(key.text) }
             }
         }
     }
 
-    /// Rows that nothing tells apart stay in their order, which is that of their ids.
-    func sort(_ positions: inout [Int]) {
-        let count = self.terms.count
-        positions.sort { left, right in
-            for term in 0..<count {
-                let (first, second) = (self.ranks[left * count + term], self.ranks[right * count + term])
-                if first != second { return first < second }
-                guard !self.texts.isEmpty else { continue }
-                let order = self.terms[term].compare(self.key(left, term), self.key(right, term))
-                if order != 0 { return order < 0 }
+    /// The first `limit` of the rows at `positions`, in order. Rows that nothing tells apart stay in theirs, which is
+    /// that of their ids.
+    ///
+    /// Keeps no more than it gives: most rows of a long list are compared once, with the last one kept.
+    func first(_ limit: Int, of positions: [Int]) -> [Int] {
+        guard !self.terms.isEmpty else { return Array(positions.prefix(limit)) }
+        var kept: [Int] = []
+        kept.reserveCapacity(limit + 1)
+        for position in positions {
+            if kept.count == limit {
+                guard let last = kept.last, self.precedes(position, last) else { continue }
+                kept.removeLast()
             }
-            return left < right
+            var (low, high) = (0, kept.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if self.precedes(position, kept[middle]) { high = middle } else { low = middle + 1 }
+            }
+            kept.insert(position, at: low)
         }
+        return kept
+    }
+
+    private func precedes(_ left: Int, _ right: Int) -> Bool {
+        let count = self.terms.count
+        for term in 0..<count {
+            let (first, second) = (self.ranks[left * count + term], self.ranks[right * count + term])
+            if first != second { return first < second }
+            guard !self.texts.isEmpty else { continue }
+            let order = SortKey.compare(
+                self.texts[left * count + term], self.texts[right * count + term], isDescending: self.directions[term])
+            if order != 0 { return order < 0 }
+        }
+        return left < right
     }
 
     /// Whether the row at `position` comes after the page that ended with `token`.
@@ -171,14 +195,5 @@ private struct SortKeys {
     private func key(_ position: Int, _ term: Int) -> SortKey {
         let index = position * self.terms.count + term
         return SortKey(rank: self.ranks[index], text: self.texts.isEmpty ? nil : self.texts[index])
-    }
-}
-
-extension RegistryOrder.Term {
-    fileprivate var isText: Bool {
-        switch self.field.reader {
-        case .text, .choice: true
-        case .whole, .decimal, .money, .flag, .time, .list: false
-        }
     }
 }

@@ -7,7 +7,8 @@ enum Decay {
         guard halfLives > 0 else { return 1 }
         guard halfLives < 1000 else { return 0 }
         let whole = halfLives.rounded(.down)
-        return Double(sign: .plus, exponent: -Int(whole), significand: self.exponential(-(halfLives - whole) * self.ln2))
+        return Double(
+            sign: .plus, exponent: -Int(whole), significand: self.exponential(-(halfLives - whole) * self.ln2))
     }
 
     private static let ln2 = 0.693_147_180_559_945_3

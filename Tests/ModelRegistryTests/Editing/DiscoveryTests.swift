@@ -11,7 +11,9 @@ struct DiscoveryTests {
         return model
     }
 
-    static func take(_ models: [ListedModel], _ bench: Bench, from id: String = "open", validateOnly: Bool = false) async throws -> DiscoveryReport {
+    static func take(_ models: [ListedModel], _ bench: Bench, from id: String = "open", validateOnly: Bool = false)
+        async throws -> DiscoveryReport
+    {
         try await bench.editor.takeDiscovery(
             ModelListing(models: models), from: provider(id), validateOnly: validateOnly)
     }
@@ -84,7 +86,9 @@ struct DiscoveryTests {
         let bench = try Bench.usual()
         let report = try await bench.editor.takeDiscovery(
             ModelListing(
-                models: [Self.listed("a b"), Self.listed(""), Self.listed("x"), Self.listed("x"), Self.listed("a/b/c")],
+                models: [
+                    Self.listed("a b"), Self.listed(""), Self.listed("x"), Self.listed("x"), Self.listed("a/b/c"),
+                ],
                 skipped: ["broken.gguf: it ends early"]),
             from: provider("open"), validateOnly: false)
         #expect(report.added.map(\.name) == ["x", "a/b/c"])
@@ -104,9 +108,10 @@ struct DiscoveryTests {
         #expect(report.added.map(\.name) == ["new"])
         #expect(report.unchanged == 1 && report.gone.isEmpty)
         let found = try #require(bench.snapshot.listedModel(id("local/new")))
-        #expect(found.versions == [
-            ModelVersion(version: "found", path: "/models/new.gguf", sizeBytes: 10, createdAtMicroseconds: 1000)
-        ])
+        #expect(
+            found.versions == [
+                ModelVersion(version: "found", path: "/models/new.gguf", sizeBytes: 10, createdAtMicroseconds: 1000)
+            ])
         #expect(found.activeVersion == "found" && found.engine == "llama.cpp" && found.sizeBytes == 10)
 
         // The file was exchanged for a larger one, under another name.
@@ -123,16 +128,19 @@ struct DiscoveryTests {
         #expect(bench.isConsistent)
     }
 
-    @Test("The runtimes that load models are named", arguments: [
-        ("ollama", "ollama"), ("lm_studio", "lm_studio"), ("openai", nil), ("vllm", nil),
-    ])
+    @Test(
+        "The runtimes that load models are named",
+        arguments: [
+            ("ollama", "ollama"), ("lm_studio", "lm_studio"), ("openai", nil), ("vllm", nil),
+        ])
     func engines(kind: String, engine: String?) async throws {
         let bench = try Bench(providers: [ProviderDescription(id: provider("open"), kind: kind)])
         _ = try await Self.take([Self.listed("m")], bench)
         #expect(bench.snapshot.model(try id("open/m"))?.engine == engine)
     }
 
-    @Test("Whatever is listed, nothing is lost and people's entries keep their words", arguments: 0..<10 as Range<UInt64>)
+    @Test(
+        "Whatever is listed, nothing is lost and people's entries keep their words", arguments: 0..<10 as Range<UInt64>)
     func random(seed: UInt64) async throws {
         var random = SeededGenerator(seed)
         let bench = try Bench.usual()

@@ -11,7 +11,9 @@ struct EditorModelTests {
         var aliases: [String: (revision: Int, targets: [String])] = [:]
     }
 
-    @Test("It does what a simple model does, the disk holds what readers see, and failures change nothing", arguments: 0..<12 as Range<UInt64>)
+    @Test(
+        "It does what a simple model does, the disk holds what readers see, and failures change nothing",
+        arguments: 0..<12 as Range<UInt64>)
     func agrees(seed: UInt64) async throws {
         var random = SeededGenerator(seed)
         let bench = try Bench(providers: [ProviderDescription(id: provider("open"), kind: "openai")])
@@ -81,7 +83,8 @@ struct EditorModelTests {
                 #expect(!expected.aliases.values.contains { $0.targets.contains(name) }, "step \(step)")
                 #expect(expected.models.removeValue(forKey: name) != nil, "step \(step)")
             case 3:
-                let targets = ["a", "b", "c", "d"].shuffled(using: &random).prefix(Int.random(in: 1...3, using: &random))
+                let targets = ["a", "b", "c", "d"].shuffled(using: &random).prefix(
+                    Int.random(in: 1...3, using: &random))
                 _ = try await bench.editor.updateAlias(
                     alias, targets: targets.compactMap { ModelID("open/\($0)") }.map { .init(model: $0) },
                     mode: .ordered, etag: nil, allowMissing: true, reason: "", validateOnly: false)

@@ -12,20 +12,23 @@ struct ModelEditingTests {
             id: try id("open/new"), isEnabled: false, tags: ["b", "a", "b"], provenance: .first(.config))
         model.isMissing = true
         let created = try await bench.editor.createModel(model, validateOnly: false)
-        #expect(created.provenance == Provenance(
-            source: .api, createdAtMicroseconds: 1041, updatedAtMicroseconds: 1041, revision: 1))
+        #expect(
+            created.provenance
+                == Provenance(
+                    source: .api, createdAtMicroseconds: 1041, updatedAtMicroseconds: 1041, revision: 1))
         #expect(created.tags == ["a", "b"])
         #expect(created.displayName == "new")
         #expect(!created.isMissing && !created.isEnabled)
         #expect(bench.snapshot.model(created.id) == created)
         #expect(bench.isConsistent)
-        #expect(bench.events.take() == [
-            GatewayEvent(
-                .configChanged,
-                model: created.id,
-                attributes: ["entry": "model", "name": "open/new", "action": "created", "revision": "1"]
-            )
-        ])
+        #expect(
+            bench.events.take() == [
+                GatewayEvent(
+                    .configChanged,
+                    model: created.id,
+                    attributes: ["entry": "model", "name": "open/new", "action": "created", "revision": "1"]
+                )
+            ])
         await #expect(throws: RegistryEditError.alreadyExists("model 'open/new'")) {
             try await bench.editor.createModel(model, validateOnly: false)
         }
@@ -60,8 +63,10 @@ struct ModelEditingTests {
             model.provenance = Provenance(source: .api, revision: 99)
         }
         #expect(updated.priority == 7)
-        #expect(updated.provenance == Provenance(
-            source: .config, createdAtMicroseconds: 1, updatedAtMicroseconds: 1009, revision: 2))
+        #expect(
+            updated.provenance
+                == Provenance(
+                    source: .config, createdAtMicroseconds: 1, updatedAtMicroseconds: 1009, revision: 2))
         #expect(bench.isConsistent)
         let mismatch = RegistryEditError.etagMismatch(entry: "model 'open/big'", given: "1", current: "2")
         await #expect(throws: mismatch) {
@@ -119,7 +124,9 @@ struct ModelEditingTests {
         ("model.active_version", { $0.activeVersion = "other" }),
     ]
 
-    @Test("A field that is not what it should be is named, when a model is created and when it is changed", arguments: spoilings.indices)
+    @Test(
+        "A field that is not what it should be is named, when a model is created and when it is changed",
+        arguments: spoilings.indices)
     func faults(index: Int) async throws {
         let (field, spoil) = Self.spoilings[index]
         let bench = try Bench.usual()
@@ -233,7 +240,9 @@ struct ModelEditingTests {
         await #expect(throws: RegistryEditError.alreadyExists("version 'v3' of model 'local/m'")) {
             try await bench.editor.addVersion(other, to: model, activate: true)
         }
-        let back = try await bench.editor.updateModel(model.id, etag: nil, validateOnly: false) { $0.activeVersion = "v4" }
+        let back = try await bench.editor.updateModel(model.id, etag: nil, validateOnly: false) {
+            $0.activeVersion = "v4"
+        }
         #expect(back.sizeBytes == 20)
         #expect(bench.isConsistent)
     }

@@ -18,7 +18,8 @@ struct RegistryFilterTests {
             safetyScore: 0.8,
             priority: 10,
             tags: ["eu-west", "prod"],
-            provenance: Provenance(source: .config, createdAtMicroseconds: day, updatedAtMicroseconds: 2 * day, revision: 3)
+            provenance: Provenance(
+                source: .config, createdAtMicroseconds: day, updatedAtMicroseconds: 2 * day, revision: 3)
         )
         cloud.isMissing = true
         let local = ModelDescription(
@@ -59,7 +60,8 @@ struct RegistryFilterTests {
         "Every field, by its type",
         arguments: [
             ("", "clp"),
-            ("id = openai/gpt-4o", "c"), ("id = *tiny", "l"), ("id = o*", "cp"), ("id = *pen*", "cp"), ("id : TINY", "l"),
+            ("id = openai/gpt-4o", "c"), ("id = *tiny", "l"), ("id = o*", "cp"), ("id = *pen*", "cp"),
+            ("id : TINY", "l"),
             ("id < m", "l"), ("id >= open/embed", "cp"), ("id != local/tiny", "cp"),
             ("provider = openai", "c"), ("provider != openai", "lp"), ("name = embed", "p"),
             ("display_name:gpt", "c"), ("display_name = gpt-4o", ""), ("display_name = \"GPT-4o\"", "c"),

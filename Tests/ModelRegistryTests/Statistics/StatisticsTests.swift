@@ -101,7 +101,8 @@ struct StatisticsTests {
         #expect(
             samples[1].sample
                 == UseSample(
-                    .success, atMicroseconds: hour, latency: .seconds(4), firstTokenLatency: .seconds(2), inputTokens: 7,
+                    .success, atMicroseconds: hour, latency: .seconds(4), firstTokenLatency: .seconds(2),
+                    inputTokens: 7,
                     outputTokens: 101))
         // 100 tokens in the two seconds after the first.
         #expect(samples[1].sample.tokensPerSecond == 50)
@@ -110,7 +111,8 @@ struct StatisticsTests {
     @Test(
         "What is nobody's fault or the client's is no failure",
         arguments: [
-            (UpstreamFault.Kind.cancelled, Int64(0)), (.invalidRequest, 0), (.contextLengthExceeded, 0), (.serverError, 1),
+            (UpstreamFault.Kind.cancelled, Int64(0)), (.invalidRequest, 0), (.contextLengthExceeded, 0),
+            (.serverError, 1),
             (.truncated, 1), (.rateLimited(retryAfter: nil), 1), (.timedOut(.firstToken), 1), (.unreachable, 1),
         ]
     )
