@@ -3,7 +3,6 @@ import Glibc
 import Inference
 import Logging
 import Subprocess
-import Synchronization
 import SystemPackage
 import Testing
 
@@ -79,41 +78,6 @@ func ends(_ pid: Int32) async throws -> Bool {
         print("gone" if select.select([process], [], [], 20)[0] else "alive")
         """
     return try await output(of: python, ["-c", script, "\(pid)"]).text == "gone\n"
-}
-
-/// A clock on which short waits are over at once and long ones never, with a list of the short ones.
-final class FastClock: Sendable {
-    private let waits = Mutex<[Duration]>([])
-    private let rechecks = AsyncStream<Void>.makeStream()
-    private let offset = Mutex(Duration.zero)
-    private let start = ContinuousClock.now
-
-    /// Waits of the lengths that restarts have, in order.
-    var short: [Duration] { self.waits.withLock { $0 } }
-
-    /// Returns once the supervisor has looked for what is missing and waits to look again.
-    func untilChecked() async {
-        for await _ in self.rechecks.stream { return }
-    }
-
-    func advance(_ duration: Duration) { self.offset.withLock { $0 += duration } }
-
-    var engineClock: EngineClock {
-        EngineClock(
-            now: { self.start + self.offset.withLock { $0 } },
-            wallMicroseconds: { 1_700_000_000_000_000 },
-            sleep: { duration in
-                if (.milliseconds(250) ... .seconds(4)).contains(duration) {
-                    self.waits.withLock { $0.append(duration) }
-                } else {
-                    if duration == .seconds(5) { self.rechecks.continuation.yield() }
-                    // Ends only with the task.
-                    for await _ in AsyncStream<Never>.makeStream().stream {}
-                    throw CancellationError()
-                }
-            }
-        )
-    }
 }
 
 /// An engine that is a script: it does what the plan says for its first, second, … start, the last entry for the rest.
@@ -207,23 +171,4 @@ struct ScriptedEngine: LocalEngine {
                 signal.pause()
         sys.stdin.read()
         """
-}
-
-extension EngineSupervisor {
-    /// Runs the supervisor beside `body` and ends it afterwards.
-    func whileRunning<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
-        try await withThrowingTaskGroup { group in
-            group.addTask { await self.run() }
-            do {
-                let value = try await body()
-                group.cancelAll()
-                return value
-            } catch {
-                group.cancelAll()
-                throw error
-            }
-        }
-    }
-
-    func status(of name: String) -> EngineStatus? { self.status().first { $0.model == name } }
 }

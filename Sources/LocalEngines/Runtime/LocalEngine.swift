@@ -10,12 +10,3 @@ package protocol LocalEngine: Sendable {
     /// - Throws: ``RuntimeUnavailable`` when the engine or the file is missing or unfit.
     func prepare(_ model: RuntimeModel) throws(RuntimeUnavailable) -> EngineCommand
 }
-
-extension LocalEngine {
-    func prepare(_ model: LocalModel) throws(RuntimeUnavailable) -> EngineCommand {
-        guard let runtimeModel = model.runtimeModel else {
-            throw RuntimeUnavailable("'\(model.name)' is not a valid name for a model")
-        }
-        return try self.prepare(runtimeModel)
-    }
-}
