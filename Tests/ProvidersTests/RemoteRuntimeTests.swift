@@ -154,7 +154,7 @@ import Testing
             let exit = try await harness.launch { launch, _ in
                 _ = try #require(await launch.instance())
                 for look in 0..<6 {
-                    _ = await clock.waits.element(look)
+                    try #require(await clock.waits.element(look) == .seconds(5))
                     // Fails, fails, answers; then fails for good.
                     harness.diverge(harness.listPath, look == 2 ? nil : .closed)
                     clock.tick()
@@ -256,7 +256,8 @@ import Testing
                 running.cancel()
                 // The next long wait is the bound.
                 var place = looks
-                while await clock.waits.element(place) != .seconds(2) { place += 1 }
+                while await clock.waits.element(place) == .seconds(5) { place += 1 }
+                try #require(await clock.waits.element(place) == .seconds(2))
                 clock.tick()
             }
             #expect(exit == .stopped)

@@ -81,6 +81,7 @@ struct RemoteHarness: Sendable {
     }
 
     let runtime: any ModelRuntime
+    let clock: StepClock
     let model: ModelID
     let calls: @Sendable () -> [String]
     /// How many instances are in memory.
@@ -105,7 +106,8 @@ struct RemoteHarness: Sendable {
                     Fixture.configuration(fake.baseURL, kind: .ollama), group: Fixture.group, clock: clock.clock)
                 try await body(
                     RemoteHarness(
-                        runtime: runtime, model: try #require(ModelID("ollama/llama3.2")), calls: { fake.calls },
+                        runtime: runtime, clock: clock, model: try #require(ModelID("ollama/llama3.2")),
+                        calls: { fake.calls },
                         loadedCount: { fake.loaded.count }, expire: { fake.expire("llama3.2") },
                         preload: { fake.preload("llama3.2") }, hold: { fake.holdLoads(until: $0) },
                         failLoads: { fake.failLoads($0) }, diverge: { fake.diverge(at: $0, $1) },
@@ -118,7 +120,7 @@ struct RemoteHarness: Sendable {
                     Fixture.configuration(fake.baseURL, kind: .lmStudio), group: Fixture.group, clock: clock.clock)
                 try await body(
                     RemoteHarness(
-                        runtime: runtime, model: try #require(ModelID("studio/openai/gpt-oss-20b")),
+                        runtime: runtime, clock: clock, model: try #require(ModelID("studio/openai/gpt-oss-20b")),
                         calls: { fake.calls }, loadedCount: { fake.instances.count },
                         expire: { fake.expire("openai/gpt-oss-20b") }, preload: { fake.preload("openai/gpt-oss-20b") },
                         hold: { fake.holdLoads(until: $0) }, failLoads: { fake.failLoads($0) },
@@ -153,6 +155,14 @@ struct RemoteHarness: Sendable {
                 RuntimeLaunch(number: 7, model: RuntimeModel(id: id, contextLength: contextLength), stop: launch.stop)
             ) { report in _ = launch.reports.append { _ in report } }
         }
+        // A launch that is over reports and waits no more: who counts on it shall fail and not wait for ever.
+        async let _: Void = {
+            _ = await running.value
+            for _ in 0..<8 {
+                _ = launch.reports.append { _ in .started(processID: nil) }
+                _ = self.clock.waits.append { _ in .zero }
+            }
+        }()
         do {
             try await body(launch, running)
         } catch {
