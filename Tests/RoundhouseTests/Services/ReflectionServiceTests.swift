@@ -1,5 +1,6 @@
 import Foundation
 import GRPCCore
+import GRPCInProcessTransport
 import GRPCProtobuf
 import RoundhouseAPI
 import SwiftProtobuf
@@ -69,6 +70,31 @@ private typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
         #expect(answers[0].originalRequest.messageRequest == .listServices(""))
     }
 
+    @Test func `Lists the services of registry, lifecycle, statistics and operators`() async throws {
+        var router = RPCRouter<InProcessTransport.Server>()
+        for service in try ServiceBench().services { service.registerMethods(with: &router) }
+        let reflection = try ReflectionService(methods: router.methods)
+        let names = try await Carrier.inProcess.serve([reflection]) { client in
+            try await client.caller.bidirectionalStreaming(
+                request: StreamingClientRequest { writer in
+                    try await writer.write(.with { $0.messageRequest = .listServices("") })
+                },
+                descriptor: MethodDescriptor(
+                    fullyQualifiedService: "grpc.reflection.v1.ServerReflection", method: "ServerReflectionInfo"),
+                serializer: ProtobufSerializer<Request>(),
+                deserializer: ProtobufDeserializer<Response>(),
+                options: .defaults
+            ) { response in
+                try await response.messages.reduce(into: [String]()) {
+                    $0 += $1.listServicesResponse.service.map(\.name)
+                }
+            }
+        }
+        let expected = ["AdminService", "LifecycleService", "RegistryService", "TelemetryService"]
+        #expect(names.filter { $0.hasPrefix("roundhouse.") } == expected.map { "roundhouse.v1.\($0)" })
+        #expect(router.methods.count == 33)
+    }
+
     @Test(arguments: [
         ("roundhouse.v1.GenerationService", "roundhouse/v1/generation.proto"),
         ("roundhouse.v1.GenerationService.StreamGenerate", "roundhouse/v1/generation.proto"),
@@ -97,8 +123,8 @@ private typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
         #expect(
             names.sorted() == [
                 "google/api/annotations.proto", "google/api/http.proto", "google/protobuf/descriptor.proto",
-                "google/protobuf/duration.proto", "google/protobuf/timestamp.proto", "roundhouse/v1/health.proto",
-                "roundhouse/v1/registry.proto",
+                "google/protobuf/duration.proto", "google/protobuf/field_mask.proto", "google/protobuf/timestamp.proto",
+                "roundhouse/v1/health.proto", "roundhouse/v1/registry.proto",
             ])
     }
 

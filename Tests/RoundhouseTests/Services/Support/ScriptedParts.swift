@@ -52,10 +52,12 @@ final class ScriptedFiles: ModelFiles {
     private let state = Mutex(State())
     private let begun: AsyncStream<Void>
     private let begin: AsyncStream<Void>.Continuation
-    let interrupted = Mutex(0)
+    private let interruptions: AsyncStream<Void>
+    private let interruption: AsyncStream<Void>.Continuation
 
     init() {
         (self.begun, self.begin) = AsyncStream.makeStream()
+        (self.interruptions, self.interruption) = AsyncStream.makeStream()
     }
 
     var requests: [ModelFileRequest] { self.state.withLock { $0.requests } }
@@ -65,6 +67,7 @@ final class ScriptedFiles: ModelFiles {
     /// Installations then go on until they are cancelled.
     func hold() { self.state.withLock { $0.holds = true } }
     func installationBegan() async { for await _ in self.begun { return } }
+    func installationWasInterrupted() async { for await _ in self.interruptions { return } }
 
     func inspect(_ path: String) async throws(ModelFileError) -> ModelFileFacts {
         let (facts, failure) = self.state.withLock { ($0.facts[path], $0.failure) }
@@ -86,7 +89,7 @@ final class ScriptedFiles: ModelFiles {
         self.begin.yield()
         if holds {
             try? await Task.sleep(for: .seconds(3600))
-            self.interrupted.withLock { $0 += 1 }
+            self.interruption.yield()
             throw ModelFileError(kind: .cancelled, message: "cancelled")
         }
         if let failure { throw failure }

@@ -72,11 +72,7 @@ struct ServiceBench {
     static func with<Result: Sendable>(_ body: (ServiceBench) async throws -> Result) async throws -> Result {
         var bench = try ServiceBench()
         let transport = InProcessTransport()
-        let ports = bench.ports
-        let services: [any RegistrableRPCService] = [
-            RegistryService(ports: ports), LifecycleService(ports: ports), TelemetryService(ports: ports),
-            AdminService(ports: ports),
-        ]
+        let services = bench.services
         return try await withThrowingTaskGroup(of: Void.self) { [switcher = bench.switcher] group in
             group.addTask { await switcher.run() }
             defer { group.cancelAll() }
@@ -87,6 +83,14 @@ struct ServiceBench {
                 }
             }
         }
+    }
+
+    var services: [any RegistrableRPCService] {
+        let ports = self.ports
+        return [
+            RegistryService(ports: ports), LifecycleService(ports: ports), TelemetryService(ports: ports),
+            AdminService(ports: ports),
+        ]
     }
 
     private var connected: GRPCClient<Transport> {
