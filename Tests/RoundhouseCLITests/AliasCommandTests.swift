@@ -174,6 +174,17 @@ struct AliasCommandTests {
         )
     }
 
+    @Test("on a terminal a switch says what is waited for, and takes it away again")
+    func waiting() async throws {
+        let console = RecordingConsole(traits: .init(isTerminal: true, columns: 80, isStyled: false))
+        #expect(
+            try await self.server.run(["models", "switch", "default", "local/small"], console: console) == .success)
+        #expect(console.transcript.errors == "\r\u{1B}[Kswitching default to local/small\r\u{1B}[K")
+        let failing = RecordingConsole(traits: .init(isTerminal: true, columns: 80, isStyled: false))
+        _ = try await ScriptedServer().run(["models", "switch", "default", "local/small"], console: failing)
+        #expect(failing.transcript.errors.contains("local/small\r\u{1B}[Kroundhouse: "))
+    }
+
     @Test("rollback and delete")
     func rollback() async throws {
         let console = RecordingConsole()

@@ -189,6 +189,29 @@ struct EventCommandTests {
         #expect(console.transcript.errors.contains("events after 1 are no longer kept: some are missing here\n"))
     }
 
+    @Test("a server that counts anew is followed from its beginning")
+    func unknown() async throws {
+        let console = RecordingConsole()
+        let (_, asked) = try await self.follow(
+            console: console,
+            watches: [Self.send(5), { _ in throw Self.failure(.outOfRange, "EVENTS_UNKNOWN") }, Self.send(1)]
+        )
+        #expect(asked.map(\.afterSequence) == [0, 5, 0, 1])
+        #expect(console.transcript.output == Self.line(5) + Self.line(1))
+        #expect(console.transcript.errors.contains("the server knows no event 5: it has begun to count anew\n"))
+    }
+
+    @Test("a server that has lost what it keeps does not keep the command busy for ever")
+    func hopeless() async throws {
+        let console = RecordingConsole()
+        let expired: @Sendable (RPCWriter<Update>) async throws -> Void = { _ in
+            throw Self.failure(.outOfRange, "EVENTS_EXPIRED")
+        }
+        let (status, asked) = try await self.follow(console: console, watches: [Self.send(5), expired, expired])
+        #expect(status == .failure)
+        #expect(asked.map(\.afterSequence) == [0, 5, 0])
+    }
+
     @Test("a first watch that fails is an error: the address or the question is wrong")
     func firstFailure() async throws {
         for (code, reason, status, hint) in [

@@ -54,7 +54,7 @@ enum FailureAdvice {
         case "OPERATION_CONFLICT": "something else was under way; see how it stands, then try again"
         case "CHECKSUM_MISMATCH": "it is another file than --sha256 tells of: get it again, or correct the digest"
         case "EVENTS_EXPIRED": "'--after 0' begins with the oldest event that is kept"
-        case "WATCH_LAGGED": metadata["last_sequence"].map { "go on with --after \($0)" }
+        case "EVENTS_UNKNOWN", "WATCH_LAGGED": metadata["last_sequence"].map { "go on with --after \($0)" }
         case "INVALID_FILTER": "'roundhouse help models list' shows an example"
         default: nil
         }

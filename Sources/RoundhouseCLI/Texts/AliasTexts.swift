@@ -32,7 +32,8 @@ enum AliasTexts {
     /// What it led to before, newest first.
     static func history(_ alias: Roundhouse_V1_Alias) -> Table {
         var table = Table([
-            .init(title: "REVISION"), .init(title: "REPLACED", canBeSpared: true), .init(title: "TARGETS", canShrink: true),
+            .init(title: "REVISION"), .init(title: "REPLACED", canBeSpared: true),
+            .init(title: "TARGETS", canShrink: true),
             .init(title: "REASON", canShrink: true),
         ])
         for revision in alias.history {

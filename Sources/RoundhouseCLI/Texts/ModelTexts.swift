@@ -83,7 +83,8 @@ enum ModelTexts {
     static func versions(_ model: Roundhouse_V1_Model) -> Table {
         var table = Table([
             .init(title: "VERSION"), .init(title: "ACTIVE"), .init(title: "SIZE", alignment: .right),
-            .init(title: "ADDED", canBeSpared: true), .init(title: "SHA-256", canShrink: true, canBeSpared: true), .init(title: "FILE", canShrink: true),
+            .init(title: "ADDED", canBeSpared: true), .init(title: "SHA-256", canShrink: true, canBeSpared: true),
+            .init(title: "FILE", canShrink: true),
         ])
         for version in model.versions {
             table.add([

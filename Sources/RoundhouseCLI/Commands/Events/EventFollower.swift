@@ -17,6 +17,8 @@ struct EventFollower {
         case lagged
         /// Events after the last one that was seen are gone.
         case expired
+        /// The server counts anew: it keeps its events in another place now.
+        case unknown
     }
 
     let gateway: Gateway
@@ -70,6 +72,9 @@ struct EventFollower {
             case .expired:
                 await self.note("events after \(self.position.last ?? 0) are no longer kept: some are missing here")
                 self.position.restart()
+            case .unknown:
+                await self.note("the server knows no event \(self.position.last ?? 0): it has begun to count anew")
+                self.position.restart()
             }
         }
     }
@@ -91,7 +96,7 @@ struct EventFollower {
         } catch let error as RPCError where !Task.isCancelled {
             guard let ending = Self.ending(of: error), hadAnswers || self.position.answers > 0 else { throw error }
             // Everything that is kept was asked for already.
-            if case .expired = ending, self.position.last == 0 { throw error }
+            if error.code == .outOfRange, self.position.last == 0 { throw error }
             return ending
         }
     }
@@ -103,6 +108,7 @@ struct EventFollower {
         return switch (error.code, reason) {
         case (.resourceExhausted, "WATCH_LAGGED"): .lagged
         case (.outOfRange, "EVENTS_EXPIRED"): .expired
+        case (.outOfRange, "EVENTS_UNKNOWN"): .unknown
         // A server that is killed says nothing, one that stops may cancel what is left.
         case (.unavailable, _), (.cancelled, _): .away(error.message)
         default: nil

@@ -19,14 +19,16 @@ extension ModelsCommand {
         var connection: ConnectionOptions
 
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
-            let response = try await gateway.registry.deleteModel(
-                .with {
-                    $0.model = self.model
-                    $0.etag = self.etag ?? ""
-                },
-                // It is unloaded first.
-                options: gateway.workOptions
-            )
+            let response = try await console.waiting(for: "deleting \(self.model)", json: self.connection.json) {
+                try await gateway.registry.deleteModel(
+                    .with {
+                        $0.model = self.model
+                        $0.etag = self.etag ?? ""
+                    },
+                    // It is unloaded first.
+                    options: gateway.workOptions
+                )
+            }
             guard !self.connection.json else { return try await console.write(json: response) }
             try await console.write(line: "\(self.model) is forgotten")
         }

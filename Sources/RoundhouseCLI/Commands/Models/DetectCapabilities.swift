@@ -21,14 +21,16 @@ extension ModelsCommand {
         var connection: ConnectionOptions
 
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
-            let response = try await gateway.registry.detectCapabilities(
-                .with {
-                    $0.model = self.model
-                    $0.probe = self.probe
-                    $0.update = self.update
-                },
-                options: gateway.workOptions
-            )
+            let response = try await console.waiting(for: "looking at \(self.model)", json: self.connection.json) {
+                try await gateway.registry.detectCapabilities(
+                    .with {
+                        $0.model = self.model
+                        $0.probe = self.probe
+                        $0.update = self.update
+                    },
+                    options: gateway.workOptions
+                )
+            }
             guard !self.connection.json else { return try await console.write(json: response) }
             var page = Page()
             page.add("architecture", response.architecture)

@@ -15,10 +15,12 @@ extension ModelsCommand {
         var connection: ConnectionOptions
 
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
-            let response = try await gateway.registry.disableModel(
-                .with { $0.model = self.model },
-                options: gateway.workOptions
-            )
+            let response = try await console.waiting(for: "disabling \(self.model)", json: self.connection.json) {
+                try await gateway.registry.disableModel(
+                    .with { $0.model = self.model },
+                    options: gateway.workOptions
+                )
+            }
             guard !self.connection.json else { return try await console.write(json: response.model) }
             try await console.write(line: "\(response.model.id) is disabled; it is \(StateTexts.text(response.model))")
         }

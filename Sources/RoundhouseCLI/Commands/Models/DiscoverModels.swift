@@ -27,13 +27,15 @@ extension ModelsCommand {
         var connection: ConnectionOptions
 
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
-            let response = try await gateway.registry.discoverModels(
-                .with {
-                    $0.providers = self.provider
-                    $0.validateOnly = self.isDryRun
-                },
-                options: gateway.workOptions
-            )
+            let response = try await console.waiting(for: "asking for models", json: self.connection.json) {
+                try await gateway.registry.discoverModels(
+                    .with {
+                        $0.providers = self.provider
+                        $0.validateOnly = self.isDryRun
+                    },
+                    options: gateway.workOptions
+                )
+            }
             if self.connection.json {
                 try await console.write(json: response)
             } else {

@@ -25,15 +25,17 @@ extension ModelsCommand {
         var connection: ConnectionOptions
 
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
-            let response = try await gateway.registry.rollbackAlias(
-                .with {
-                    $0.alias = self.alias
-                    $0.revision = self.revision ?? ""
-                    $0.reason = self.reason ?? ""
-                    $0.etag = self.etag ?? ""
-                },
-                options: gateway.workOptions
-            )
+            let response = try await console.waiting(for: "rolling \(self.alias) back", json: self.connection.json) {
+                try await gateway.registry.rollbackAlias(
+                    .with {
+                        $0.alias = self.alias
+                        $0.revision = self.revision ?? ""
+                        $0.reason = self.reason ?? ""
+                        $0.etag = self.etag ?? ""
+                    },
+                    options: gateway.workOptions
+                )
+            }
             guard !self.connection.json else { return try await console.write(json: response) }
             let targets = AliasTexts.targets(response.alias.targets, response.alias.mode)
             let before = response.previousModel.isEmpty ? "" : ", before to \(response.previousModel)"

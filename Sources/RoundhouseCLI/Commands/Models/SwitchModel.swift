@@ -33,7 +33,11 @@ extension ModelsCommand {
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
             let response: Roundhouse_V1_SwitchModelResponse
             do {
-                response = try await gateway.registry.switchModel(self.request, options: gateway.workOptions)
+                response = try await console.waiting(
+                    for: "switching \(self.alias) to \(self.model)", json: self.connection.json
+                ) {
+                    try await gateway.registry.switchModel(self.request, options: gateway.workOptions)
+                }
             } catch {
                 if Task.isCancelled, !self.connection.json, !self.change.isDryRun {
                     await console.note(line: "\(self.alias) was not switched; a load that had begun goes on")

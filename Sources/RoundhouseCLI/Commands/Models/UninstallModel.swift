@@ -21,13 +21,15 @@ extension ModelsCommand {
         var connection: ConnectionOptions
 
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
-            let response = try await gateway.registry.uninstallModel(
-                .with {
-                    $0.model = self.model
-                    $0.version = self.versionName ?? ""
-                },
-                options: gateway.workOptions
-            )
+            let response = try await console.waiting(for: "uninstalling \(self.model)", json: self.connection.json) {
+                try await gateway.registry.uninstallModel(
+                    .with {
+                        $0.model = self.model
+                        $0.version = self.versionName ?? ""
+                    },
+                    options: gateway.workOptions
+                )
+            }
             guard !self.connection.json else { return try await console.write(json: response) }
             let what = self.versionName.map { "version \($0) of \(self.model)" } ?? self.model
             let files = Figures.some(response.deletedPaths.count, "file")

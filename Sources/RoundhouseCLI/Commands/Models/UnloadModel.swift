@@ -37,14 +37,16 @@ extension ModelsCommand {
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
             let response: Roundhouse_V1_UnloadModelResponse
             do {
-                response = try await gateway.lifecycle.unloadModel(
-                    .with {
-                        $0.model = self.model
-                        $0.force = self.force
-                        if let grace = self.grace { $0.grace = .init(rounding: grace.duration) }
-                    },
-                    options: gateway.workOptions
-                )
+                response = try await console.waiting(for: "unloading \(self.model)", json: self.connection.json) {
+                    try await gateway.lifecycle.unloadModel(
+                        .with {
+                            $0.model = self.model
+                            $0.force = self.force
+                            if let grace = self.grace { $0.grace = .init(rounding: grace.duration) }
+                        },
+                        options: gateway.workOptions
+                    )
+                }
             } catch {
                 if Task.isCancelled, !self.connection.json {
                     await console.note(line: "the unloading of \(self.model) goes on in the server")
