@@ -125,7 +125,7 @@ extension EndToEnd {
 
         @Test func `The same with the real engine: every stream is whole`() async throws {
             try await Program.installEngine()
-            let configuration = "local: { preload: false }\naliases: { app: [local/small] }\n"
+            let configuration = "local: { preload: false }\naliases: { app: [local/small], default: [local/small] }\n"
             try await RunningServer.with(configuration) { server in
                 try await server.withClient { gateway in
                     _ = try await gateway.generation.generate(.asking("hi", "app"))

@@ -142,6 +142,7 @@ def run_in_process(spec):
     if not spec["mapped"]:
         params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.cpuparams.n_threads = spec["threads"]
+    params.n_threads_http = spec["http_threads"]
     params.cpuparams_batch.n_threads = spec["threads"]
     params.cors_origins = ""
     params.endpoint_props = True
@@ -177,7 +178,7 @@ def run_server(spec):
     context = spec["context_length"] * spec["slots"]
     command = [
         spec["server"], "--model", spec["model"], "--alias", spec["alias"], "--host", HOST, "--port", str(port),
-        "--threads", str(spec["threads"]), "--ctx-size", str(context), "--parallel", str(spec["slots"]),
+        "--threads", str(spec["threads"]), "--threads-http", str(spec["http_threads"]), "--ctx-size", str(context), "--parallel", str(spec["slots"]),
         "--n-gpu-layers", str(spec["gpu_layers"]),
     ]
     if spec["embedding"]:

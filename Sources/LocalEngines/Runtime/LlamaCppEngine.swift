@@ -161,6 +161,8 @@ private struct LaunchSpecification: Encodable {
     var alias: String
     var apiKey: String
     var threads: Int
+    /// For connections: one each.
+    var httpThreads = EngineConnections.threads
     var slots: Int
     /// In tokens; 0 for what the file says.
     var contextLength: Int
@@ -177,6 +179,7 @@ private struct LaunchSpecification: Encodable {
     enum CodingKeys: String, CodingKey {
         case model, alias, threads, slots, server
         case apiKey = "api_key"
+        case httpThreads = "http_threads"
         case contextLength = "context_length"
         case gpuLayers = "gpu_layers"
         case isMapped = "mapped"

@@ -5,7 +5,7 @@ package import NIOCore
 ///
 /// All but ``request``, ``timeouts`` and ``deadline`` is called on the connection's event loop.
 package protocol HTTPExchange: AnyObject, Sendable {
-    /// Head and body, ready to be sent. It may be sent a second time: see ``takeRetry()``.
+    /// Head and body, ready to be sent. It may be sent again: see ``takeRetry()``.
     var request: ByteBuffer { get }
     var timeouts: HTTPTimeouts { get }
     /// When ``HTTPTimeouts/total`` is over.
@@ -16,7 +16,7 @@ package protocol HTTPExchange: AnyObject, Sendable {
     /// - Returns: false when it was cancelled: it must not be sent.
     func attach(_ link: HTTPConnectionLink) -> Bool
 
-    /// Whether the request may be sent once more. True at most once.
+    /// Whether the request may be sent once more. True a few times at most.
     func takeRetry() -> Bool
 
     /// - Returns: false when the answer makes no sense and the connection must be closed.

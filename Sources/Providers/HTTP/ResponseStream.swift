@@ -38,7 +38,7 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         /// The connection stopped reading until the consumer has caught up.
         var isPaused = false
         var isCancelled = false
-        var wasRetried = false
+        var retries = 0
     }
 
     private enum Outcome {
@@ -155,10 +155,13 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         }
     }
 
+    /// A server that closes connections while many requests come may hit one request more than once.
+    private static var retryLimit: Int { 3 }
+
     package func takeRetry() -> Bool {
         self.shared.withLock { shared in
-            guard !shared.wasRetried, !shared.isCancelled else { return false }
-            shared.wasRetried = true
+            guard shared.retries < Self.retryLimit, !shared.isCancelled else { return false }
+            shared.retries += 1
             return true
         }
     }

@@ -38,11 +38,13 @@ package final class OpenAIProvider: Provider {
     /// A llama.cpp server that we started ourselves on a loopback port.
     package convenience init(
         localEngine id: ProviderID, port: Int, key: Secret?, timeouts: HTTPTimeouts = HTTPTimeouts(),
+        limits: HTTPLimits = HTTPLimits(),
         group: any EventLoopGroup
     ) throws(OpenAIProviderConfiguration.Invalid) {
         var configuration = OpenAIProviderConfiguration(
             id: id, kind: .llamaCpp, baseURL: "http://127.0.0.1:\(port)/v1", apiKey: key)
         configuration.timeouts = timeouts
+        configuration.limits = limits
         try self.init(configuration, group: group)
     }
 

@@ -18,12 +18,31 @@ struct LocalAdapters: Sendable {
                 localEngine: .local,
                 port: endpoint.port,
                 key: Secret(endpoint.apiKey),
+                timeouts: Self.timeouts,
+                limits: Self.limits,
                 group: self.group
             )
         } catch {
             throw UpstreamFault(.unreachable, "\(error)")
         }
     }
+
+    /// Requests wait here, in order, rather than in the engine: it has a thread for each connection, and one that has
+    /// more of them than threads closes those that look idle, under the next request.
+    private static let limits: HTTPLimits = {
+        var limits = HTTPLimits()
+        limits.connections = EngineConnections.limit
+        limits.waitingRequests = 65_536
+        return limits
+    }()
+
+    /// The client's deadline counts, and probes find an engine that hangs: a long queue is no fault.
+    private static let timeouts: HTTPTimeouts = {
+        var timeouts = HTTPTimeouts()
+        timeouts.firstToken = timeouts.total
+        timeouts.queue = timeouts.total
+        return timeouts
+    }()
 
     /// Whether the engine on a port answers `GET /health`.
     static func isHealthy(port: Int, key: String, over group: any EventLoopGroup) async -> Bool {
