@@ -95,10 +95,12 @@ struct Composition: Sendable {
             availability: { router.availability(of: $0) },
             discovery: self.discovery,
             files: files,
-            switching: LiveSwitching(
-                registry: registry, editor: self.editor, switcher: self.switcher, loading: manager),
+            switching: RegistrySwitcher(registry: registry, editor: self.editor, switcher: self.switcher),
             warmUp: WarmUp(loading: manager, priority: { registry.snapshot.model($0)?.priority ?? 0 }),
-            profiling: .live(Profiler(loading: manager, events: self.events), router: router),
+            profiling: ProfilingPort(
+                profiler: Profiler(loading: manager, events: self.events),
+                measure: ProfileMeasurement(router: router).measure
+            ),
             events: self.events,
             statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
             saveState: foundations.saving(events: self.events, statistics: statistics)

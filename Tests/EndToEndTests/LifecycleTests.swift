@@ -217,7 +217,8 @@ extension EndToEnd {
                     }
                     #expect(isGone)
                     let events = try await gateway.events(.modelUnloaded)
-                    #expect(events.last?.model == "local/tiny" && events.last?.reason.contains("idle") == true, "\(events)")
+                    #expect(
+                        events.last?.model == "local/tiny" && events.last?.reason.contains("idle") == true, "\(events)")
                 }
             }
         }

@@ -83,7 +83,9 @@ extension EndToEnd {
         @Test func `A filter with an error names the position`() async throws {
             try await RunningServer.with(Self.configuration) { server in
                 try await server.withClient { gateway in
-                    for filter in ["provider = ", "provider = \"first", "colour = red", "(enabled = true", "price_input < x"] {
+                    for filter in [
+                        "provider = ", "provider = \"first", "colour = red", "(enabled = true", "price_input < x",
+                    ] {
                         let error = try await #require(throws: RPCError.self) {
                             try await gateway.registry.listModels(.with { $0.filter = filter })
                         }

@@ -164,7 +164,8 @@ extension EndToEnd {
                 for _ in 0..<count {
                     group.addTask {
                         while isOver.value == 0 {
-                            let answer = try await gateway.stream(.asking("Tell me.", "app") { $0.maxOutputTokens = 24 })
+                            let answer = try await gateway.stream(
+                                .asking("Tell me.", "app") { $0.maxOutputTokens = 24 })
                             #expect(answer.error == nil && answer.isTruthful, "\(String(describing: answer.error))")
                             answered.add()
                         }

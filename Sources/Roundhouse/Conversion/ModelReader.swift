@@ -15,41 +15,56 @@ enum ModelReader {
     static let table = FieldTable(prefix: "model.", fields: Self.own + Self.pricing + Self.engine)
 
     private static let own: [Field] = [
-        Field("display_name", hasValue: { !$0.displayName.isEmpty }) { message, model, reader in
-            let name = reader.text(message.displayName, upTo: 256, "display_name")
-            model.displayName = name.isEmpty ? model.id.name : name
-        },
-        Field("category", hasValue: { $0.category != .unspecified }) { message, model, reader in
-            model.category = reader.category(message.category) ?? model.category
-        },
-        Field("capabilities", hasValue: { !$0.capabilities.isEmpty }) { message, model, reader in
-            model.capabilities = reader.capabilities(message.capabilities)
-        },
-        Field("context_length", hasValue: { $0.contextLength != 0 }) { message, model, reader in
-            model.contextLength = reader.optional(message.contextLength, upTo: Self.mostTokens, "context_length")
-        },
-        Field("max_output_tokens", hasValue: { $0.maxOutputTokens != 0 }) { message, model, reader in
-            model.maxOutputTokens = reader.optional(
-                message.maxOutputTokens, upTo: Self.mostTokens, "max_output_tokens")
-        },
-        Field("priority", hasValue: { $0.priority != 0 }) { message, model, reader in
-            model.priority = reader.integer(message.priority, in: 0...1000, "priority")
-        },
+        Field(
+            "display_name", hasValue: { !$0.displayName.isEmpty },
+            set: { message, model, reader in
+                let name = reader.text(message.displayName, upTo: 256, "display_name")
+                model.displayName = name.isEmpty ? model.id.name : name
+            }),
+        Field(
+            "category", hasValue: { $0.category != .unspecified },
+            set: { message, model, reader in
+                model.category = reader.category(message.category) ?? model.category
+            }),
+        Field(
+            "capabilities", hasValue: { !$0.capabilities.isEmpty },
+            set: { message, model, reader in
+                model.capabilities = reader.capabilities(message.capabilities)
+            }),
+        Field(
+            "context_length", hasValue: { $0.contextLength != 0 },
+            set: { message, model, reader in
+                model.contextLength = reader.optional(message.contextLength, upTo: Self.mostTokens, "context_length")
+            }),
+        Field(
+            "max_output_tokens", hasValue: { $0.maxOutputTokens != 0 },
+            set: { message, model, reader in
+                model.maxOutputTokens = reader.optional(
+                    message.maxOutputTokens, upTo: Self.mostTokens, "max_output_tokens")
+            }),
+        Field(
+            "priority", hasValue: { $0.priority != 0 },
+            set: { message, model, reader in
+                model.priority = reader.integer(message.priority, in: 0...1000, "priority")
+            }),
         Field("quality_score", hasValue: \.hasQualityScore) { message, model, reader in
             model.qualityScore = message.hasQualityScore ? reader.share(message.qualityScore, "quality_score") : nil
         },
         Field("safety_score", hasValue: \.hasSafetyScore) { message, model, reader in
             model.safetyScore = message.hasSafetyScore ? reader.share(message.safetyScore, "safety_score") : nil
         },
-        Field("active_version", hasValue: { !$0.activeVersion.isEmpty }) { message, model, reader in
-            let known = model.versions.map(\.version)
-            if known.contains(message.activeVersion) {
-                model.activeVersion = message.activeVersion
-            } else {
-                let expected = known.isEmpty ? "nothing: the model has no versions" : known.joined(separator: " or ")
-                reader.report("active_version", found: message.activeVersion, expected: expected)
-            }
-        },
+        Field(
+            "active_version", hasValue: { !$0.activeVersion.isEmpty },
+            set: { message, model, reader in
+                let known = model.versions.map(\.version)
+                if known.contains(message.activeVersion) {
+                    model.activeVersion = message.activeVersion
+                } else {
+                    let expected =
+                        known.isEmpty ? "nothing: the model has no versions" : known.joined(separator: " or ")
+                    reader.report("active_version", found: message.activeVersion, expected: expected)
+                }
+            }),
         Field("enabled", hasValue: \.enabled) { message, model, _ in model.isEnabled = message.enabled },
         Field("lazy", hasValue: \.lazy) { message, model, _ in model.isLazy = message.lazy },
         Field("pinned", hasValue: \.pinned) { message, model, _ in model.isPinned = message.pinned },
@@ -57,9 +72,11 @@ enum ModelReader {
             model.idleTTL =
                 message.hasIdleTtl ? reader.duration(message.idleTtl, in: .zero...Self.longestIdleTTL, "idle_ttl") : nil
         },
-        Field("tags", hasValue: { !$0.tags.isEmpty }) { message, model, reader in
-            model.tags = reader.tags(message.tags, "tags")
-        },
+        Field(
+            "tags", hasValue: { !$0.tags.isEmpty },
+            set: { message, model, reader in
+                model.tags = reader.tags(message.tags, "tags")
+            }),
     ]
 
     private static let pricing: [Field] = [

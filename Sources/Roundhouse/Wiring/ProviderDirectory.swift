@@ -146,7 +146,8 @@ final class ProviderDirectory: Sendable {
         case .environment(let name):
             guard let value = self.environment[name], !value.isEmpty else {
                 throw Unusable(
-                    field: "api_key_environment", expected: "a variable of the server's environment; '\(name)' is not set")
+                    field: "api_key_environment",
+                    expected: "a variable of the server's environment; '\(name)' is not set")
             }
             return Secret(value)
         case .file(let path):

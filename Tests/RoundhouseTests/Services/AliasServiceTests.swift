@@ -86,7 +86,10 @@ struct AliasServiceTests {
         var mode = Roundhouse_V1_AliasMode.ordered
         var fields: [String]
 
-        init(_ targets: KeyValuePairs<String, Int32>, name: String = "a", mode: Roundhouse_V1_AliasMode = .ordered, fields: [String]) {
+        init(
+            _ targets: KeyValuePairs<String, Int32>, name: String = "a", mode: Roundhouse_V1_AliasMode = .ordered,
+            fields: [String]
+        ) {
             self.name = name
             self.mode = mode
             self.fields = fields

@@ -13,7 +13,9 @@ struct DiscoveryServiceTests {
         ModelListing(models: names.map { ListedModel(name: $0) }, skipped: ["broken.gguf: it is empty"])
     }
 
-    @Test("Every provider that can be asked is asked; one that is down does not hide the others", arguments: [false, true])
+    @Test(
+        "Every provider that can be asked is asked; one that is down does not hide the others",
+        arguments: [false, true])
     func discovers(validateOnly: Bool) async throws {
         try await ServiceBench.with { bench in
             let (cloud, empty) = (try #require(ProviderID("cloud")), try #require(ProviderID("empty")))
@@ -82,7 +84,9 @@ struct DiscoveryServiceTests {
     @Test("A model that cannot be looked at says why")
     func refusesDetection() async throws {
         try await ServiceBench.with { bench in
-            bench.scripts.edit { $0.detected = .failure(UpstreamFault(.rateLimited(retryAfter: .seconds(9)), "slow down")) }
+            bench.scripts.edit {
+                $0.detected = .failure(UpstreamFault(.rateLimited(retryAfter: .seconds(9)), "slow down"))
+            }
             let limited = try await refusal {
                 try await bench.registry.detectCapabilities(.with { $0.model = "cloud/x" })
             }

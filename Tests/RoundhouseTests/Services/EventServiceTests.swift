@@ -49,7 +49,9 @@ struct EventServiceTests {
             try fill(bench)
             let events = try await bench.lifecycle.listEvents(.init()).events
             #expect(events[2].type == .modelSwitched && events[2].model == "local/b" && events[2].provider == "local")
-            #expect(events[2].alias == "default" && events[2].reason == "better" && events[2].eventTime.nanos == 500_000_000)
+            #expect(
+                events[2].alias == "default" && events[2].reason == "better" && events[2].eventTime.nanos == 500_000_000
+            )
             #expect(events[3].attributes == ["load_ms": "5"])
         }
     }
@@ -142,7 +144,10 @@ struct EventServiceTests {
     @Test(
         "A watch that cannot go on says where to begin",
         arguments: [
-            (EventWatchError.lagged(lastSequence: 42), RPCError.Code.resourceExhausted, "WATCH_LAGGED", "last_sequence", "42"),
+            (
+                EventWatchError.lagged(lastSequence: 42), RPCError.Code.resourceExhausted, "WATCH_LAGGED",
+                "last_sequence", "42"
+            ),
             (.expired(firstKept: 17), .outOfRange, "EVENTS_EXPIRED", "first_kept", "17"),
             (.invalid(after: 99, lastSequence: 5), .outOfRange, "EVENTS_UNKNOWN", "last_sequence", "5"),
         ])

@@ -113,7 +113,8 @@ struct LifecycleServiceTests {
             ),
             (.disabled(id), .failedPrecondition, "MODEL_DISABLED", ["model": "local/a"], nil, nil),
             (
-                .unloaded(id, reason: "someone asked for it"), .aborted, "OPERATION_CONFLICT", ["model": "local/a"], nil,
+                .unloaded(id, reason: "someone asked for it"), .aborted, "OPERATION_CONFLICT", ["model": "local/a"],
+                nil,
                 nil
             ),
             (.shuttingDown, .unavailable, "SHUTTING_DOWN", [:], nil, nil),
@@ -141,7 +142,8 @@ struct LifecycleServiceTests {
     @Test(
         "Calls that load refuse cloud models, unknown ones and what is no name",
         arguments: [
-            ("cloud/x", RPCError.Code.failedPrecondition, "NOT_LOADABLE"), ("fixed", .failedPrecondition, "NOT_LOADABLE"),
+            ("cloud/x", RPCError.Code.failedPrecondition, "NOT_LOADABLE"),
+            ("fixed", .failedPrecondition, "NOT_LOADABLE"),
             ("local/zzz", .notFound, "MODEL_NOT_FOUND"), ("nothing", .notFound, "MODEL_NOT_FOUND"),
             ("", .invalidArgument, "INVALID_REQUEST"), ("A/b", .invalidArgument, "INVALID_REQUEST"),
         ])
@@ -193,7 +195,8 @@ struct LifecycleServiceTests {
     @Test("A grace out of range, or without force, is named")
     func refusesGraces() async throws {
         try await ServiceBench.with { bench in
-            for (force, seconds, nanos) in [(true, Int64(3601), Int32(0)), (true, -1, 0), (true, 1, -1), (false, 5, 0)] {
+            for (force, seconds, nanos) in [(true, Int64(3601), Int32(0)), (true, -1, 0), (true, 1, -1), (false, 5, 0)]
+            {
                 let refusal = try await refusal {
                     try await bench.lifecycle.unloadModel(
                         .with {
@@ -250,7 +253,8 @@ struct LifecycleServiceTests {
             #expect(model.loadDuration.seconds == 3 && model.restartCount == 7 && model.contextLength == 2048)
             let second = try await bench.lifecycle.listLoadedModels(.with { $0.pageToken = first.nextPageToken })
             #expect(second.models.map(\.model) == ["local/b"] && second.models[0].state == .loading)
-            #expect(!second.models[0].hasIdleDuration && !second.models[0].hasExpireTime && second.nextPageToken.isEmpty)
+            #expect(
+                !second.models[0].hasIdleDuration && !second.models[0].hasExpireTime && second.nextPageToken.isEmpty)
             let device = try #require(second.devices.first)
             #expect(device.device == "cpu" && device.totalBytes == 100 && device.freeBytes == 60)
             #expect(device.quotaBytes == 80 && device.predictedBytes == 1 && device.actualBytes == 2)
@@ -363,7 +367,9 @@ struct LifecycleServiceTests {
         }
     }
 
-    @Test("A profile tells each run, ends with the figures, and is kept with the model", arguments: ["local/a", "cloud/x"])
+    @Test(
+        "A profile tells each run, ends with the figures, and is kept with the model",
+        arguments: ["local/a", "cloud/x"])
     func profiles(name: String) async throws {
         try await ServiceBench.with { bench in
             bench.scripts.edit {
@@ -382,7 +388,8 @@ struct LifecycleServiceTests {
             }
             let runs = messages.map(\.run).filter { $0 != .init() }
             #expect(runs.map(\.run) == [1, 2, 3, 4] && runs.map(\.runCount) == [4, 4, 4, 4])
-            #expect(runs[0].latency.seconds == 2 && runs[0].firstTokenLatency.seconds == 1 && runs[0].outputTokens == 11)
+            #expect(
+                runs[0].latency.seconds == 2 && runs[0].firstTokenLatency.seconds == 1 && runs[0].outputTokens == 11)
             #expect(runs[0].error.isEmpty && runs[1].error.contains("busy"))
             let result = try #require(messages.last?.profile)
             #expect(result.latencyP50.seconds == 2 && result.tokensPerSecond == 10 && result.failedRunCount == 2)

@@ -25,20 +25,76 @@ struct ModelFieldTests {
     }
 
     static let examples: [Example] = [
-        Example("display_name") { $0.displayName = "Ada" } isSet: { $0.displayName == "Ada" },
-        Example("category") { $0.category = .voice } isSet: { $0.category == .voice },
-        Example("capabilities") { $0.capabilities = [.tools, .vision] } isSet: { $0.capabilities == [.tools, .vision] },
-        Example("context_length") { $0.contextLength = 8192 } isSet: { $0.contextLength == 8192 },
-        Example("max_output_tokens") { $0.maxOutputTokens = 512 } isSet: { $0.maxOutputTokens == 512 },
-        Example("priority") { $0.priority = 77 } isSet: { $0.priority == 77 },
-        Example("quality_score") { $0.qualityScore = 0.25 } isSet: { $0.qualityScore == 0.25 },
-        Example("safety_score") { $0.safetyScore = 0 } isSet: { $0.hasSafetyScore && $0.safetyScore == 0 },
-        Example("active_version") { $0.activeVersion = "1" } isSet: { $0.activeVersion == "1" },
-        Example("enabled") { $0.enabled = true } isSet: { $0.enabled },
-        Example("lazy") { $0.lazy = true } isSet: { $0.lazy },
-        Example("pinned") { $0.pinned = true } isSet: { $0.pinned },
-        Example("idle_ttl") { $0.idleTtl = .with { $0.seconds = 90 } } isSet: { $0.idleTtl.seconds == 90 },
-        Example("tags") { $0.tags = ["b", "a", "b"] } isSet: { $0.tags == ["a", "b"] },
+        Example("display_name") {
+            $0.displayName = "Ada"
+        } isSet: {
+            $0.displayName == "Ada"
+        },
+        Example("category") {
+            $0.category = .voice
+        } isSet: {
+            $0.category == .voice
+        },
+        Example("capabilities") {
+            $0.capabilities = [.tools, .vision]
+        } isSet: {
+            $0.capabilities == [.tools, .vision]
+        },
+        Example("context_length") {
+            $0.contextLength = 8192
+        } isSet: {
+            $0.contextLength == 8192
+        },
+        Example("max_output_tokens") {
+            $0.maxOutputTokens = 512
+        } isSet: {
+            $0.maxOutputTokens == 512
+        },
+        Example("priority") {
+            $0.priority = 77
+        } isSet: {
+            $0.priority == 77
+        },
+        Example("quality_score") {
+            $0.qualityScore = 0.25
+        } isSet: {
+            $0.qualityScore == 0.25
+        },
+        Example("safety_score") {
+            $0.safetyScore = 0
+        } isSet: {
+            $0.hasSafetyScore && $0.safetyScore == 0
+        },
+        Example("active_version") {
+            $0.activeVersion = "1"
+        } isSet: {
+            $0.activeVersion == "1"
+        },
+        Example("enabled") {
+            $0.enabled = true
+        } isSet: {
+            $0.enabled
+        },
+        Example("lazy") {
+            $0.lazy = true
+        } isSet: {
+            $0.lazy
+        },
+        Example("pinned") {
+            $0.pinned = true
+        } isSet: {
+            $0.pinned
+        },
+        Example("idle_ttl") {
+            $0.idleTtl = .with { $0.seconds = 90 }
+        } isSet: {
+            $0.idleTtl.seconds == 90
+        },
+        Example("tags") {
+            $0.tags = ["b", "a", "b"]
+        } isSet: {
+            $0.tags == ["a", "b"]
+        },
         Example("prices") {
             $0.prices = .with {
                 $0.inputNanoUsdPerMillionTokens = 3
@@ -50,26 +106,44 @@ struct ModelFieldTests {
         },
         Example("prices.input_nano_usd_per_million_tokens") {
             $0.prices.inputNanoUsdPerMillionTokens = 5
-        } isSet: { $0.prices.inputNanoUsdPerMillionTokens == 5 },
+        } isSet: {
+            $0.prices.inputNanoUsdPerMillionTokens == 5
+        },
         Example("prices.output_nano_usd_per_million_tokens") {
             $0.prices.outputNanoUsdPerMillionTokens = 6
-        } isSet: { $0.prices.outputNanoUsdPerMillionTokens == 6 },
+        } isSet: {
+            $0.prices.outputNanoUsdPerMillionTokens == 6
+        },
         Example("prices.cached_input_nano_usd_per_million_tokens") {
             $0.prices.cachedInputNanoUsdPerMillionTokens = 0
-        } isSet: { $0.prices.hasCachedInputNanoUsdPerMillionTokens },
-        Example("engine_settings") { $0.engineSettings.threads = 3 } isSet: { $0.engineSettings.threads == 3 },
+        } isSet: {
+            $0.prices.hasCachedInputNanoUsdPerMillionTokens
+        },
+        Example("engine_settings") {
+            $0.engineSettings.threads = 3
+        } isSet: {
+            $0.engineSettings.threads == 3
+        },
         Example("engine_settings.context_length") {
             $0.engineSettings.contextLength = 1024
-        } isSet: { $0.engineSettings.contextLength == 1024 },
+        } isSet: {
+            $0.engineSettings.contextLength == 1024
+        },
         Example("engine_settings.threads") {
             $0.engineSettings.threads = 2
-        } isSet: { $0.engineSettings.threads == 2 },
+        } isSet: {
+            $0.engineSettings.threads == 2
+        },
         Example("engine_settings.parallel") {
             $0.engineSettings.parallel = 4
-        } isSet: { $0.engineSettings.parallel == 4 },
+        } isSet: {
+            $0.engineSettings.parallel == 4
+        },
         Example("engine_settings.gpu_layers") {
             $0.engineSettings.gpuLayers = 9
-        } isSet: { $0.engineSettings.gpuLayers == 9 },
+        } isSet: {
+            $0.engineSettings.gpuLayers == 9
+        },
     ]
 
     /// Fields that the server makes, and those that are settled when a model is made.
@@ -137,7 +211,9 @@ struct ModelFieldTests {
         #expect(shown.displayName == "a" && shown.activeVersion == "2")
     }
 
-    @Test("A mask with a field that cannot be set is refused with what can be", arguments: output + ["prices.x", "", "Lazy"])
+    @Test(
+        "A mask with a field that cannot be set is refused with what can be",
+        arguments: output + ["prices.x", "", "Lazy"])
     func refusesOthers(path: String) throws {
         let error = #expect(throws: ServiceError.self) {
             try ModelReader.table.changes(by: .init(), mask: .with { $0.paths = ["lazy", path] })
@@ -200,9 +276,11 @@ struct ModelFieldTests {
         }
     }
 
-    @Test("Times before 1970 have nanoseconds that count forwards", arguments: [
-        (Int64(0), Int64(0), Int32(0)), (1_500_000, 1, 500_000_000), (-1, -1, 999_999_000), (-1_000_000, -1, 0),
-    ])
+    @Test(
+        "Times before 1970 have nanoseconds that count forwards",
+        arguments: [
+            (Int64(0), Int64(0), Int32(0)), (1_500_000, 1, 500_000_000), (-1, -1, 999_999_000), (-1_000_000, -1, 0),
+        ])
     func timestamps(microseconds: Int64, seconds: Int64, nanos: Int32) {
         let time = Google_Protobuf_Timestamp(microseconds: microseconds)
         #expect(time.seconds == seconds)

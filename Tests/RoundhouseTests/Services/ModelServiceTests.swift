@@ -141,7 +141,8 @@ struct ModelServiceTests {
 
     // MARK: - Making
 
-    @Test("A model of a cloud provider is made with what was said and its provider's priority", arguments: [false, true])
+    @Test(
+        "A model of a cloud provider is made with what was said and its provider's priority", arguments: [false, true])
     func creates(validateOnly: Bool) async throws {
         try await ServiceBench.with { bench in
             let created = try await bench.registry.createModel(
@@ -338,7 +339,8 @@ struct ModelServiceTests {
             let unload = await bench.loading.firstCall { if case .unload = $0 { true } else { false } }
             #expect(
                 unload
-                    == .unload(id, version: "2", grace: nil, reason: "replaced by \(InstanceKey(model: id, version: "1"))"))
+                    == .unload(
+                        id, version: "2", grace: nil, reason: "replaced by \(InstanceKey(model: id, version: "1"))"))
         }
     }
 

@@ -19,7 +19,9 @@ struct ProviderServiceTests {
             #expect(second.providers.map(\.id) == ["local"] && second.nextPageToken.isEmpty)
             let one = try await bench.registry.getProvider(.with { $0.provider = "cloud" }).provider
             #expect(one.kind == "openai" && one.enabled && one.source == .api && one.etag == "1" && one.priority == 40)
-            for (name, code) in [("nobody", RPCError.Code.notFound), ("No Body", .invalidArgument), ("", .invalidArgument)] {
+            for (name, code) in [
+                ("nobody", RPCError.Code.notFound), ("No Body", .invalidArgument), ("", .invalidArgument),
+            ] {
                 let refusal = try await refusal { try await bench.registry.getProvider(.with { $0.provider = name }) }
                 #expect(refusal.code == code)
                 #expect(refusal.resource == (code == .notFound ? "roundhouse.v1.Provider" : nil))

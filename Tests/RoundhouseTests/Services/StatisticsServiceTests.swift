@@ -52,7 +52,8 @@ struct StatisticsServiceTests {
     @Test("Named models are told even when nobody asked them; names that are none are refused")
     func named() async throws {
         try await ServiceBench.with { bench in
-            let answer = try await bench.telemetry.getStatistics(.with { $0.models = ["local/b", "cloud/x", "local/b"] })
+            let answer = try await bench.telemetry.getStatistics(
+                .with { $0.models = ["local/b", "cloud/x", "local/b"] })
             #expect(answer.models.map(\.model) == ["cloud/x", "local/b"])
             #expect(answer.models.allSatisfy { $0.useCount == 0 } && answer.registry.mostUsedModel.isEmpty)
             let unknown = try await refusal {

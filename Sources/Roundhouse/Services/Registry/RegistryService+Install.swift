@@ -15,7 +15,8 @@ extension RegistryService {
             try self.checkInstallable(installation)
             try await self.fileWork.on(installation.model) {
                 let (model, version) = try await ProgressRelay<InstallProgress>(key: { "\($0.phase)" }).run {
-                    report in try await self.install(installation, report: report)
+                    report in
+                    try await self.install(installation, report: report)
                 } write: { updates in
                     try await response.write(contentsOf: updates.map(Roundhouse_V1_InstallModelResponse.init))
                 }

@@ -94,7 +94,8 @@ struct RegistrySwitcher: ModelSwitching {
             reason: reason,
             keepPreviousLoaded: keepsPreviousLoaded,
             isStillUsed: { [registry] key in
-                registry.snapshot.aliases.contains { $0.targets.contains(key.model) }
+                let now = registry.snapshot
+                return now.model(key.model)?.isPinned == true || !now.aliasNames(of: key.model).isEmpty
             }
         )
     }
