@@ -29,6 +29,8 @@ struct Composition: Sendable {
     let router: Router
     let discovery: DiscoveryPort
     let services: [any RegistrableRPCService]
+    /// Models whose load at the start has not begun yet.
+    let starting: StartingModels
     /// What came back from the disk.
     let restored: ConfigMerge.Summary
 
@@ -66,11 +68,13 @@ struct Composition: Sendable {
         self.router = Router(registry: registry, catalog: joint.catalog)
         self.switcher = ModelSwitcher(loading: manager, events: self.events)
         let preloaded = local.preloaded
+        self.starting = StartingModels(preloaded)
         let statistics = self.statistics
         self.preloader = Preloader(
             loading: manager,
             settings: PreloadSettings(
                 atStart: { preloaded },
+                atStartDone: { [starting = self.starting] in starting.end() },
                 pattern: configuration.lifecycle.preloadPattern,
                 keepWarm: configuration.lifecycle.keepWarm
             ),

@@ -79,6 +79,8 @@ extension EndToEnd {
                     let services = Set(answers[0].listServicesResponse.service.map(\.name))
                     let expected: Set = [
                         "roundhouse.v1.GenerationService", "roundhouse.v1.RegistryService",
+                        "roundhouse.v1.LifecycleService", "roundhouse.v1.TelemetryService",
+                        "roundhouse.v1.AdminService",
                         "roundhouse.v1.HealthService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
                         "grpc.reflection.v1alpha.ServerReflection",
                     ]

@@ -234,7 +234,7 @@ import Testing
         #!/usr/bin/env python3
         import argparse, http.server, json, os
         parser = argparse.ArgumentParser()
-        for name in ("model", "alias", "host", "threads", "ctx-size", "parallel", "n-gpu-layers"):
+        for name in ("model", "alias", "host", "threads", "threads-http", "ctx-size", "parallel", "n-gpu-layers"):
             parser.add_argument("--" + name, required=True)
         parser.add_argument("--port", type=int, required=True)
         options = parser.parse_args()
@@ -277,7 +277,7 @@ import Testing
         let script = try testEngines.launcherScript()
         let engine = try LlamaCppEngine(directories: testEngines).find()
         let specification = """
-            {"model": "\(Self.tinyPath)", "alias": "local/tiny", "api_key": "k", "threads": 1, "slots": 1, \
+            {"model": "\(Self.tinyPath)", "alias": "local/tiny", "api_key": "k", "threads": 1, "http_threads": 4, "slots": 1, \
             "context_length": 256, "prompt_cache_mib": 8, "gpu_layers": 0, "mapped": true, "embedding": false, \
             "server": \(server.map { "\"\($0)\"" } ?? "null")}
             """
@@ -332,7 +332,7 @@ import Testing
             import json, os, subprocess, sys
             engine = subprocess.Popen([sys.argv[1], "-I", sys.argv[2], str(os.getpid()), "tiny"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            engine.stdin.write(json.dumps({"model": sys.argv[3], "alias": "a", "api_key": "k", "threads": 1, "slots": 1,
+            engine.stdin.write(json.dumps({"model": sys.argv[3], "alias": "a", "api_key": "k", "threads": 1, "http_threads": 4, "slots": 1,
                 "context_length": 256, "prompt_cache_mib": 8, "gpu_layers": 0, "mapped": True, "embedding": False}).encode() + b"\\n")
             engine.stdin.flush()
             assert json.loads(engine.stdout.readline())["event"] == "ready"

@@ -6,6 +6,8 @@ package import ModelRegistry
 package struct PreloadSettings: Sendable {
     /// Models to load when the server starts, in this order.
     package var atStart: @Sendable () -> [ModelID]
+    /// Called once all of them are loaded, or cannot be.
+    package var atStartDone: @Sendable () -> Void
     /// Whether models are loaded before the hours of the week in which they are used.
     package var pattern: Bool
     /// So many of the most used models are kept loaded.
@@ -16,12 +18,14 @@ package struct PreloadSettings: Sendable {
 
     package init(
         atStart: @escaping @Sendable () -> [ModelID] = { [] },
+        atStartDone: @escaping @Sendable () -> Void = {},
         pattern: Bool = false,
         keepWarm: Int = 0,
         policy: PreloadPolicy = PreloadPolicy(),
         interval: Duration = .seconds(60)
     ) {
         self.atStart = atStart
+        self.atStartDone = atStartDone
         self.pattern = pattern
         self.keepWarm = keepWarm
         self.policy = policy
@@ -57,6 +61,7 @@ package struct Preloader: Sendable {
     /// Loads what is to be there from the start, then looks at the pattern until the task is cancelled.
     package func run() async {
         await self.load(self.settings.atStart(), why: "preload at start", skipLevel: .notice)
+        self.settings.atStartDone()
         guard self.settings.pattern || self.settings.keepWarm > 0 else { return }
         var done = Done()
         while !Task.isCancelled {

@@ -9,6 +9,7 @@ struct ModelHealthReporter: Sendable {
     private let router: Router
     private let manager: LifecycleManager
     private let health: HealthRegistry
+    private let starting: StartingModels
     /// Holds one signal at most: a second one would say nothing new.
     private let signals = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
@@ -17,8 +18,10 @@ struct ModelHealthReporter: Sendable {
         self.router = composition.router
         self.manager = composition.manager
         self.health = composition.foundations.health
+        self.starting = composition.starting
         let signal = self.signals.continuation
         self.registry.observe { _ in signal.yield() }
+        self.starting.onEnd { signal.yield() }
     }
 
     /// Reports until the task is cancelled.
@@ -34,12 +37,13 @@ struct ModelHealthReporter: Sendable {
     }
 
     /// A model that its first request loads counts as serving, or a client that waits for it would wait for ever; one that
-    /// is loading does not.
+    /// is loading, or is about to be loaded with the server, does not.
     func report() {
         let snapshot = self.registry.snapshot
         func isServing(_ model: ModelID) -> Bool {
             switch self.router.availability(of: model) {
-            case .available, .unloaded: true
+            case .available: true
+            case .unloaded: !self.starting.contains(model)
             case .loading, .unavailable: false
             }
         }
