@@ -16,9 +16,16 @@ struct FieldReader {
         self.problems.append(FieldProblem(self.prefix + field, found: found, expected: expected))
     }
 
+    /// ``problems`` as the registry tells its own: what was found in words, a value in quotes.
+    var problemsInWords: [FieldProblem] {
+        self.problems.map { FieldProblem($0.field, found: "'\($0.found.prefix(100))'", expected: $0.expected) }
+    }
+
     /// - Throws: ``ServiceError`` that names every field at fault.
     func finish() throws(ServiceError) {
-        guard self.problems.isEmpty else { throw .invalid(self.problems.map(FieldViolation.init)) }
+        // What was found is a value as it came: quoted here, unlike what the registry says in words.
+        let violations = self.problems.map { FieldViolation($0.field, found: $0.found, expected: $0.expected) }
+        guard violations.isEmpty else { throw .invalid(violations) }
     }
 
     // MARK: - Numbers

@@ -70,6 +70,6 @@ struct FieldChanges<Message: Sendable, Entry: Sendable>: Sendable {
     func apply(to entry: inout Entry) throws(RegistryEditError) {
         var reader = FieldReader(self.prefix)
         for field in self.fields { field.set(self.message, &entry, &reader) }
-        guard reader.problems.isEmpty else { throw .invalid(reader.problems) }
+        guard reader.problems.isEmpty else { throw .invalid(reader.problemsInWords) }
     }
 }

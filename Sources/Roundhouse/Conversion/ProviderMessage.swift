@@ -65,8 +65,8 @@ enum ProviderReader {
         let kinds = RoundhouseConfiguration.Provider.Kind.allCases
         let kind = kinds.first { $0.rawValue == message.kind }
         if kind == nil {
-            reader.report(
-                "kind", found: message.kind, expected: kinds.map(\.rawValue).joined(separator: ", ") + " or custom")
+            let others = kinds.filter { $0 != .custom }.map(\.rawValue).joined(separator: ", ")
+            reader.report("kind", found: message.kind, expected: "\(others) or custom")
         }
         if let kind, message.baseURL.isEmpty, kind.defaultBaseURL == nil {
             reader.report(

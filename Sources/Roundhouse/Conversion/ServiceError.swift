@@ -212,7 +212,8 @@ extension ServiceError {
 }
 
 extension FieldViolation {
+    /// What was found is in words already, quoted where it is a value.
     init(_ problem: FieldProblem) {
-        self.init(problem.field, found: problem.found, expected: problem.expected)
+        self.init(problem.field, "is wrong: found \(problem.found); expected \(problem.expected)")
     }
 }

@@ -69,7 +69,8 @@ struct ModelServiceTests {
             #expect(refusal.fields == [field])
             if reason != "INVALID_REQUEST" {
                 #expect(Int(refusal.metadata["position"] ?? "") ?? 0 > 0)
-                #expect(refusal.metadata["found"]?.isEmpty == false)
+                let found = try #require(refusal.metadata["found"])
+                #expect(refusal.message.contains("found \(found) at character"))
                 #expect(refusal.metadata["expected"]?.isEmpty == false)
             }
         }
