@@ -66,7 +66,7 @@ enum ProviderReader {
         let kind = kinds.first { $0.rawValue == message.kind }
         if kind == nil {
             reader.report(
-                "kind", found: message.kind, expected: kinds.map(\.rawValue).joined(separator: ", ") + " or custom")
+                "kind", found: message.kind, expected: "one of " + kinds.map(\.rawValue).joined(separator: ", "))
         }
         if let kind, message.baseURL.isEmpty, kind.defaultBaseURL == nil {
             reader.report(

@@ -87,8 +87,17 @@ final class ProviderDirectory: Sendable {
             _ = try self.parts(for: description)
             return []
         } catch {
-            let found = error.field == "base_url" ? description.baseURL ?? "" : ""
-            return [FieldProblem(error.field, found: found, expected: error.expected)]
+            return [FieldProblem(error.field, found: Self.value(of: error.field, description), expected: error.expected)]
+        }
+    }
+
+    private static func value(of field: String, _ description: ProviderDescription) -> String {
+        switch (field, description.credentials) {
+        case ("base_url", _): description.baseURL ?? ""
+        case ("kind", _): description.kind
+        case ("api_key_environment", .environment(let name)): name
+        case ("api_key_file", .file(let path)): path
+        default: ""
         }
     }
 
@@ -147,13 +156,13 @@ final class ProviderDirectory: Sendable {
             guard let value = self.environment[name], !value.isEmpty else {
                 throw Unusable(
                     field: "api_key_environment",
-                    expected: "a variable of the server's environment; '\(name)' is not set")
+                    expected: "a variable that is set in the server's environment, and '\(name)' is not")
             }
             return Secret(value)
         case .file(let path):
             guard let data = FileManager.default.contents(atPath: path) else {
                 throw Unusable(
-                    field: "api_key_file", expected: "a file that the server can read; '\(path)' is none")
+                    field: "api_key_file", expected: "a file that the server can read, and '\(path)' is none")
             }
             let text = String(decoding: data, as: UTF8.self)
             return Secret(String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()))
