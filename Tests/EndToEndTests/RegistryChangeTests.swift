@@ -2,6 +2,7 @@ import FoundationEssentials
 import GRPCCore
 import GRPCProtobuf
 import RoundhouseAPI
+import Subprocess
 import SwiftProtobuf
 import TestSupport
 import Testing
@@ -16,8 +17,12 @@ extension EndToEnd {
         {
             let directory = try TemporaryDirectory()
             let key = try directory.write("sk-of-the-test\n", to: "key")
-            try await FaultUpstream.run { .answer(to: $0, ["one"]) } _: { first in
-                try await FaultUpstream.run { .answer(to: $0, ["two"]) } _: { second in
+            try await FaultUpstream.run {
+                .answer(to: $0, ["one"])
+            } _: { first in
+                try await FaultUpstream.run {
+                    .answer(to: $0, ["two"])
+                } _: { second in
                     try await RunningServer.with(Self.base, in: directory, endingWith: .signaled(9)) { server in
                         try await server.withClient { gateway in
                             _ = try await gateway.registry.createProvider(
@@ -68,8 +73,12 @@ extension EndToEnd {
         }
 
         @Test func `A weighted alias shares requests by weight`() async throws {
-            try await FaultUpstream.run { .answer(to: $0, ["one"]) } _: { first in
-                try await FaultUpstream.run { .answer(to: $0, ["two"]) } _: { second in
+            try await FaultUpstream.run {
+                .answer(to: $0, ["one"])
+            } _: { first in
+                try await FaultUpstream.run {
+                    .answer(to: $0, ["two"])
+                } _: { second in
                     try await RunningServer.with(providers(first.baseURL, second.baseURL)) { server in
                         try await server.withClient { gateway in
                             _ = try await gateway.registry.updateAlias(

@@ -87,7 +87,9 @@ final class ProviderDirectory: Sendable {
             _ = try self.parts(for: description)
             return []
         } catch {
-            return [FieldProblem(error.field, found: Self.value(of: error.field, description), expected: error.expected)]
+            return [
+                FieldProblem(error.field, found: Self.value(of: error.field, description), expected: error.expected)
+            ]
         }
     }
 
