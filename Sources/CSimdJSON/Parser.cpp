@@ -30,7 +30,8 @@ csj_text text(std::string_view view) {
 }
 
 bool csj_parser::reserve(size_t length) {
-    bool tooSmall = length > capacity;
+    // A new parser has no buffers yet, and an empty text is parsed as well: HTTP errors often have no body.
+    bool tooSmall = length > capacity || capacity == 0;
     bool swollen = capacity > largestKeptCapacity && length <= smallestCapacity;
     if (!tooSmall && !swollen) return true;
     size_t wanted = std::max(smallestCapacity, tooSmall ? std::max(length, std::min(2 * capacity, length * 2)) : 0);
@@ -47,7 +48,8 @@ bool csj_parser::reserve(size_t length) {
 csj_status csj_parser::parse(const uint8_t *bytes, size_t length, dom::element &root) {
     if (length > CSJ_MAX_BYTES) return CSJ_TOO_LARGE;
     if (!reserve(length)) return CSJ_NO_MEMORY;
-    std::memcpy(padded.get(), bytes, length);
+    // An empty text may come without an address.
+    if (length > 0) std::memcpy(padded.get(), bytes, length);
     std::memset(padded.get() + length, 0, SIMDJSON_PADDING);
     return statusOf(document.parse(padded.get(), length, false).get(root));
 }

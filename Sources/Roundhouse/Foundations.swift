@@ -121,9 +121,12 @@ struct Foundations: Sendable {
         }
     }
 
+    /// The database's file and its write-ahead log, which holds what was written last.
     private static func size(of path: String) -> Int64 {
-        let size = (try? FileManager.default.attributesOfItem(atPath: path))?[.size] as? Int
-        return Int64(size ?? 0)
+        ["", "-wal"].reduce(0) { sum, suffix in
+            let size = (try? FileManager.default.attributesOfItem(atPath: path + suffix))?[.size] as? Int
+            return sum + Int64(size ?? 0)
+        }
     }
 }
 

@@ -148,7 +148,7 @@ struct Bench {
     var isConsistent: Bool {
         let stored = self.storage.registry
         let snapshot = self.snapshot
-        return stored.models == snapshot.models && stored.providers == snapshot.providers
+        return stored.models == Array(snapshot.models) && stored.providers == snapshot.providers
             && stored.aliases == snapshot.aliases
     }
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Inference
 import Synchronization
 import SystemPackage
 
@@ -278,8 +279,14 @@ package final class ModelInstaller: Sendable {
 
     private static func network(_ url: String, _ error: any Error) -> ModelInstallError {
         if Task.isCancelled || error is CancellationError { return self.cancelled }
+        let fault = error as? UpstreamFault
+        if let status = fault?.httpStatus, status == 404 || status == 410 {
+            return ModelInstallError(
+                .notFound, "\(ModelURL.printable(url)) does not exist: its server answers HTTP \(status)", field: "url")
+        }
+        let reason = fault?.message ?? "\(error)"
         return ModelInstallError(
-            .network, "\(ModelURL.printable(url)) cannot be fetched: \(error); what came so far is kept")
+            .network, "\(ModelURL.printable(url)) cannot be fetched: \(reason); what came so far is kept")
     }
 
     private static let cancelled = ModelInstallError(

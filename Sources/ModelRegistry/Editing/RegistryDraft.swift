@@ -54,23 +54,14 @@ struct RegistryDraft {
     /// - Throws: ``RegistryEditError/blocked(_:)`` when something would lead nowhere.
     func result() throws(RegistryEditError) -> RegistrySnapshot {
         do {
-            return try RegistrySnapshot(
-                providers: Self.merge(self.snapshot.providers, self.providers, by: \.id),
-                models: Self.merge(self.snapshot.models, self.models, by: \.id),
-                aliases: Self.merge(self.snapshot.aliases, self.aliases, by: \.name)
+            return try self.snapshot.applying(
+                providers: self.providers,
+                models: self.models,
+                aliases: self.aliases
             )
         } catch {
             throw .blocked(error.description)
         }
-    }
-
-    private static func merge<Entry, Key: Hashable>(
-        _ current: [Entry],
-        _ changes: [Key: Entry?],
-        by key: (Entry) -> Key
-    ) -> [Entry] {
-        guard !changes.isEmpty else { return current }
-        return current.filter { changes[key($0)] == nil } + changes.values.compactMap(\.self)
     }
 
     // MARK: - Provenance

@@ -6,7 +6,9 @@ internal import ModelRegistry
 // What queries, watches, switches and profiles say.
 extension ServiceError {
     init(_ error: QueryError) {
-        self = .invalid([FieldViolation(error.problem)])
+        // "filter has the end at character 9", "page_size is -1".
+        let verb = error.position == nil ? "is" : "has"
+        self = .invalid([FieldViolation(error.field, "\(verb) \(error.foundWithPosition); expected \(error.expected)")])
         switch error.field {
         case "filter": self.status.reason = "INVALID_FILTER"
         case "order_by": self.status.reason = "INVALID_ORDER_BY"

@@ -164,7 +164,7 @@ final class ProviderDirectory: Sendable {
         case .file(let path):
             guard let data = FileManager.default.contents(atPath: path) else {
                 throw Unusable(
-                    field: "api_key_file", expected: "a file that the server can read; '\(path)' is none")
+                    field: "api_key_file", expected: "a file that the server can read, and '\(path)' is none")
             }
             let text = String(decoding: data, as: UTF8.self)
             return Secret(String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()))

@@ -285,7 +285,7 @@ struct ConfigMergeTests {
         let storage = MemoryStorage()
         let (snapshot, summary) = try await storage.restore(config: Self.config(), now: 5)
         #expect(snapshot.models.count == 1 && summary.added.count == 3)
-        #expect(storage.registry.models == snapshot.models)
+        #expect(storage.registry.models == Array(snapshot.models))
         let again = try await storage.restore(config: Self.config(), now: 6)
         #expect(again.summary.restoredModels == 1 && storage.saves == 1)
         storage.fail(true)

@@ -46,6 +46,7 @@ enum RegistryBench {
             )
         )
         figures.append(("rebuild_ms", try Self.nanoseconds(20) { _ in try Self.rebuilt(snapshot) } / 1e6))
+        figures += try Self.edits(of: snapshot)
 
         let book = StatisticsBook(storage: NoStorage())
         let record = Self.record(ids[0])
@@ -76,8 +77,27 @@ enum RegistryBench {
     }
 
     private static func rebuilt(_ snapshot: RegistrySnapshot) throws -> Int {
-        try RegistrySnapshot(providers: snapshot.providers, models: snapshot.models, aliases: snapshot.aliases)
+        try RegistrySnapshot(providers: snapshot.providers, models: Array(snapshot.models), aliases: snapshot.aliases)
             .models.count
+    }
+
+    /// What one change costs before it goes to disk.
+    private static func edits(of snapshot: RegistrySnapshot) throws -> [(String, Double)] {
+        let models = snapshot.models
+        let alias = try Self.nanoseconds(50) { round in
+            let flipped = Alias(name: "default", targets: [models[round].id, models[models.count - 1 - round].id])
+            return try snapshot.applying(aliases: ["default": flipped]).aliases.count
+        }
+        let model = try Self.nanoseconds(50) { round in
+            var changed = models[round * 100]
+            changed.priority = 1000 - round
+            return try snapshot.applying(models: [changed.id: changed]).models.count
+        }
+        let added = try Self.nanoseconds(50) { round in
+            guard let id = ModelID("p1/new-\(round)") else { return 0 }
+            return try snapshot.applying(models: [id: ModelDescription(id: id)]).models.count
+        }
+        return [("edit_alias_ms", alias / 1e6), ("edit_model_ms", model / 1e6), ("add_model_ms", added / 1e6)]
     }
 
     private static func snapshot(_ count: Int) throws -> RegistrySnapshot {
