@@ -87,7 +87,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func `An engine that outlived its server is ended by the next one, before anything is loaded`() async throws {
+        @Test func `An engine that outlived its server is ended by the next one, before anything is loaded`()
+            async throws
+        {
             let engines = try EngineFolder()
             try engines.install()
             try engines.begin(.stays)
@@ -120,7 +122,9 @@ extension EndToEnd {
 
         // MARK: - The engine
 
-        @Test func `An engine that dies five times in a row has failed, with its last words, until the next try`() async throws {
+        @Test func `An engine that dies five times in a row has failed, with its last words, until the next try`()
+            async throws
+        {
             let engines = try EngineFolder()
             try engines.install()
             try engines.begin(.dies)
@@ -174,7 +178,8 @@ extension EndToEnd {
 
         // MARK: - No engine
 
-        @Test func `Without an engine everything says so, and once it is installed models are preloaded`() async throws {
+        @Test func `Without an engine everything says so, and once it is installed models are preloaded`() async throws
+        {
             let engines = try EngineFolder()
             try await RunningServer.with("", environment: engines.environment) { server in
                 try await server.withClient { gateway in

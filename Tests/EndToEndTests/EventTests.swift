@@ -80,7 +80,7 @@ extension EndToEnd {
         }
 
         @Test func `A watch after what is not yet, or no longer, is OUT_OF_RANGE`() async throws {
-            let settings = "lifecycle: { events_kept: 1000 }\n"
+            let settings = "\nlifecycle: { events_kept: 1000 }\n"
             try await RunningServer.with(Self.configuration + settings) { server in
                 try await server.withClient { gateway in
                     let unknown = try await #require(throws: RPCError.self) {

@@ -152,7 +152,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func `A new version of a model takes the old one's place under 20 streams, and its engine goes`() async throws {
+        @Test func `A new version of a model takes the old one's place under 20 streams, and its engine goes`()
+            async throws
+        {
             try await Program.installEngine()
             let configuration = "local: { preload: false }\n"
             try await RunningServer.with(configuration) { server in
