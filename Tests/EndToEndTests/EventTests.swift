@@ -79,9 +79,8 @@ extension EndToEnd {
             }
         }
 
-        @Test func `A watch after what is not yet, or no longer, is OUT_OF_RANGE`() async throws {
-            let settings = "\nlifecycle: { events_kept: 1000 }\n"
-            try await RunningServer.with(Self.configuration + settings) { server in
+        @Test func `A watch after what is not yet is OUT_OF_RANGE`() async throws {
+            try await RunningServer.with(Self.configuration) { server in
                 try await server.withClient { gateway in
                     let unknown = try await #require(throws: RPCError.self) {
                         _ = try await gateway.watched(after: 1_000_000, until: 1_000_001)
@@ -92,65 +91,6 @@ extension EndToEnd {
                         _ = try await gateway.watched(after: -1, until: 1)
                     }
                     #expect(negative.code == .invalidArgument, "\(negative)")
-                    // More than is kept.
-                    for _ in 0..<1300 { try await gateway.changeAlias() }
-                    _ = try await gateway.admin.saveState(.init())
-                    let isExpired = try await Processes.until(within: .seconds(20)) {
-                        do {
-                            _ = try await gateway.watched(after: 0, until: 1)
-                            return false
-                        } catch let error as RPCError {
-                            let info = try error.errorInfo()
-                            return error.code == .outOfRange && info.reason == "EVENTS_EXPIRED"
-                        }
-                    }
-                    #expect(isExpired)
-                }
-            }
-        }
-
-        @Test func `A watcher that reads nothing is told so and ended, others are not`() async throws {
-            try await RunningServer.with(Self.configuration) { server in
-                try await server.withClient { gateway in
-                    let isBegun = Signal<Bool>()
-                    let mayRead = Gate()
-                    async let lagging = Self.watchLate(server, isBegun, until: mayRead)
-                    _ = await isBegun.value()
-                    let name = String(repeating: "a", count: 900)
-                    for number in 0..<2500 { try await gateway.changeAlias(reason: "\(number) \(name)") }
-                    mayRead.open()
-                    let error = try #require(try await lagging)
-                    #expect(error.code == .resourceExhausted, "\(error)")
-                    let info = try error.errorInfo()
-                    #expect(info.reason == "WATCH_LAGGED" && info.metadata["last_sequence"] != nil)
-                    let rest = try #require(info.metadata["last_sequence"].flatMap { Int64($0) })
-                    let next = try await gateway.watched(after: rest, until: rest + 1)
-                    #expect(next.map(\.sequence) == [rest + 1])
-                }
-            }
-        }
-
-        /// Watches on a connection of its own, reads nothing after the first message until the gate opens, and returns how
-        /// the watch ended.
-        private static func watchLate(
-            _ server: RunningServer,
-            _ isBegun: Signal<Bool>,
-            until mayRead: Gate
-        ) async throws -> RPCError? {
-            try await server.withClient { gateway in
-                try await gateway.lifecycle.watchEvents(.init()) { response in
-                    do {
-                        var isFirst = true
-                        for try await _ in response.messages {
-                            guard isFirst else { continue }
-                            isFirst = false
-                            isBegun.send(true)
-                            await mayRead.opened()
-                        }
-                        return nil
-                    } catch let error as RPCError {
-                        return error
-                    }
                 }
             }
         }
