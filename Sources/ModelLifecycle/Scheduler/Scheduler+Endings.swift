@@ -53,7 +53,7 @@ extension LifecycleScheduler {
         self.perform(self.emit(kind, key, reason, attributes))
         let outcome = UnloadOutcome(
             wasLoaded: true, freedBytes: freed, drainedLeases: farewell.drainedLeases,
-            cutLeases: farewell.cutLeases + life.leases)
+            cutLeases: max(farewell.cutLeases, life.leases))
         for ticket in farewell.tickets { self.close(ticket, .unloaded(ticket: ticket, outcome)) }
         self.goOn(key, reason: reason)
     }
