@@ -100,31 +100,68 @@ package final class LeasedProvider: Provider {
     }
 }
 
-/// An answer under way: holds the model until its end, and says why when the engine dies over it.
+/// An answer under way: holds the model until its end, is cut when the model is told to end, and says why when the
+/// engine dies over it.
 private final class LeasedStream: UpstreamStream {
     private let answer: any UpstreamStream
     private let lease: Lease
     private let manager: LifecycleManager
+    private let fate = Mutex(Fate())
+
+    private struct Fate {
+        /// Of ``LifecycleManager/whenEnding(_:_:)``.
+        var ticket: Int?
+        /// Why it was cut.
+        var cut: String?
+        var isOver = false
+    }
 
     init(_ answer: any UpstreamStream, _ lease: Lease, _ manager: LifecycleManager) {
         self.answer = answer
         self.lease = lease
         self.manager = manager
+        let ticket = manager.whenEnding(lease.instance) { [weak self] in self?.cut($0) }
+        self.fate.withLock { $0.ticket = ticket }
+        if ticket == nil { self.cut("\(lease.instance.key) was unloaded") }
     }
+
+    deinit { self.end() }
 
     func next() async throws(UpstreamFault) -> [InferenceEvent]? {
         do throws(UpstreamFault) {
             let events = try await self.answer.next()
-            if events == nil { self.lease.release() }
+            if events == nil { self.end() }
             return events
         } catch {
-            self.lease.release()
+            self.end()
+            if let reason = self.fate.withLock({ $0.cut }), !Task.isCancelled {
+                throw UpstreamFault(.unreachable, reason)
+            }
             throw await self.manager.explain(error, self.lease.instance)
         }
     }
 
     func cancel() {
         self.answer.cancel()
+        self.end()
+    }
+
+    private func cut(_ reason: String) {
+        let isMeant = self.fate.withLock { fate in
+            guard !fate.isOver else { return false }
+            fate.cut = reason
+            return true
+        }
+        if isMeant { self.answer.cancel() }
+    }
+
+    private func end() {
+        let ticket = self.fate.withLock { fate in
+            fate.isOver = true
+            defer { fate.ticket = nil }
+            return fate.ticket
+        }
+        if let ticket { self.manager.forget(ticket, of: self.lease.instance) }
         self.lease.release()
     }
 }

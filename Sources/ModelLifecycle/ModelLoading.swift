@@ -143,6 +143,9 @@ package struct LoadedModel: Sendable, Hashable {
     /// How far it is, while it is queued, loading or warming.
     package var progress: LoadProgress?
 
+    /// ``reason`` of a model that could not be loaded and can be now: its engine or its file has come.
+    package static let foundReason = "what was missing is there now"
+
     package init(key: InstanceKey, state: InstanceState, engine: String) {
         self.key = key
         self.state = state

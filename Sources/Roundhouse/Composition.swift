@@ -79,6 +79,7 @@ struct Composition: Sendable {
                 keepWarm: configuration.lifecycle.keepWarm
             ),
             patterns: { statistics.snapshot().mapValues(\.hours) },
+            changes: { manager.changes() },
             logger: logger
         )
 
@@ -107,7 +108,8 @@ struct Composition: Sendable {
             ),
             events: self.events,
             statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
-            saveState: foundations.saving(events: self.events, statistics: statistics)
+            saveState: foundations.saving(events: self.events, statistics: statistics),
+            unloadGrace: configuration.lifecycle.unloadGrace
         )
         self.services = try foundations.services(
             ports, router: router, manager: manager, events: self.events, statistics: statistics)

@@ -152,6 +152,56 @@ extension EndToEnd {
             }
         }
 
+        @Test func `A new version of a model takes the old one's place under 20 streams, and its engine goes`()
+            async throws
+        {
+            try await Program.installEngine()
+            let configuration = "local: { preload: false }\n"
+            try await RunningServer.with(configuration) { server in
+                try await server.withClient { gateway in
+                    let files = try await gateway.registry.listModels(.init()).models.map(\.versions[0].path).sorted()
+                    try #require(files.count == 2)
+                    for (version, path) in zip(["1", "2"], files) {
+                        _ = try await gateway.install {
+                            $0.name = "own"
+                            $0.path = path
+                            $0.version = version
+                        }
+                    }
+                    _ = try await gateway.registry.updateAlias(
+                        .with {
+                            $0.allowMissing = true
+                            $0.alias.name = "app"
+                            $0.alias.targets = [.with { $0.model = "local/own" }]
+                        })
+                    try await gateway.load("local/own")
+                    let isOver = Tally()
+                    let answered = Tally()
+                    _ = try await Self.whileStreaming(gateway, until: isOver, answered, count: 20) {
+                        for version in ["2", "1", "2"] {
+                            let changed = try await gateway.registry.updateModel(
+                                .with {
+                                    $0.model.id = "local/own"
+                                    $0.model.activeVersion = version
+                                    $0.updateMask.paths = ["active_version"]
+                                })
+                            #expect(changed.model.activeVersion == version)
+                            let isAlone = try await Processes.until(within: .seconds(20)) {
+                                try await gateway.loaded().models.map(\.version) == [version]
+                            }
+                            #expect(isAlone)
+                        }
+                        return []
+                    }
+                    #expect(answered.value >= 20)
+                    let isGone = try await Processes.until(within: .seconds(20)) {
+                        Processes.engines(of: server.pid).count == 1
+                    }
+                    #expect(isGone)
+                }
+            }
+        }
+
         /// Runs `body` while streams go through the alias `app`, and expects each of them to be whole.
         private static func whileStreaming(
             _ gateway: Gateway,

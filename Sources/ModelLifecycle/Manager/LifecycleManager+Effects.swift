@@ -27,6 +27,7 @@ extension LifecycleManager {
     private struct Deeds {
         var jobs: [Job] = []
         var signals: [StopSignal] = []
+        var cuts: [() -> Void] = []
         var answers: [() -> Void] = []
         var reports: [(sink: ProgressSink, progress: LoadProgress)] = []
         var changed: [(InstanceKey, from: InstanceState, to: InstanceState, reason: String)] = []
@@ -49,6 +50,7 @@ extension LifecycleManager {
     private func carryOut(_ deeds: Deeds) {
         for report in deeds.reports { report.sink.report(report.progress) }
         for answer in deeds.answers { answer() }
+        for cut in deeds.cuts { cut() }
         for signal in deeds.signals { signal.send() }
         for job in deeds.jobs { self.jobQueue.yield(job) }
         for change in deeds.changed {
@@ -71,8 +73,10 @@ extension LifecycleManager {
                 deeds.jobs.append(.launch(number: number, model, handle))
             case .stop(let launch):
                 if let handle = state.launches[launch] { deeds.signals.append(handle.stop) }
+                deeds.cuts += self.cuts(launch, &state)
             case .kill(let launch):
                 if let handle = state.launches[launch] { deeds.signals.append(handle.kill) }
+                deeds.cuts += self.cuts(launch, &state)
             case .warm(let instance): deeds.jobs.append(.warm(instance))
             case .readMemory: deeds.jobs.append(.readMemory)
             case .progress(let tickets, let progress):
@@ -91,6 +95,13 @@ extension LifecycleManager {
             }
         }
         return deeds
+    }
+
+    /// Ends what is still being answered by a launch that is told to end.
+    private func cuts(_ launch: Int, _ state: inout State) -> [() -> Void] {
+        guard let answers = state.answers.removeValue(forKey: launch) else { return [] }
+        let reason = state.scheduler.reasonOfEnd(launch: launch)
+        return answers.values.map { cut in { cut(reason) } }
     }
 
     /// The answer to a ticket, to be given once the lock is open.

@@ -16,6 +16,8 @@ package final class LifecycleManager: Sendable {
         var waiters: [Int: Waiter] = [:]
         /// Launches that were told to begin and have not ended, by number.
         var launches: [Int: Handle] = [:]
+        /// Answers under way that are cut when their launch is told to end, by launch and ticket.
+        var answers: [Int: [Int: @Sendable (String) -> Void]] = [:]
         /// How the last life of an instance ended.
         var exits: [InstanceKey: (launch: Int, exit: RuntimeExit)] = [:]
         /// Who wants to know how a life ended, by ticket.
@@ -137,6 +139,28 @@ package final class LifecycleManager: Sendable {
         let now = self.time.now()
         let isDone = self.state.withLock { $0.scheduler.releaseQuietly(key, launch: launch, at: now) }
         if !isDone { self.handle(.release(key, launch: launch)) }
+    }
+
+    // MARK: - Answers under way
+
+    /// Has `cut` called, with the reason, when an instance is told to end before ``forget(_:of:)``. A process takes its
+    /// connections with it, in its own time; other servers answer on, whatever they were told.
+    ///
+    /// - Returns: a ticket; `nil` when the instance was told already.
+    func whenEnding(_ instance: RuntimeInstance, _ cut: @escaping @Sendable (String) -> Void) -> Int? {
+        self.state.withLock { state in
+            guard state.scheduler.mayAnswer(launch: instance.launch) else { return nil }
+            let ticket = state.nextTicket()
+            state.answers[instance.launch, default: [:]][ticket] = cut
+            return ticket
+        }
+    }
+
+    func forget(_ ticket: Int, of instance: RuntimeInstance) {
+        self.state.withLock { state in
+            state.answers[instance.launch]?[ticket] = nil
+            if state.answers[instance.launch]?.isEmpty == true { state.answers[instance.launch] = nil }
+        }
     }
 
     // MARK: - The way a life ended

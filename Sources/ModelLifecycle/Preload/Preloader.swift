@@ -38,30 +38,57 @@ package struct Preloader: Sendable {
     private let loading: any ModelLoading
     private let settings: PreloadSettings
     private let patterns: @Sendable () -> [ModelID: WeeklyPattern]
+    private let changes: @Sendable () -> AsyncStream<ModelID>
     private let warmUp: WarmUp
     private let time: LifecycleTime
     private let logger: Logger
 
-    /// - Parameter patterns: When which model is used, as the statistics know it.
+    /// - Parameters:
+    ///   - patterns: When which model is used, as the statistics know it.
+    ///   - changes: Models whose state changes, as it changes.
     package init(
         loading: any ModelLoading,
         settings: PreloadSettings,
         patterns: @escaping @Sendable () -> [ModelID: WeeklyPattern],
+        changes: @escaping @Sendable () -> AsyncStream<ModelID> = { AsyncStream { $0.finish() } },
         time: LifecycleTime = .system,
         logger: Logger
     ) {
         self.loading = loading
         self.settings = settings
         self.patterns = patterns
+        self.changes = changes
         self.warmUp = WarmUp(loading: loading, time: time)
         self.time = time
         self.logger = logger
     }
 
-    /// Loads what is to be there from the start, then looks at the pattern until the task is cancelled.
+    /// Loads what is to be there from the start, then looks at the pattern, and at what was missing, until the task is
+    /// cancelled.
     package func run() async {
-        await self.load(self.settings.atStart(), why: "preload at start", skipLevel: .notice)
-        self.settings.atStartDone()
+        // Before the first look, so that nothing is missed that comes meanwhile.
+        let changes = self.changes()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.loadWhatComes(changes) }
+            await self.load(self.settings.atStart(), why: "preload at start", skipLevel: .notice)
+            self.settings.atStartDone()
+            await self.followPatterns()
+        }
+    }
+
+    /// Loads what was to be there from the start once its engine or its file is.
+    private func loadWhatComes(_ changes: AsyncStream<ModelID>) async {
+        let wanted = Set(self.settings.atStart())
+        for await model in changes where wanted.contains(model) {
+            guard let status = self.loading.status(of: model), status.state == .unloaded,
+                status.reason == LoadedModel.foundReason,
+                PreloadPolicy.eligible(self.loading.managedModels()).contains(model)
+            else { continue }
+            await self.load([model], why: status.reason, skipLevel: .notice)
+        }
+    }
+
+    private func followPatterns() async {
         guard self.settings.pattern || self.settings.keepWarm > 0 else { return }
         var done = Done()
         while !Task.isCancelled {

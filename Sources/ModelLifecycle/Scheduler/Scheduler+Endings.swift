@@ -1,6 +1,19 @@
 import Inference
 
 extension LifecycleScheduler {
+    /// Whether a launch has not been told to end.
+    func mayAnswer(launch: Int) -> Bool {
+        guard let key = self.launches[launch], let instance = self.instances[key] else { return false }
+        return instance.state != .unloading && instance.life?.verdict == nil
+    }
+
+    /// Why a launch is told to end, for those whose answers are cut.
+    func reasonOfEnd(launch: Int) -> String {
+        guard let key = self.launches[launch], let instance = self.instances[key] else { return "" }
+        if let verdict = instance.life?.verdict { return "the engine of \(key) was ended: \(verdict)" }
+        return "\(key) was unloaded: \(instance.farewell?.reason ?? "")"
+    }
+
     /// A life is over: nothing of the instance is left.
     mutating func ended(_ launch: Int, _ exit: RuntimeExit) {
         guard let key = self.launches.removeValue(forKey: launch), let instance = self.instances[key],
@@ -40,7 +53,7 @@ extension LifecycleScheduler {
         self.perform(self.emit(kind, key, reason, attributes))
         let outcome = UnloadOutcome(
             wasLoaded: true, freedBytes: freed, drainedLeases: farewell.drainedLeases,
-            cutLeases: farewell.cutLeases + life.leases)
+            cutLeases: max(farewell.cutLeases, life.leases))
         for ticket in farewell.tickets { self.close(ticket, .unloaded(ticket: ticket, outcome)) }
         self.goOn(key, reason: reason)
     }

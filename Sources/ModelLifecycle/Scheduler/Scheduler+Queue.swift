@@ -55,7 +55,7 @@ extension LifecycleScheduler {
         case .success(let estimate):
             self.instances[key]?.estimate = estimate
             if instance.state == .failed, instance.retryAt == nil {
-                self.move(key, to: .unloaded, reason: "what was missing is there now")
+                self.move(key, to: .unloaded, reason: LoadedModel.foundReason)
             }
         case .failure(let problem):
             switch instance.state {

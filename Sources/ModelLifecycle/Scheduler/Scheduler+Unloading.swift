@@ -74,6 +74,7 @@ extension LifecycleScheduler {
         guard let life = self.instances[key]?.life else { return }
         let drained = self.instances[key]?.farewell?.drainedLeases ?? 0
         self.instances[key]?.farewell?.drainedLeases = max(0, drained - life.leases)
+        self.instances[key]?.farewell?.cutLeases = life.leases
         self.stop(key)
     }
 

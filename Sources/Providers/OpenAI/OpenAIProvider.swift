@@ -45,6 +45,9 @@ package final class OpenAIProvider: Provider {
             id: id, kind: .llamaCpp, baseURL: "http://127.0.0.1:\(port)/v1", apiKey: key)
         configuration.timeouts = timeouts
         configuration.limits = limits
+        // Its server (cpp-httplib in the wheel of 2026.10) says keep-alive and closes every connection under its second
+        // request: each request would cost a failed one.
+        configuration.keepsConnections = false
         try self.init(configuration, group: group)
     }
 

@@ -17,6 +17,8 @@ package struct OpenAIProviderConfiguration: Sendable {
     package var caFile: String?
     /// False for upstreams that cannot stream: they are asked for the whole answer, whose events then come at once.
     package var isStreamingAllowed = true
+    /// False for servers that close a connection under its second request although they promise to keep it.
+    package var keepsConnections = true
     /// Whether to ask for a usage chunk; `nil` for what the kind is known to take.
     package var includesUsage: Bool?
     package var timeouts = HTTPTimeouts()
@@ -93,6 +95,7 @@ package struct OpenAIProviderConfiguration: Sendable {
         if let key = self.apiKey, !key.isEmpty {
             fields.append((name: "authorization", value: "Bearer \(key.revealed)"))
         }
+        if !self.keepsConnections { fields.append((name: "connection", value: "close")) }
         for field in fields where !HTTPField.isValidValue(field.value) {
             let name = field.name == "authorization" ? "api_key" : field.name
             throw Invalid(field: name, expected: "printable ASCII characters on one line")

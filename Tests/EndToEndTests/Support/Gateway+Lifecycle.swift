@@ -10,6 +10,12 @@ extension Gateway {
         try await self.lifecycle.loadModel(.with { $0.model = model }) { try await $0.collected() }
     }
 
+    /// The error of a load that must fail.
+    func failure(ofLoading model: String) async throws -> RPCError {
+        let gateway = self
+        return try await #require(throws: RPCError.self) { try await gateway.load(model) }
+    }
+
     func unload(_ model: String) async throws -> Roundhouse_V1_UnloadModelResponse {
         try await self.lifecycle.unloadModel(.with { $0.model = model })
     }

@@ -74,20 +74,6 @@ struct LifecycleServiceTests {
         }
     }
 
-    @Test("A client that leaves leaves the load, which the manager goes on with")
-    func leaves() async throws {
-        try await ServiceBench.with { bench in
-            bench.loading.holdLoads()
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { _ = try? await load(bench, "local/a") }
-                _ = await bench.loading.firstCall { _ in true }
-                group.cancelAll()
-            }
-            await bench.loading.loadWasAbandoned()
-            #expect(bench.loading.unloads.isEmpty)
-        }
-    }
-
     static let failures: [(LifecycleError, RPCError.Code, String, [String: String], Duration?, String?)] = {
         guard let id = ModelID("local/a") else { return [] }
         return [

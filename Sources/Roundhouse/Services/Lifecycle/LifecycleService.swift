@@ -10,8 +10,6 @@ struct LifecycleService: Roundhouse_V1_LifecycleService.SimpleServiceProtocol {
     let ports: ServicePorts
     private let clock = ContinuousClock()
 
-    /// How long requests may go on when an unload is forced and its caller says nothing.
-    static let defaultGrace = Duration.seconds(10)
     static let longestGrace = Duration.seconds(3600)
 
     init(ports: ServicePorts) {
@@ -50,7 +48,7 @@ struct LifecycleService: Roundhouse_V1_LifecycleService.SimpleServiceProtocol {
         context: ServerContext
     ) async throws -> Roundhouse_V1_UnloadModelResponse {
         try await self.answering {
-            let grace = try Self.grace(request)
+            let grace = try self.grace(request)
             let model = try ModelLookup(self.ports).loadableModel(request.model).id
             let began = self.clock.now
             let outcome = try await self.ports.loading.unload(
@@ -118,7 +116,7 @@ struct LifecycleService: Roundhouse_V1_LifecycleService.SimpleServiceProtocol {
     }
 
     /// `nil` waits for requests as long as they take.
-    private static func grace(_ request: Roundhouse_V1_UnloadModelRequest) throws(ServiceError) -> Duration? {
+    private func grace(_ request: Roundhouse_V1_UnloadModelRequest) throws(ServiceError) -> Duration? {
         var reader = FieldReader()
         guard request.force else {
             if request.hasGrace {
@@ -127,7 +125,7 @@ struct LifecycleService: Roundhouse_V1_LifecycleService.SimpleServiceProtocol {
             try reader.finish()
             return nil
         }
-        guard request.hasGrace else { return Self.defaultGrace }
+        guard request.hasGrace else { return self.ports.unloadGrace }
         let grace = reader.duration(request.grace, in: .zero...Self.longestGrace, "grace")
         try reader.finish()
         return grace

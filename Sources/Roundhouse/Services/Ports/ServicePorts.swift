@@ -24,6 +24,8 @@ struct ServicePorts: Sendable {
     var statistics: @Sendable () -> StatisticsReport
     /// Writes everything that is still in memory to disk.
     var saveState: @Sendable () async throws -> SavedState
+    /// How long requests may go on when an unload is forced and its caller says nothing.
+    var unloadGrace = Duration.seconds(10)
     /// The moment of the calendar.
     var now: @Sendable () -> WallTime = { .now() }
 }

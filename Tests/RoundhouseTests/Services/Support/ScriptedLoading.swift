@@ -19,19 +19,14 @@ final class ScriptedLoading: ModelLoading {
         var outcome = UnloadOutcome(wasLoaded: true)
         var plan: LoadPlan?
         var failure: LifecycleError?
-        var holdsLoads = false
-        var abandonedLoads = 0
     }
 
     private let state = Mutex(State())
     private let callStream: AsyncStream<Call>
     private let callArrival: AsyncStream<Call>.Continuation
-    private let abandonments: AsyncStream<Void>
-    private let abandonment: AsyncStream<Void>.Continuation
 
     init() {
         (self.callStream, self.callArrival) = AsyncStream.makeStream()
-        (self.abandonments, self.abandonment) = AsyncStream.makeStream()
     }
 
     var calls: [Call] { self.state.withLock { $0.calls } }
@@ -44,9 +39,6 @@ final class ScriptedLoading: ModelLoading {
         return nil
     }
 
-    /// Waits until the caller of a load that is held has left.
-    func loadWasAbandoned() async { for await _ in self.abandonments { return } }
-
     func manage(_ models: ManagedModel...) { self.state.withLock { $0.managed += models } }
     func set(_ model: LoadedModel) { self.state.withLock { $0.loaded[model.key] = model } }
     func set(devices: [DeviceMemory]) { self.state.withLock { $0.devices = devices } }
@@ -54,8 +46,6 @@ final class ScriptedLoading: ModelLoading {
     func set(outcome: UnloadOutcome) { self.state.withLock { $0.outcome = outcome } }
     func set(plan: LoadPlan) { self.state.withLock { $0.plan = plan } }
     func fail(with error: LifecycleError?) { self.state.withLock { $0.failure = error } }
-    /// Loads then report their progress and end only when their caller leaves.
-    func holdLoads() { self.state.withLock { $0.holdsLoads = true } }
 
     private func note(_ call: Call, of model: ModelID) throws(LifecycleError) {
         let (isManaged, failure) = self.state.withLock { state in
@@ -80,11 +70,6 @@ final class ScriptedLoading: ModelLoading {
     ) async throws(LifecycleError) -> LoadedModel {
         for step in self.state.withLock({ $0.progress }) { progress?.report(step) }
         try self.note(.load(model, version: version, warms: warms), of: model)
-        if self.state.withLock({ $0.holdsLoads }) {
-            try? await Task.sleep(for: .seconds(3600))
-            self.abandonment.yield()
-            throw .cancelled
-        }
         var loaded = LoadedModel(
             key: InstanceKey(model: model, version: version ?? ""), state: .ready, engine: "llama.cpp")
         loaded.memory = [.cpu: 10]

@@ -52,22 +52,20 @@ final class ScriptedFiles: ModelFiles {
     private let state = Mutex(State())
     private let begun: AsyncStream<Void>
     private let begin: AsyncStream<Void>.Continuation
-    private let interruptions: AsyncStream<Void>
-    private let interruption: AsyncStream<Void>.Continuation
+    private let gate = AsyncStream<Void>.makeStream()
 
     init() {
         (self.begun, self.begin) = AsyncStream.makeStream()
-        (self.interruptions, self.interruption) = AsyncStream.makeStream()
     }
 
     var requests: [ModelFileRequest] { self.state.withLock { $0.requests } }
     var removed: [String] { self.state.withLock { $0.removed } }
     func add(_ facts: ModelFileFacts) { self.state.withLock { $0.facts[facts.path] = facts } }
     func fail(with error: ModelFileError?) { self.state.withLock { $0.failure = error } }
-    /// Installations then go on until they are cancelled.
+    /// Installations then wait for ``goOn()``.
     func hold() { self.state.withLock { $0.holds = true } }
     func installationBegan() async { for await _ in self.begun { return } }
-    func installationWasInterrupted() async { for await _ in self.interruptions { return } }
+    func goOn() { self.gate.continuation.finish() }
 
     func inspect(_ path: String) async throws(ModelFileError) -> ModelFileFacts {
         let (facts, failure) = self.state.withLock { ($0.facts[path], $0.failure) }
@@ -87,11 +85,7 @@ final class ScriptedFiles: ModelFiles {
         report(InstallProgress(phase: .checking, totalBytes: 100))
         report(InstallProgress(phase: .transferring, receivedBytes: 60, totalBytes: 100, resumedBytes: 40))
         self.begin.yield()
-        if holds {
-            try? await Task.sleep(for: .seconds(3600))
-            self.interruption.yield()
-            throw ModelFileError(kind: .cancelled, message: "cancelled")
-        }
+        if holds { for await _ in self.gate.stream {} }
         if let failure { throw failure }
         report(InstallProgress(phase: .verifying, receivedBytes: 100, totalBytes: 100))
         let version = request.version ?? "0123456789ab"
