@@ -158,7 +158,7 @@ def room_for_one(binary: str) -> int:
 
 def swaps(binary: str, count: int, streams: int, quota: int | None) -> dict:
     """Swaps an alias between the two models while streams run through it."""
-    configuration = "local: { preload: false }\naliases: { app: [local/small] }\n"
+    configuration = "local: { preload: false }\naliases: { app: [local/small], default: [local/small] }\n"
     if quota:
         configuration += f"lifecycle: {{ memory_quota: {{ cpu: {quota} }}, min_residency: 0s }}\n"
     over = threading.Event()

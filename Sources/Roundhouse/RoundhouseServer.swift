@@ -121,8 +121,11 @@ public final class RoundhouseServer: Sendable {
         composition.begin()
         let reporter = ModelHealthReporter(composition)
         return await withDiscardingTaskGroup { group in
-            reporter.report()
             group.addTask { await composition.manager.run() }
+            // Before the port opens: nobody shall be told that all is well whose engine is not there.
+            let own = composition.registry.snapshot.models.map(\.id).filter { $0.provider == .local }
+            await composition.manager.firstLook(at: own, within: .milliseconds(500))
+            reporter.report()
             group.addTask { await composition.switcher.run() }
             group.addTask { await composition.preloader.run() }
             group.addTask { await reporter.run() }

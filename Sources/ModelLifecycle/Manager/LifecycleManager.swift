@@ -122,6 +122,15 @@ package final class LifecycleManager: Sendable {
         self.state.withLock { $0.launches[launch]?.key == key }
     }
 
+    /// Returns once it is known of each of these models whether it could be loaded, or after `limit`. For a server that
+    /// is about to say what it has; ``run()`` must run.
+    package func firstLook(at models: [ModelID], within limit: Duration) async {
+        let end = self.time.now() + limit
+        while self.time.now() < end, !self.state.withLock({ $0.scheduler.hasLooked(at: models) }) {
+            do { try await self.time.sleep(.milliseconds(2)) } catch { return }
+        }
+    }
+
     // MARK: - Leases
 
     /// Takes a lease of a ready model without waiting: the way of most requests.

@@ -31,6 +31,16 @@ extension LifecycleScheduler {
     }
 
     /// Asks the runtime what a load would take, if it is not being asked.
+    /// Whether every one of these models was asked of its runtime at least once, as far as it is to be loaded at all.
+    func hasLooked(at models: [ModelID]) -> Bool {
+        models.allSatisfy { id in
+            guard let model = self.models[id], model.isEnabled,
+                let instance = self.instances[InstanceKey(model: id, version: model.activeVersion)]
+            else { return true }
+            return instance.isPrepared || instance.state == .failed
+        }
+    }
+
     mutating func prepare(_ key: InstanceKey) {
         guard let instance = self.instances[key], instance.preparation == nil else { return }
         let number = self.nextNumber()

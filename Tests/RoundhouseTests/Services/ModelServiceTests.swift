@@ -70,7 +70,7 @@ struct ModelServiceTests {
             if reason != "INVALID_REQUEST" {
                 #expect(Int(refusal.metadata["position"] ?? "") ?? 0 > 0)
                 let found = try #require(refusal.metadata["found"])
-                #expect(refusal.message.contains("found \(found) at character"))
+                #expect(refusal.message.contains("has \(found) at character"))
                 #expect(refusal.metadata["expected"]?.isEmpty == false)
             }
         }
