@@ -34,6 +34,8 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case modelNotFound
         /// The upstream says that the request itself is wrong.
         case invalidRequest
+        /// So many wait already for a model of our own to be loaded.
+        case queueFull
         /// A model of our own that does not fit into memory, however much is evicted.
         case insufficientMemory
         /// The client left or its deadline passed. Not the upstream's doing.
@@ -66,7 +68,7 @@ public struct UpstreamFault: Error, Sendable, Hashable {
     public var disposition: Disposition {
         switch self.kind {
         case .rateLimited, .overloaded, .serverError, .unreachable, .timedOut(.connect), .timedOut(.firstToken),
-            .timedOut(.idle), .truncated, .malformed, .modelNotFound, .contentFiltered, .insufficientMemory:
+            .timedOut(.idle), .truncated, .malformed, .modelNotFound, .contentFiltered, .insufficientMemory, .queueFull:
             .retryOther
         case .timedOut(.total): .fail
         case .contextLengthExceeded: .largerContext
@@ -94,6 +96,7 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case .modelNotFound: "model_not_found"
         case .invalidRequest: "invalid_request"
         case .insufficientMemory: "insufficient_memory"
+        case .queueFull: "queue_full"
         case .cancelled: "cancelled"
         }
     }

@@ -186,7 +186,7 @@ extension UpstreamFault {
         switch error {
         case .notFound, .notLoadable, .disabled: self.init(.modelNotFound, message)
         case .insufficientMemory: self.init(.insufficientMemory, message)
-        case .queueFull: self.init(.overloaded(retryAfter: .seconds(1)), message)
+        case .queueFull: self.init(.queueFull, message)
         case .loadFailed, .unloaded, .shuttingDown: self.init(.unreachable, message)
         case .cancelled: self.init(.cancelled, message)
         }

@@ -121,6 +121,8 @@ enum RequestRow {
         case "timed_out_total": .timedOut(.total)
         case "truncated": .truncated
         case "malformed": .malformed
+        case "insufficient_memory": .insufficientMemory
+        case "queue_full": .queueFull
         case "context_length_exceeded": .contextLengthExceeded
         case "content_filtered": .contentFiltered
         case "authentication_failed": .authenticationFailed

@@ -82,13 +82,35 @@ public struct CandidateSelection: Sendable {
             }
             if ready.count == Self.mostAutomatic { break }
         }
-        let chosen = (ready + starting).prefix(Self.mostAutomatic)
+        let chosen = (Self.quickestFirst(ready) + Self.quickestFirst(starting)).prefix(Self.mostAutomatic)
         guard chosen.isEmpty else { return Candidates(models: chosen.map(\.model), unavailable: unavailable) }
         for model in snapshot.modelsByPriority where unavailable.count < Self.mostAutomatic {
             guard let reason = snapshot.disabledReason(of: model) else { continue }
             unavailable.append(.init(model: model.id, reason: reason))
         }
         throw .nobodyReady(unavailable)
+    }
+
+    /// Among models of one priority those that were profiled come first, the quickest of them before the others; what
+    /// discovery found stays behind what a person registered.
+    private static func quickestFirst(_ entries: [RegistryEntry]) -> [RegistryEntry] {
+        guard entries.contains(where: { $0.model.profile != nil }) else { return entries }
+        let ranked = entries.enumerated().map { offset, entry in
+            let model = entry.model
+            let isDiscovered = model.provenance.source == .discovered ? 1 : 0
+            return (
+                rank: (model.priority, isDiscovered), latency: model.profile?.latencyP50, offset: offset, entry: entry
+            )
+        }
+        return ranked.sorted { left, right in
+            if left.rank != right.rank { return left.rank < right.rank }
+            switch (left.latency, right.latency) {
+            case (let first?, let second?) where first != second: return first < second
+            case (.some, nil): return true
+            case (nil, .some): return false
+            default: return left.offset < right.offset
+            }
+        }.map(\.entry)
     }
 
     private struct Division {

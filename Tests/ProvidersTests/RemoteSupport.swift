@@ -60,8 +60,10 @@ final class StepClock: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let isCancelled = self.state.withLock { state in
-                    if !Task.isCancelled { state.sleepers[number] = continuation }
-                    return Task.isCancelled
+                    // Once: it may change between two looks.
+                    let isCancelled = Task.isCancelled
+                    if !isCancelled { state.sleepers[number] = continuation }
+                    return isCancelled
                 }
                 if isCancelled { return continuation.resume(throwing: CancellationError()) }
                 _ = self.waits.append { _ in duration }

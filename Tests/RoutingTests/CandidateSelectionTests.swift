@@ -53,6 +53,20 @@ struct CandidateSelectionTests {
         #expect(Self.names(try selection.candidates(for: .alias("x"), in: snapshot)) == expected)
     }
 
+    @Test("Among models of one priority the one that a profile found quickest is asked first")
+    func quickestFirst() throws {
+        let latencies = ["b": Duration.milliseconds(30), "c": .milliseconds(10), "d": .milliseconds(5)]
+        let snapshot = try Self.snapshot("a b c d") { model in
+            if model.id.name == "d" { model.priority = 200 }
+            guard let latency = latencies[model.id.name] else { return }
+            var profile = ModelProfile()
+            profile.latencyP50 = latency
+            model.profile = profile
+        }
+        let selection = CandidateSelection(availability: { _ in .available })
+        #expect(Self.names(try selection.candidates(for: .automatic, in: snapshot)) == "c b a d")
+    }
+
     @Test("Each target gets its share, and that of one that cannot answer falls to all others")
     func shares() throws {
         let snapshot = try Self.snapshot("a b c", targets: "a=60 b=30 c=10", mode: .weighted)
