@@ -132,6 +132,8 @@ extension EndToEnd {
                 #expect(areWaiting)
                 let load = try await #require(throws: RPCError.self) { try await gateway.load("ollama/a") }
                 #expect(load.code == .resourceExhausted, "\(load)")
+                let third = try await gateway.failure(of: .asking("hi", "ollama/a"))
+                #expect(third.code == .resourceExhausted, "\(third)")
                 gate.open()
                 let answers = [try await first, try await second]
                 #expect(answers.allSatisfy { !$0.text.isEmpty })
