@@ -15,7 +15,9 @@ let grpcInProcess = Target.Dependency.product(name: "GRPCInProcessTransport", pa
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
@@ -39,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -90,7 +93,7 @@ let package = Package(
         // How to talk to each upstream: wire adapters, the SSE reader, the HTTP client.
         .target(
             name: "Providers",
-            dependencies: ["Inference", "CSimdJSON", nioCore, nioPosix, nioSSL, nioTLS]
+            dependencies: ["Inference", "CSimdJSON", nioCore, nioPosix, nioSSL, nioTLS, nioHTTP2, nioHPACK]
         ),
         // Who answers: candidates, order, fallback. Pure policy and one executor.
         .target(name: "Routing", dependencies: ["Inference", "ModelRegistry"]),
@@ -116,7 +119,7 @@ let package = Package(
         // Scripted provider, fault upstream, manual clock, temporary store. Tests only.
         .target(
             name: "TestSupport",
-            dependencies: ["Inference", nioCore, nioPosix, nioHTTP1],
+            dependencies: ["Inference", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioHPACK],
             path: "Sources/TestSupport"
         ),
         // Tests mirror Sources.
@@ -138,7 +141,9 @@ let package = Package(
         ),
         .testTarget(
             name: "ProvidersTests",
-            dependencies: ["Providers", "Inference", "TestSupport", "CSimdJSON", nioCore, nioPosix, nioSSL]
+            dependencies: [
+                "Providers", "Inference", "TestSupport", "CSimdJSON", nioCore, nioPosix, nioSSL, nioHTTP2, nioHPACK,
+            ]
         ),
         .testTarget(
             name: "LocalEnginesTests",

@@ -6,14 +6,20 @@ public enum InferenceEvent: Sendable, Hashable {
     case textDelta(String)
     /// Thoughts that a model shows beside its answer.
     case reasoningDelta(String)
+    /// Ends a block of thoughts with what its upstream wants back, unchanged, in the next turn.
+    case reasoningSignature(ReasoningSignature)
     case toolCallDelta(ToolCallDelta)
+    /// Words with which a model declines, where its wire format keeps them apart from the answer's text.
+    case refusalDelta(String)
+    /// A source of what was said.
+    case citation(Citation)
     case usage(Usage)
     case finished(FinishReason)
 
     /// Whether the client can see this event: once one was sent, another attempt can no longer be hidden.
     public var isOutput: Bool {
         switch self {
-        case .textDelta, .reasoningDelta, .toolCallDelta: true
+        case .textDelta, .reasoningDelta, .reasoningSignature, .toolCallDelta, .refusalDelta, .citation: true
         case .usage, .finished: false
         }
     }
@@ -29,12 +35,71 @@ public struct ToolCallDelta: Sendable, Hashable {
     public var name: String?
     /// A piece of the arguments' JSON text: concatenate by ``index``.
     public var argumentsFragment: String
+    /// What the upstream wants back with this call, unchanged, in the next turn (Gemini's `thoughtSignature`).
+    public var signature: ReasoningSignature?
 
-    public init(index: Int, id: String? = nil, name: String? = nil, argumentsFragment: String = "") {
+    public init(
+        index: Int,
+        id: String? = nil,
+        name: String? = nil,
+        argumentsFragment: String = "",
+        signature: ReasoningSignature? = nil
+    ) {
         self.index = index
         self.id = id
         self.name = name
         self.argumentsFragment = argumentsFragment
+        self.signature = signature
+    }
+}
+
+/// Proof of a model's thoughts, opaque to us: kept to the letter and given back only to the wire format that made it.
+public struct ReasoningSignature: Sendable, Hashable {
+    /// As the upstream wrote it.
+    public var value: String
+    /// The wire format that made it and that alone may see it again. Empty when a client does not say: then any that
+    /// takes signatures may.
+    public var origin: String
+    /// Whether ``value`` stands in the place of thoughts that the upstream does not show (Anthropic's
+    /// `redacted_thinking`): the block then has no text.
+    public var isRedacted: Bool
+
+    public init(_ value: String, origin: String, isRedacted: Bool = false) {
+        self.value = value
+        self.origin = origin
+        self.isRedacted = isRedacted
+    }
+
+    /// Whether the wire format `origin` may be given it.
+    public func isFor(_ origin: String) -> Bool { self.origin.isEmpty || self.origin == origin }
+}
+
+/// A source that a model names for what it said.
+public struct Citation: Sendable, Hashable {
+    public var url: String?
+    public var title: String?
+    /// The words of the source.
+    public var citedText: String?
+    /// Where in the answer's text the cited words lie, as the upstream counts; `nil` when it does not say.
+    public var startIndex: Int?
+    public var endIndex: Int?
+    /// Which of the request's documents it was, from 0.
+    public var documentIndex: Int?
+
+    public init(
+        url: String? = nil,
+        title: String? = nil,
+        citedText: String? = nil,
+        startIndex: Int? = nil,
+        endIndex: Int? = nil,
+        documentIndex: Int? = nil
+    ) {
+        self.url = url
+        self.title = title
+        self.citedText = citedText
+        self.startIndex = startIndex
+        self.endIndex = endIndex
+        self.documentIndex = documentIndex
     }
 }
 
@@ -48,34 +113,8 @@ public enum FinishReason: String, Sendable, Hashable, CaseIterable {
     case toolCalls
     /// A filter of the upstream cut it.
     case contentFilter
+    /// The model itself declined.
+    case refusal
     /// The upstream gave a reason that we do not know.
     case other
-}
-
-/// Tokens of one answer.
-public struct Usage: Sendable, Hashable {
-    /// Tokens of the prompt, cached ones included.
-    public var inputTokens: Int
-    /// Tokens produced, reasoning included.
-    public var outputTokens: Int
-    /// The part of ``inputTokens`` that the upstream read from its cache.
-    public var cachedInputTokens: Int
-    /// The part of ``outputTokens`` that was reasoning.
-    public var reasoningTokens: Int
-    /// True when the upstream gave no figures and these are our estimate.
-    public var isEstimated: Bool
-
-    public init(
-        inputTokens: Int,
-        outputTokens: Int,
-        cachedInputTokens: Int = 0,
-        reasoningTokens: Int = 0,
-        isEstimated: Bool = false
-    ) {
-        self.inputTokens = inputTokens
-        self.outputTokens = outputTokens
-        self.cachedInputTokens = cachedInputTokens
-        self.reasoningTokens = reasoningTokens
-        self.isEstimated = isEstimated
-    }
 }

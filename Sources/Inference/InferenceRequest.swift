@@ -10,6 +10,16 @@ public struct InferenceRequest: Sendable, Hashable {
     /// The conversation, oldest first; never empty.
     public var messages: [Message]
     public var sampling: SamplingParameters
+    /// Tools that the model may have called. Names are unique.
+    public var tools: [Tool]
+    public var toolChoice: ToolChoice
+    /// Whether several tools may be called in one answer; `nil`: the upstream's default.
+    public var allowsParallelToolCalls: Bool?
+    public var responseFormat: ResponseFormat
+    /// How much the model may think; `nil`: the upstream's default.
+    public var reasoning: ReasoningOptions?
+    /// Who may answer, and what is done when somebody fails.
+    public var routing: RoutingOptions
     /// The client's own labels, kept with the request's record and not interpreted.
     public var metadata: [String: String]
 
@@ -18,12 +28,24 @@ public struct InferenceRequest: Sendable, Hashable {
         target: Target = .automatic,
         messages: [Message],
         sampling: SamplingParameters = SamplingParameters(),
+        tools: [Tool] = [],
+        toolChoice: ToolChoice = .automatic,
+        allowsParallelToolCalls: Bool? = nil,
+        responseFormat: ResponseFormat = .text,
+        reasoning: ReasoningOptions? = nil,
+        routing: RoutingOptions = RoutingOptions(),
         metadata: [String: String] = [:]
     ) {
         self.id = id
         self.target = target
         self.messages = messages
         self.sampling = sampling
+        self.tools = tools
+        self.toolChoice = toolChoice
+        self.allowsParallelToolCalls = allowsParallelToolCalls
+        self.responseFormat = responseFormat
+        self.reasoning = reasoning
+        self.routing = routing
         self.metadata = metadata
     }
 
@@ -58,45 +80,6 @@ public struct InferenceRequest: Sendable, Hashable {
             case .model(let id): id.description
             }
         }
-    }
-}
-
-/// One turn of a conversation.
-public struct Message: Sendable, Hashable {
-    public var role: Role
-    /// In order; never empty.
-    public var parts: [Part]
-
-    public init(role: Role, parts: [Part]) {
-        self.role = role
-        self.parts = parts
-    }
-
-    public init(_ role: Role, _ text: String) {
-        self.init(role: role, parts: [.text(text)])
-    }
-
-    public enum Role: String, Sendable, Hashable, CaseIterable {
-        case system
-        case user
-        case assistant
-        case tool
-    }
-
-    /// A piece of a message.
-    public enum Part: Sendable, Hashable {
-        case text(String)
-    }
-
-    /// The message's text parts, joined.
-    public var text: String {
-        var joined = ""
-        for part in self.parts {
-            switch part {
-            case .text(let text): joined += text
-            }
-        }
-        return joined
     }
 }
 

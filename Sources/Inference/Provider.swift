@@ -17,6 +17,11 @@ public protocol Provider: Sendable {
     /// - Throws: ``UpstreamFault`` when the upstream can tell but failed to.
     func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int?
 
+    /// Turns texts into vectors.
+    ///
+    /// - Throws: ``UpstreamFault``, ``UpstreamFault/Kind/unsupported`` when the wire format has no embeddings.
+    func embed(_ request: EmbeddingRequest) async throws(UpstreamFault) -> EmbeddingAnswer
+
     /// Whether a request for `model` sent now has a chance: not while a local engine is missing or has failed.
     ///
     /// Called for every candidate of every request: answers at once, from memory.
@@ -25,6 +30,9 @@ public protocol Provider: Sendable {
 
 extension Provider {
     public func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int? { nil }
+    public func embed(_ request: EmbeddingRequest) async throws(UpstreamFault) -> EmbeddingAnswer {
+        throw UpstreamFault(.unsupported, "provider '\(self.id)' has no embeddings")
+    }
     public func availability(of model: String) -> ProviderAvailability { .available }
 }
 
@@ -47,6 +55,11 @@ public struct UpstreamRequest: Sendable, Hashable {
     public var model: String
     /// Whether the answer is wanted token by token or whole.
     public var delivery: Delivery
+    /// The begun answer that the upstream is to go on with, after the conversation; `nil`: it begins anew. Only for models
+    /// with ``Capability/prefill``.
+    public var prefill: String?
+    /// The time that the first output may take, connecting included; `nil`: the provider's own limits alone.
+    public var firstTokenLimit: Duration?
     /// Who wants to know how the load goes when the model has to be loaded first.
     public var progress: ProgressSink?
 
@@ -54,11 +67,15 @@ public struct UpstreamRequest: Sendable, Hashable {
         inference: InferenceRequest,
         model: String,
         delivery: Delivery,
+        prefill: String? = nil,
+        firstTokenLimit: Duration? = nil,
         progress: ProgressSink? = nil
     ) {
         self.inference = inference
         self.model = model
         self.delivery = delivery
+        self.prefill = prefill
+        self.firstTokenLimit = firstTokenLimit
         self.progress = progress
     }
 

@@ -12,6 +12,8 @@ public struct RequestRecord: Sendable, Hashable {
     /// From arrival to the first output event.
     public var firstTokenLatency: Duration?
     public var usage: Usage?
+    /// Of every attempt together; `nil` when no price is known.
+    public var cost: Cost?
     public var finishReason: FinishReason?
     /// Every upstream that was tried, in order.
     public var attempts: [Attempt]
@@ -32,6 +34,7 @@ public struct RequestRecord: Sendable, Hashable {
         latency: Duration,
         firstTokenLatency: Duration? = nil,
         usage: Usage? = nil,
+        cost: Cost? = nil,
         finishReason: FinishReason? = nil,
         attempts: [Attempt] = [],
         status: String,
@@ -46,6 +49,7 @@ public struct RequestRecord: Sendable, Hashable {
         self.latency = latency
         self.firstTokenLatency = firstTokenLatency
         self.usage = usage
+        self.cost = cost
         self.finishReason = finishReason
         self.attempts = attempts
         self.status = status
@@ -61,11 +65,27 @@ public struct Attempt: Sendable, Hashable {
     public var duration: Duration
     /// `nil` for the one that answered.
     public var fault: UpstreamFault?
+    /// Tokens that it took, also when it failed or lost; `nil` when it gave no output.
+    public var usage: Usage?
+    /// What they cost; `nil` when no price is known.
+    public var cost: Cost?
+    /// Whether it was asked beside a slow one, to see who answers first.
+    public var isHedge: Bool
 
-    public init(model: ModelID, duration: Duration, fault: UpstreamFault? = nil) {
+    public init(
+        model: ModelID,
+        duration: Duration,
+        fault: UpstreamFault? = nil,
+        usage: Usage? = nil,
+        cost: Cost? = nil,
+        isHedge: Bool = false
+    ) {
         self.model = model
         self.duration = duration
         self.fault = fault
+        self.usage = usage
+        self.cost = cost
+        self.isHedge = isHedge
     }
 }
 

@@ -34,6 +34,8 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case modelNotFound
         /// The upstream says that the request itself is wrong.
         case invalidRequest
+        /// The wire format or the upstream cannot do what the request needs; the message names it. Nothing was sent.
+        case unsupported
         /// So many wait already for a model of our own to be loaded.
         case queueFull
         /// A model of our own that does not fit into memory, however much is evicted.
@@ -52,12 +54,14 @@ public struct UpstreamFault: Error, Sendable, Hashable {
 
     /// What to do about a fault.
     public enum Disposition: Sendable, Hashable {
-        /// The same upstream may succeed in a moment.
+        /// The same upstream may succeed in a moment, another one at once.
         case retrySame
         /// Another upstream may succeed.
         case retryOther
         /// A model with a larger context may succeed.
         case largerContext
+        /// A model with another filter may succeed.
+        case otherFilter
         /// The credentials are no good; another upstream may succeed.
         case keyIsDead
         /// The request itself is at fault or gone; nobody will succeed.
@@ -68,8 +72,10 @@ public struct UpstreamFault: Error, Sendable, Hashable {
     public var disposition: Disposition {
         switch self.kind {
         case .rateLimited, .overloaded, .serverError, .unreachable, .timedOut(.connect), .timedOut(.firstToken),
-            .timedOut(.idle), .truncated, .malformed, .modelNotFound, .contentFiltered, .insufficientMemory, .queueFull:
-            .retryOther
+            .timedOut(.idle), .truncated, .malformed:
+            .retrySame
+        case .modelNotFound, .insufficientMemory, .queueFull, .unsupported: .retryOther
+        case .contentFiltered: .otherFilter
         case .timedOut(.total): .fail
         case .contextLengthExceeded: .largerContext
         case .authenticationFailed: .keyIsDead
@@ -95,6 +101,7 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case .authenticationFailed: "authentication_failed"
         case .modelNotFound: "model_not_found"
         case .invalidRequest: "invalid_request"
+        case .unsupported: "unsupported"
         case .insufficientMemory: "insufficient_memory"
         case .queueFull: "queue_full"
         case .cancelled: "cancelled"

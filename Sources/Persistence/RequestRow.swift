@@ -128,6 +128,7 @@ enum RequestRow {
         case "authentication_failed": .authenticationFailed
         case "model_not_found": .modelNotFound
         case "invalid_request": .invalidRequest
+        case "unsupported": .unsupported
         case "cancelled": .cancelled
         default: .serverError
         }

@@ -123,8 +123,9 @@ extension InferenceEvent {
     /// Whether the attempt can no longer be exchanged for another unseen: output, or a proper end without any.
     fileprivate var commits: Bool {
         switch self {
-        case .textDelta, .reasoningDelta, .toolCallDelta, .finished: true
         case .usage: false
+        case .finished: true
+        default: self.isOutput
         }
     }
 }

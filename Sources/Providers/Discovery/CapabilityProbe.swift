@@ -116,9 +116,9 @@ package struct CapabilityProbe: Sendable {
 
     private static func length(_ event: InferenceEvent) -> Int {
         switch event {
-        case .textDelta(let text), .reasoningDelta(let text): text.count
+        case .textDelta(let text), .reasoningDelta(let text), .refusalDelta(let text): text.count
         case .toolCallDelta(let delta): delta.argumentsFragment.count
-        case .usage, .finished: 0
+        case .usage, .finished, .reasoningSignature, .citation: 0
         }
     }
 }

@@ -62,6 +62,7 @@ package struct OpenAIEncoder: Sendable {
                     case .text(let text):
                         json.string("type", "text")
                         json.string("text", text)
+                    case .image, .toolCall, .toolResult, .reasoning: break
                     }
                 }
             }

@@ -59,6 +59,7 @@ struct FaultStatus: Sendable, Hashable {
             (self.code, self.reason) = (.failedPrecondition, "UPSTREAM_AUTHENTICATION_FAILED")
         case .modelNotFound: (self.code, self.reason) = (.notFound, "UPSTREAM_MODEL_NOT_FOUND")
         case .invalidRequest: (self.code, self.reason) = (.invalidArgument, "UPSTREAM_REJECTED_REQUEST")
+        case .unsupported: (self.code, self.reason) = (.invalidArgument, "CAPABILITY_UNSUPPORTED")
         case .queueFull: (self.code, self.reason) = (.resourceExhausted, "QUEUE_FULL")
         case .insufficientMemory: (self.code, self.reason) = (.failedPrecondition, "INSUFFICIENT_MEMORY")
         case .cancelled: (self.code, self.reason) = (.cancelled, "CANCELLED")

@@ -81,6 +81,7 @@ struct RequestReader {
         case .system: return .system
         case .user: return .user
         case .assistant: return .assistant
+        case .tool: return .tool
         case .unspecified, .UNRECOGNIZED:
             self.violations.append(
                 FieldViolation(
@@ -101,6 +102,8 @@ struct RequestReader {
             switch part.content {
             case .text(let text):
                 return .text(text)
+            case .image, .toolCall, .toolResult, .reasoning:
+                return nil
             case nil:
                 self.violations.append(FieldViolation("\(field)[\(index)]", "has no content: 'text' is expected"))
                 return nil

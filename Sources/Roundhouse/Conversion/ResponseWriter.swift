@@ -39,7 +39,19 @@ struct ResponseWriter {
                 $0.id = delta.id ?? ""
                 $0.name = delta.name ?? ""
                 $0.argumentsJson = delta.argumentsFragment
+                $0.signature = delta.signature?.value ?? ""
+                $0.origin = delta.signature?.origin ?? ""
             }
+        case .delta(.reasoningSignature(let signature)):
+            message.reasoningDelta = .with {
+                $0.signature = signature.value
+                $0.origin = signature.origin
+                $0.redacted = signature.isRedacted
+            }
+        case .delta(.refusalDelta(let text)):
+            message.refusalDelta = .with { $0.text = text }
+        case .delta(.citation(let citation)):
+            message.citation = Roundhouse_V1_Citation(citation)
         case .delta(.usage), .delta(.finished):
             break  // Not deltas: the pipeline makes `completed` of them.
         case .completed(let completion):
@@ -64,7 +76,9 @@ struct ResponseCollector {
             case .delta(.textDelta(let text)): self.response.text += text
             case .delta(.reasoningDelta(let text)): self.response.reasoning += text
             case .delta(.toolCallDelta(let delta)): self.take(delta)
-            case .progress, .delta(.usage), .delta(.finished): break
+            case .delta(.refusalDelta(let text)): self.response.refusal += text
+            case .delta(.citation(let citation)): self.response.citations.append(Roundhouse_V1_Citation(citation))
+            case .progress, .delta(.usage), .delta(.finished), .delta(.reasoningSignature): break
             case .completed(let completion): self.response.completed = Roundhouse_V1_Completed(completion)
             }
         }
@@ -77,6 +91,18 @@ struct ResponseCollector {
         if let id = delta.id { self.response.toolCalls[index].id = id }
         if let name = delta.name { self.response.toolCalls[index].name = name }
         self.response.toolCalls[index].argumentsJson += delta.argumentsFragment
+    }
+}
+
+extension Roundhouse_V1_Citation {
+    init(_ citation: Citation) {
+        self.init()
+        self.url = citation.url ?? ""
+        self.title = citation.title ?? ""
+        self.citedText = citation.citedText ?? ""
+        if let index = citation.startIndex { self.startIndex = Int32(clamping: index) }
+        if let index = citation.endIndex { self.endIndex = Int32(clamping: index) }
+        if let index = citation.documentIndex { self.documentIndex = Int32(clamping: index) }
     }
 }
 
@@ -115,6 +141,7 @@ extension Roundhouse_V1_FinishReason {
         case .length: self = .length
         case .toolCalls: self = .toolCalls
         case .contentFilter: self = .contentFilter
+        case .refusal: self = .refusal
         case .other: self = .other
         }
     }

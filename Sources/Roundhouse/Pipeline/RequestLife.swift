@@ -56,6 +56,11 @@ struct RequestLife: Sendable {
             case .toolCallDelta(let delta):
                 self.toolCallBytes += delta.argumentsFragment.utf8.count
                 self.append(event, at: now, to: &outputs)
+            case .refusalDelta(let text):
+                self.sent.textBytes += text.utf8.count
+                self.append(event, at: now, to: &outputs)
+            case .reasoningSignature, .citation:
+                self.append(event, at: now, to: &outputs)
             case .usage(let usage):
                 self.usage = usage
             case .finished(let reason):

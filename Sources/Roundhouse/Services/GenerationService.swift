@@ -61,6 +61,20 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         }
     }
 
+    func embed(
+        request: Roundhouse_V1_EmbedRequest,
+        context: ServerContext
+    ) async throws -> Roundhouse_V1_EmbedResponse {
+        throw RPCError(code: .unimplemented, message: "")
+    }
+
+    func explainRoute(
+        request: Roundhouse_V1_ExplainRouteRequest,
+        context: ServerContext
+    ) async throws -> Roundhouse_V1_ExplainRouteResponse {
+        throw RPCError(code: .unimplemented, message: "")
+    }
+
     private static func read(
         _ body: () throws(RequestError) -> InferenceRequest
     ) throws(RequestFailure) -> InferenceRequest {

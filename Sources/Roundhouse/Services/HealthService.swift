@@ -48,6 +48,13 @@ struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
         self.started = self.clock.now
     }
 
+    func getHardware(
+        request: Roundhouse_V1_GetHardwareRequest,
+        context: ServerContext
+    ) async throws -> Roundhouse_V1_GetHardwareResponse {
+        throw RPCError(code: .unimplemented, message: "")
+    }
+
     func getSystemStatus(
         request: Roundhouse_V1_GetSystemStatusRequest,
         context: ServerContext

@@ -41,7 +41,7 @@ struct ProfileMeasurement: Sendable {
             let now = self.clock.now
             for event in events {
                 switch event {
-                case .textDelta, .reasoningDelta, .toolCallDelta:
+                case .textDelta, .reasoningDelta, .toolCallDelta, .refusalDelta, .reasoningSignature, .citation:
                     first = first ?? now
                     deltas += 1
                 case .usage(let reported):

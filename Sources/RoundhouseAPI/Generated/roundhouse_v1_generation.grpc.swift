@@ -48,6 +48,32 @@ public enum Roundhouse_V1_GenerationService: Sendable {
                 type: .serverStreaming
             )
         }
+        /// Namespace for "Embed" metadata.
+        public enum Embed: Sendable {
+            /// Request type for "Embed".
+            public typealias Input = Roundhouse_V1_EmbedRequest
+            /// Response type for "Embed".
+            public typealias Output = Roundhouse_V1_EmbedResponse
+            /// Descriptor for "Embed".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.GenerationService"),
+                method: "Embed",
+                type: .unary
+            )
+        }
+        /// Namespace for "ExplainRoute" metadata.
+        public enum ExplainRoute: Sendable {
+            /// Request type for "ExplainRoute".
+            public typealias Input = Roundhouse_V1_ExplainRouteRequest
+            /// Response type for "ExplainRoute".
+            public typealias Output = Roundhouse_V1_ExplainRouteResponse
+            /// Descriptor for "ExplainRoute".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.GenerationService"),
+                method: "ExplainRoute",
+                type: .unary
+            )
+        }
         /// Namespace for "CountTokens" metadata.
         public enum CountTokens: Sendable {
             /// Request type for "CountTokens".
@@ -65,6 +91,8 @@ public enum Roundhouse_V1_GenerationService: Sendable {
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             Generate.descriptor,
             StreamGenerate.descriptor,
+            Embed.descriptor,
+            ExplainRoute.descriptor,
             CountTokens.descriptor
         ]
     }
@@ -140,6 +168,43 @@ extension Roundhouse_V1_GenerationService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_StreamGenerateRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_StreamGenerateResponse>
+
+        /// Handle the "Embed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Turns texts into vectors that lie close together when the texts mean the same.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_EmbedRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_EmbedResponse` messages.
+        func embed(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_EmbedRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_EmbedResponse>
+
+        /// Handle the "ExplainRoute" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models a request would be sent to and in which order, and why every other one would not, without
+        /// > sending anything.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ExplainRouteRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ExplainRouteResponse` messages.
+        func explainRoute(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ExplainRouteRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ExplainRouteResponse>
 
         /// Handle the "CountTokens" method.
         ///
@@ -217,6 +282,43 @@ extension Roundhouse_V1_GenerationService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_StreamGenerateResponse>
 
+        /// Handle the "Embed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Turns texts into vectors that lie close together when the texts mean the same.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_EmbedRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_EmbedResponse` message.
+        func embed(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_EmbedRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_EmbedResponse>
+
+        /// Handle the "ExplainRoute" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models a request would be sent to and in which order, and why every other one would not, without
+        /// > sending anything.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ExplainRouteRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ExplainRouteResponse` message.
+        func explainRoute(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ExplainRouteRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ExplainRouteResponse>
+
         /// Handle the "CountTokens" method.
         ///
         /// > Source IDL Documentation:
@@ -292,6 +394,43 @@ extension Roundhouse_V1_GenerationService {
             context: GRPCCore.ServerContext
         ) async throws
 
+        /// Handle the "Embed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Turns texts into vectors that lie close together when the texts mean the same.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_EmbedRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_EmbedResponse` to respond with.
+        func embed(
+            request: Roundhouse_V1_EmbedRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_EmbedResponse
+
+        /// Handle the "ExplainRoute" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models a request would be sent to and in which order, and why every other one would not, without
+        /// > sending anything.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ExplainRouteRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ExplainRouteResponse` to respond with.
+        func explainRoute(
+            request: Roundhouse_V1_ExplainRouteRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ExplainRouteResponse
+
         /// Handle the "CountTokens" method.
         ///
         /// > Source IDL Documentation:
@@ -339,6 +478,28 @@ extension Roundhouse_V1_GenerationService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Roundhouse_V1_GenerationService.Method.Embed.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_EmbedRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_EmbedResponse>(),
+            handler: { request, context in
+                try await self.embed(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_GenerationService.Method.ExplainRoute.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ExplainRouteRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ExplainRouteResponse>(),
+            handler: { request, context in
+                try await self.explainRoute(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Roundhouse_V1_GenerationService.Method.CountTokens.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_CountTokensRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_CountTokensResponse>(),
@@ -375,6 +536,28 @@ extension Roundhouse_V1_GenerationService.ServiceProtocol {
             context: context
         )
         return response
+    }
+
+    public func embed(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_EmbedRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_EmbedResponse> {
+        let response = try await self.embed(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func explainRoute(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ExplainRouteRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ExplainRouteResponse> {
+        let response = try await self.explainRoute(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
     }
 
     public func countTokens(
@@ -419,6 +602,32 @@ extension Roundhouse_V1_GenerationService.SimpleServiceProtocol {
                 )
                 return [:]
             }
+        )
+    }
+
+    public func embed(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_EmbedRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_EmbedResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_EmbedResponse>(
+            message: try await self.embed(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func explainRoute(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ExplainRouteRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ExplainRouteResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ExplainRouteResponse>(
+            message: try await self.explainRoute(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
         )
     }
 
@@ -502,6 +711,53 @@ extension Roundhouse_V1_GenerationService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_StreamGenerateResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_StreamGenerateResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "Embed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Turns texts into vectors that lie close together when the texts mean the same.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_EmbedRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_EmbedRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_EmbedResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func embed<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_EmbedRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_EmbedRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_EmbedResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_EmbedResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ExplainRoute" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models a request would be sent to and in which order, and why every other one would not, without
+        /// > sending anything.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ExplainRouteRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ExplainRouteRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ExplainRouteResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func explainRoute<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ExplainRouteRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ExplainRouteRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ExplainRouteResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ExplainRouteResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "CountTokens" method.
@@ -623,6 +879,75 @@ extension Roundhouse_V1_GenerationService {
             )
         }
 
+        /// Call the "Embed" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Turns texts into vectors that lie close together when the texts mean the same.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_EmbedRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_EmbedRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_EmbedResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func embed<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_EmbedRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_EmbedRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_EmbedResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_EmbedResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_GenerationService.Method.Embed.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ExplainRoute" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models a request would be sent to and in which order, and why every other one would not, without
+        /// > sending anything.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ExplainRouteRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ExplainRouteRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ExplainRouteResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func explainRoute<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ExplainRouteRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ExplainRouteRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ExplainRouteResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ExplainRouteResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_GenerationService.Method.ExplainRoute.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "CountTokens" method.
         ///
         /// > Source IDL Documentation:
@@ -719,6 +1044,65 @@ extension Roundhouse_V1_GenerationService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_StreamGenerateRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_StreamGenerateResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "Embed" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Turns texts into vectors that lie close together when the texts mean the same.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_EmbedRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func embed<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_EmbedRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_EmbedResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.embed(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_EmbedRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_EmbedResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExplainRoute" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells which models a request would be sent to and in which order, and why every other one would not, without
+    /// > sending anything.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ExplainRouteRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func explainRoute<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ExplainRouteRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ExplainRouteResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.explainRoute(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ExplainRouteRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ExplainRouteResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -821,6 +1205,73 @@ extension Roundhouse_V1_GenerationService.ClientProtocol {
             metadata: metadata
         )
         return try await self.streamGenerate(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "Embed" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Turns texts into vectors that lie close together when the texts mean the same.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func embed<Result>(
+        _ message: Roundhouse_V1_EmbedRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_EmbedResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_EmbedRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.embed(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExplainRoute" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells which models a request would be sent to and in which order, and why every other one would not, without
+    /// > sending anything.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func explainRoute<Result>(
+        _ message: Roundhouse_V1_ExplainRouteRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ExplainRouteResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ExplainRouteRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.explainRoute(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -10,6 +10,11 @@
 
 /// Text generation: one typed API over every model behind the gateway.
 
+#if canImport(FoundationEssentials)
+public import FoundationEssentials
+#else
+public import Foundation
+#endif
 public import SwiftProtobuf
 
 // If the compiler emits an error on this type, it is because this file
@@ -37,6 +42,9 @@ public nonisolated enum Roundhouse_V1_Role: SwiftProtobuf.Enum, Swift.CaseIterab
 
   /// The model.
   case assistant // = 3
+
+  /// A tool: what came of the calls that the model asked for.
+  case tool // = 4
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -49,6 +57,7 @@ public nonisolated enum Roundhouse_V1_Role: SwiftProtobuf.Enum, Swift.CaseIterab
     case 1: self = .system
     case 2: self = .user
     case 3: self = .assistant
+    case 4: self = .tool
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -59,6 +68,7 @@ public nonisolated enum Roundhouse_V1_Role: SwiftProtobuf.Enum, Swift.CaseIterab
     case .system: return 1
     case .user: return 2
     case .assistant: return 3
+    case .tool: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -69,6 +79,280 @@ public nonisolated enum Roundhouse_V1_Role: SwiftProtobuf.Enum, Swift.CaseIterab
     .system,
     .user,
     .assistant,
+    .tool,
+  ]
+
+}
+
+/// How closely a model looks at a picture.
+public nonisolated enum Roundhouse_V1_ImageDetail: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// The provider's default.
+  case unspecified // = 0
+
+  /// The model decides.
+  case auto // = 1
+
+  /// A rough look, which takes few tokens.
+  case low // = 2
+
+  /// A close look.
+  case high // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .auto
+    case 2: self = .low
+    case 3: self = .high
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .auto: return 1
+    case .low: return 2
+    case .high: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_ImageDetail] = [
+    .unspecified,
+    .auto,
+    .low,
+    .high,
+  ]
+
+}
+
+/// Whether the model must, may or must not ask for tools.
+public nonisolated enum Roundhouse_V1_ToolChoiceMode: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// The same as TOOL_CHOICE_MODE_AUTO.
+  case unspecified // = 0
+
+  /// The model decides.
+  case auto // = 1
+
+  /// No tool.
+  case none // = 2
+
+  /// At least one tool.
+  case `required` // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .auto
+    case 2: self = .none
+    case 3: self = .required
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .auto: return 1
+    case .none: return 2
+    case .required: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_ToolChoiceMode] = [
+    .unspecified,
+    .auto,
+    .none,
+    .required,
+  ]
+
+}
+
+/// How much a model thinks.
+public nonisolated enum Roundhouse_V1_ReasoningEffort: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// The provider's default.
+  case unspecified // = 0
+
+  /// Not at all.
+  case none // = 1
+
+  /// As little as possible.
+  case minimal // = 2
+
+  /// Little.
+  case low // = 3
+
+  /// Usually.
+  case medium // = 4
+
+  /// Much.
+  case high // = 5
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .none
+    case 2: self = .minimal
+    case 3: self = .low
+    case 4: self = .medium
+    case 5: self = .high
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .none: return 1
+    case .minimal: return 2
+    case .low: return 3
+    case .medium: return 4
+    case .high: return 5
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_ReasoningEffort] = [
+    .unspecified,
+    .none,
+    .minimal,
+    .low,
+    .medium,
+    .high,
+  ]
+
+}
+
+/// What is done when an upstream fails after output was sent.
+public nonisolated enum Roundhouse_V1_RecoveryMode: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// The same as RECOVERY_MODE_FAIL.
+  case unspecified // = 0
+
+  /// The stream fails, and its status tells how much was sent.
+  case fail // = 1
+
+  /// What was sent is declared void by `superseded`, and the next candidate begins anew.
+  case restart // = 2
+
+  /// The next candidate that can goes on from the text that was sent, which stays valid.
+  case `continue` // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .fail
+    case 2: self = .restart
+    case 3: self = .continue
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .fail: return 1
+    case .restart: return 2
+    case .continue: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_RecoveryMode] = [
+    .unspecified,
+    .fail,
+    .restart,
+    .continue,
+  ]
+
+}
+
+/// How urgent a request is. Routing rules look at it.
+public nonisolated enum Roundhouse_V1_RequestPriority: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// The same as REQUEST_PRIORITY_NORMAL.
+  case unspecified // = 0
+
+  /// Whenever it suits.
+  case low // = 1
+
+  /// As usual.
+  case normal // = 2
+
+  /// Before others.
+  case high // = 3
+
+  /// Before all others.
+  case critical // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .low
+    case 2: self = .normal
+    case 3: self = .high
+    case 4: self = .critical
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .low: return 1
+    case .normal: return 2
+    case .high: return 3
+    case .critical: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_RequestPriority] = [
+    .unspecified,
+    .low,
+    .normal,
+    .high,
+    .critical,
   ]
 
 }
@@ -94,6 +378,9 @@ public nonisolated enum Roundhouse_V1_FinishReason: SwiftProtobuf.Enum, Swift.Ca
 
   /// The upstream gave a reason that has no name here.
   case other // = 5
+
+  /// The model itself declined.
+  case refusal // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -108,6 +395,7 @@ public nonisolated enum Roundhouse_V1_FinishReason: SwiftProtobuf.Enum, Swift.Ca
     case 3: self = .toolCalls
     case 4: self = .contentFilter
     case 5: self = .other
+    case 6: self = .refusal
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -120,6 +408,7 @@ public nonisolated enum Roundhouse_V1_FinishReason: SwiftProtobuf.Enum, Swift.Ca
     case .toolCalls: return 3
     case .contentFilter: return 4
     case .other: return 5
+    case .refusal: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -132,6 +421,7 @@ public nonisolated enum Roundhouse_V1_FinishReason: SwiftProtobuf.Enum, Swift.Ca
     .toolCalls,
     .contentFilter,
     .other,
+    .refusal,
   ]
 
 }
@@ -171,250 +461,984 @@ public nonisolated struct Roundhouse_V1_Part: Sendable {
     set {content = .text(newValue)}
   }
 
+  /// A picture, in messages of ROLE_USER.
+  public var image: Roundhouse_V1_Image {
+    get {
+      if case .image(let v)? = content {return v}
+      return Roundhouse_V1_Image()
+    }
+    set {content = .image(newValue)}
+  }
+
+  /// A call that the model asked for, in messages of ROLE_ASSISTANT.
+  public var toolCall: Roundhouse_V1_ToolCall {
+    get {
+      if case .toolCall(let v)? = content {return v}
+      return Roundhouse_V1_ToolCall()
+    }
+    set {content = .toolCall(newValue)}
+  }
+
+  /// What came of a call, in messages of ROLE_TOOL.
+  public var toolResult: Roundhouse_V1_ToolResult {
+    get {
+      if case .toolResult(let v)? = content {return v}
+      return Roundhouse_V1_ToolResult()
+    }
+    set {content = .toolResult(newValue)}
+  }
+
+  /// What the model thought, in messages of ROLE_ASSISTANT. Give it back as it came.
+  public var reasoning: Roundhouse_V1_Reasoning {
+    get {
+      if case .reasoning(let v)? = content {return v}
+      return Roundhouse_V1_Reasoning()
+    }
+    set {content = .reasoning(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// The content. Exactly one must be set.
   public nonisolated enum OneOf_Content: Equatable, Sendable {
     /// Plain text.
     case text(String)
+    /// A picture, in messages of ROLE_USER.
+    case image(Roundhouse_V1_Image)
+    /// A call that the model asked for, in messages of ROLE_ASSISTANT.
+    case toolCall(Roundhouse_V1_ToolCall)
+    /// What came of a call, in messages of ROLE_TOOL.
+    case toolResult(Roundhouse_V1_ToolResult)
+    /// What the model thought, in messages of ROLE_ASSISTANT. Give it back as it came.
+    case reasoning(Roundhouse_V1_Reasoning)
 
   }
 
   public init() {}
+}
+
+/// A picture.
+public nonisolated struct Roundhouse_V1_Image: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Where it is. Exactly one must be set.
+  public var source: Roundhouse_V1_Image.OneOf_Source? = nil
+
+  /// The picture itself, at most 20 MiB. Needs media_type.
+  public var data: Data {
+    get {
+      if case .data(let v)? = source {return v}
+      return Data()
+    }
+    set {source = .data(newValue)}
+  }
+
+  /// An https or http address that the model's provider fetches. The gateway does not.
+  public var url: String {
+    get {
+      if case .url(let v)? = source {return v}
+      return String()
+    }
+    set {source = .url(newValue)}
+  }
+
+  /// "image/png", "image/jpeg", "image/gif" or "image/webp". With data only.
+  public var mediaType: String = String()
+
+  /// How closely the model is to look. Unset: the provider's default.
+  public var detail: Roundhouse_V1_ImageDetail = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// Where it is. Exactly one must be set.
+  public nonisolated enum OneOf_Source: Equatable, Sendable {
+    /// The picture itself, at most 20 MiB. Needs media_type.
+    case data(Data)
+    /// An https or http address that the model's provider fetches. The gateway does not.
+    case url(String)
+
+  }
+
+  public init() {}
+}
+
+/// What came of a tool call.
+public nonisolated struct Roundhouse_V1_ToolResult: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// ToolCall.id.
+  public var toolCallID: String = String()
+
+  /// The result, as text; JSON is usual.
+  public var content: String = String()
+
+  /// The tool failed, and content says how.
+  public var isError: Bool = false
+
+  /// ToolCall.name. Taken from the call in the conversation when left out.
+  public var name: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What a model thought before it said something.
+public nonisolated struct Roundhouse_V1_Reasoning: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The thoughts. Empty when redacted.
+  public var text: String = String()
+
+  /// What the model's provider wants back unchanged. Empty: nothing.
+  public var signature: String = String()
+
+  /// The wire format that made the signature ("anthropic", "gemini", "openrouter"): no other is shown it.
+  public var origin: String = String()
+
+  /// The provider does not show the thoughts; the signature stands in their place.
+  public var redacted: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A function that the model may ask to have called.
+public nonisolated struct Roundhouse_V1_Tool: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 1 to 64 characters of letters, digits, '_' and '-'.
+  public var name: String = String()
+
+  /// What it does, for the model.
+  public var description_p: String = String()
+
+  /// A JSON Schema, an object, of the arguments, as text. Empty: it takes none.
+  public var parametersJson: String = String()
+
+  /// Whether the model is held to the schema. Unset: the provider's default.
+  public var strict: Bool {
+    get {_strict ?? false}
+    set {_strict = newValue}
+  }
+  /// Returns true if `strict` has been explicitly set.
+  public var hasStrict: Bool {self._strict != nil}
+  /// Clears the value of `strict`. Subsequent reads from it will return its default value.
+  public mutating func clearStrict() {self._strict = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _strict: Bool? = nil
+}
+
+/// Whether the model must, may or must not ask for tools.
+public nonisolated struct Roundhouse_V1_ToolChoice: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// One of them.
+  public var choice: Roundhouse_V1_ToolChoice.OneOf_Choice? = nil
+
+  /// For all tools.
+  public var mode: Roundhouse_V1_ToolChoiceMode {
+    get {
+      if case .mode(let v)? = choice {return v}
+      return .unspecified
+    }
+    set {choice = .mode(newValue)}
+  }
+
+  /// This tool must be called.
+  public var tool: String {
+    get {
+      if case .tool(let v)? = choice {return v}
+      return String()
+    }
+    set {choice = .tool(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// One of them.
+  public nonisolated enum OneOf_Choice: Equatable, Sendable {
+    /// For all tools.
+    case mode(Roundhouse_V1_ToolChoiceMode)
+    /// This tool must be called.
+    case tool(String)
+
+  }
+
+  public init() {}
+}
+
+/// The form that the answer must have.
+public nonisolated struct Roundhouse_V1_ResponseFormat: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Unset: text.
+  public var format: Roundhouse_V1_ResponseFormat.OneOf_Format? = nil
+
+  /// True: any JSON object.
+  public var jsonObject: Bool {
+    get {
+      if case .jsonObject(let v)? = format {return v}
+      return false
+    }
+    set {format = .jsonObject(newValue)}
+  }
+
+  /// A JSON value that fulfils a schema.
+  public var jsonSchema: Roundhouse_V1_JsonSchema {
+    get {
+      if case .jsonSchema(let v)? = format {return v}
+      return Roundhouse_V1_JsonSchema()
+    }
+    set {format = .jsonSchema(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// Unset: text.
+  public nonisolated enum OneOf_Format: Equatable, Sendable {
+    /// True: any JSON object.
+    case jsonObject(Bool)
+    /// A JSON value that fulfils a schema.
+    case jsonSchema(Roundhouse_V1_JsonSchema)
+
+  }
+
+  public init() {}
+}
+
+/// The schema that an answer must fulfil.
+public nonisolated struct Roundhouse_V1_JsonSchema: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 1 to 64 characters of letters, digits, '_' and '-'. Left out: "answer".
+  public var name: String = String()
+
+  /// What the answer is for, for the model.
+  public var description_p: String = String()
+
+  /// A JSON Schema, an object, as text.
+  public var schemaJson: String = String()
+
+  /// Whether the model is held to it. Unset: the provider's default.
+  public var strict: Bool {
+    get {_strict ?? false}
+    set {_strict = newValue}
+  }
+  /// Returns true if `strict` has been explicitly set.
+  public var hasStrict: Bool {self._strict != nil}
+  /// Clears the value of `strict`. Subsequent reads from it will return its default value.
+  public mutating func clearStrict() {self._strict = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _strict: Bool? = nil
+}
+
+/// How much the model may think before it answers.
+public nonisolated struct Roundhouse_V1_ReasoningOptions: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Unset: the provider's default.
+  public var effort: Roundhouse_V1_ReasoningEffort = .unspecified
+
+  /// Tokens of thoughts at most, where the provider counts them; at least 1.
+  public var maxTokens: Int32 {
+    get {_maxTokens ?? 0}
+    set {_maxTokens = newValue}
+  }
+  /// Returns true if `maxTokens` has been explicitly set.
+  public var hasMaxTokens: Bool {self._maxTokens != nil}
+  /// Clears the value of `maxTokens`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxTokens() {self._maxTokens = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _maxTokens: Int32? = nil
+}
+
+/// What a model must be to answer a request. What is not set excludes nobody.
+public nonisolated struct Roundhouse_V1_ModelRequirements: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What is to come out of it: "text", "embedding", "image", "voice" or "video". Empty: what the call implies.
+  public var task: String = String()
+
+  /// What it must be able to do, beside what the request itself implies: "tools", "json_schema", "vision",
+  /// "reasoning", "prefill", "embeddings", "chat", "completion", "streaming".
+  public var capabilities: [String] = []
+
+  /// Tokens of context at least. Models whose context is not known do not fulfil it.
+  public var minContextLength: Int32 {
+    get {_minContextLength ?? 0}
+    set {_minContextLength = newValue}
+  }
+  /// Returns true if `minContextLength` has been explicitly set.
+  public var hasMinContextLength: Bool {self._minContextLength != nil}
+  /// Clears the value of `minContextLength`. Subsequent reads from it will return its default value.
+  public mutating func clearMinContextLength() {self._minContextLength = nil}
+
+  /// The dearer of its two prices at most, in nano-USD for a million tokens (0.15 USD is 150000000). Models without
+  /// known prices do not fulfil it.
+  public var maxPriceNanoUsd: Int64 {
+    get {_maxPriceNanoUsd ?? 0}
+    set {_maxPriceNanoUsd = newValue}
+  }
+  /// Returns true if `maxPriceNanoUsd` has been explicitly set.
+  public var hasMaxPriceNanoUsd: Bool {self._maxPriceNanoUsd != nil}
+  /// Clears the value of `maxPriceNanoUsd`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxPriceNanoUsd() {self._maxPriceNanoUsd = nil}
+
+  /// The request may cost this at most, in nano-USD, by the estimated tokens of the prompt and max_output_tokens.
+  public var maxCostNanoUsd: Int64 {
+    get {_maxCostNanoUsd ?? 0}
+    set {_maxCostNanoUsd = newValue}
+  }
+  /// Returns true if `maxCostNanoUsd` has been explicitly set.
+  public var hasMaxCostNanoUsd: Bool {self._maxCostNanoUsd != nil}
+  /// Clears the value of `maxCostNanoUsd`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxCostNanoUsd() {self._maxCostNanoUsd = nil}
+
+  /// 0 to 1.
+  public var minQualityScore: Double {
+    get {_minQualityScore ?? 0}
+    set {_minQualityScore = newValue}
+  }
+  /// Returns true if `minQualityScore` has been explicitly set.
+  public var hasMinQualityScore: Bool {self._minQualityScore != nil}
+  /// Clears the value of `minQualityScore`. Subsequent reads from it will return its default value.
+  public mutating func clearMinQualityScore() {self._minQualityScore = nil}
+
+  /// 0 to 1.
+  public var minSafetyScore: Double {
+    get {_minSafetyScore ?? 0}
+    set {_minSafetyScore = newValue}
+  }
+  /// Returns true if `minSafetyScore` has been explicitly set.
+  public var hasMinSafetyScore: Bool {self._minSafetyScore != nil}
+  /// Clears the value of `minSafetyScore`. Subsequent reads from it will return its default value.
+  public mutating func clearMinSafetyScore() {self._minSafetyScore = nil}
+
+  /// The first token may be expected after this time at most, by what was measured lately.
+  public var maxLatency: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_maxLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_maxLatency = newValue}
+  }
+  /// Returns true if `maxLatency` has been explicitly set.
+  public var hasMaxLatency: Bool {self._maxLatency != nil}
+  /// Clears the value of `maxLatency`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxLatency() {self._maxLatency = nil}
+
+  /// Only models whose tokens are free.
+  public var freeOnly: Bool = false
+
+  /// Only models on the gateway's own machine.
+  public var localOnly: Bool = false
+
+  /// Only these providers.
+  public var allowedProviders: [String] = []
+
+  /// Not these providers.
+  public var deniedProviders: [String] = []
+
+  /// The model must have every one of these tags.
+  public var tags: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _minContextLength: Int32? = nil
+  fileprivate var _maxPriceNanoUsd: Int64? = nil
+  fileprivate var _maxCostNanoUsd: Int64? = nil
+  fileprivate var _minQualityScore: Double? = nil
+  fileprivate var _minSafetyScore: Double? = nil
+  fileprivate var _maxLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
 }
 
 /// A request for a whole answer.
-public nonisolated struct Roundhouse_V1_GenerateRequest: Sendable {
+public nonisolated struct Roundhouse_V1_GenerateRequest: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Which model: an id ("openai/gpt-4o", "local/small"), an alias ("default"), or "auto" or nothing to let the
-  /// gateway choose the first ready model by configured priority.
-  public var model: String = String()
+  /// gateway choose by the strategy.
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
 
   /// The conversation, oldest first. At least one message.
-  public var messages: [Roundhouse_V1_Message] = []
+  public var messages: [Roundhouse_V1_Message] {
+    get {_storage._messages}
+    set {_uniqueStorage()._messages = newValue}
+  }
 
   /// Randomness, 0 to 2. Unset: the upstream's default.
   public var temperature: Double {
-    get {_temperature ?? 0}
-    set {_temperature = newValue}
+    get {_storage._temperature ?? 0}
+    set {_uniqueStorage()._temperature = newValue}
   }
   /// Returns true if `temperature` has been explicitly set.
-  public var hasTemperature: Bool {self._temperature != nil}
+  public var hasTemperature: Bool {_storage._temperature != nil}
   /// Clears the value of `temperature`. Subsequent reads from it will return its default value.
-  public mutating func clearTemperature() {self._temperature = nil}
+  public mutating func clearTemperature() {_uniqueStorage()._temperature = nil}
 
   /// Nucleus sampling, above 0 and up to 1. Unset: the upstream's default.
   public var topP: Double {
-    get {_topP ?? 0}
-    set {_topP = newValue}
+    get {_storage._topP ?? 0}
+    set {_uniqueStorage()._topP = newValue}
   }
   /// Returns true if `topP` has been explicitly set.
-  public var hasTopP: Bool {self._topP != nil}
+  public var hasTopP: Bool {_storage._topP != nil}
   /// Clears the value of `topP`. Subsequent reads from it will return its default value.
-  public mutating func clearTopP() {self._topP = nil}
+  public mutating func clearTopP() {_uniqueStorage()._topP = nil}
 
   /// The most tokens to generate, at least 1. Unset: the upstream's default.
   public var maxOutputTokens: Int32 {
-    get {_maxOutputTokens ?? 0}
-    set {_maxOutputTokens = newValue}
+    get {_storage._maxOutputTokens ?? 0}
+    set {_uniqueStorage()._maxOutputTokens = newValue}
   }
   /// Returns true if `maxOutputTokens` has been explicitly set.
-  public var hasMaxOutputTokens: Bool {self._maxOutputTokens != nil}
+  public var hasMaxOutputTokens: Bool {_storage._maxOutputTokens != nil}
   /// Clears the value of `maxOutputTokens`. Subsequent reads from it will return its default value.
-  public mutating func clearMaxOutputTokens() {self._maxOutputTokens = nil}
+  public mutating func clearMaxOutputTokens() {_uniqueStorage()._maxOutputTokens = nil}
 
   /// Sequences that end the answer and are not part of it. At most 16, none empty.
-  public var stop: [String] = []
+  public var stop: [String] {
+    get {_storage._stop}
+    set {_uniqueStorage()._stop = newValue}
+  }
 
   /// For repeatable sampling, where the upstream honours it.
   public var seed: Int64 {
-    get {_seed ?? 0}
-    set {_seed = newValue}
+    get {_storage._seed ?? 0}
+    set {_uniqueStorage()._seed = newValue}
   }
   /// Returns true if `seed` has been explicitly set.
-  public var hasSeed: Bool {self._seed != nil}
+  public var hasSeed: Bool {_storage._seed != nil}
   /// Clears the value of `seed`. Subsequent reads from it will return its default value.
-  public mutating func clearSeed() {self._seed = nil}
+  public mutating func clearSeed() {_uniqueStorage()._seed = nil}
 
   /// Discourages tokens that appeared at all, -2 to 2. Unset: the upstream's default.
   public var presencePenalty: Double {
-    get {_presencePenalty ?? 0}
-    set {_presencePenalty = newValue}
+    get {_storage._presencePenalty ?? 0}
+    set {_uniqueStorage()._presencePenalty = newValue}
   }
   /// Returns true if `presencePenalty` has been explicitly set.
-  public var hasPresencePenalty: Bool {self._presencePenalty != nil}
+  public var hasPresencePenalty: Bool {_storage._presencePenalty != nil}
   /// Clears the value of `presencePenalty`. Subsequent reads from it will return its default value.
-  public mutating func clearPresencePenalty() {self._presencePenalty = nil}
+  public mutating func clearPresencePenalty() {_uniqueStorage()._presencePenalty = nil}
 
   /// Discourages tokens by how often they appeared, -2 to 2. Unset: the upstream's default.
   public var frequencyPenalty: Double {
-    get {_frequencyPenalty ?? 0}
-    set {_frequencyPenalty = newValue}
+    get {_storage._frequencyPenalty ?? 0}
+    set {_uniqueStorage()._frequencyPenalty = newValue}
   }
   /// Returns true if `frequencyPenalty` has been explicitly set.
-  public var hasFrequencyPenalty: Bool {self._frequencyPenalty != nil}
+  public var hasFrequencyPenalty: Bool {_storage._frequencyPenalty != nil}
   /// Clears the value of `frequencyPenalty`. Subsequent reads from it will return its default value.
-  public mutating func clearFrequencyPenalty() {self._frequencyPenalty = nil}
+  public mutating func clearFrequencyPenalty() {_uniqueStorage()._frequencyPenalty = nil}
 
   /// Your name for the request, up to 128 printable ASCII characters. It goes into logs, records and the upstream's
   /// x-request-id header, so that one request can be followed everywhere. Unset: a UUID is made.
-  public var requestID: String = String()
+  public var requestID: String {
+    get {_storage._requestID}
+    set {_uniqueStorage()._requestID = newValue}
+  }
 
   /// Your own labels, kept with the request's record and not interpreted. At most 16, keys up to 64 bytes, values up
   /// to 512.
-  public var metadata: Dictionary<String,String> = [:]
+  public var metadata: Dictionary<String,String> {
+    get {_storage._metadata}
+    set {_uniqueStorage()._metadata = newValue}
+  }
+
+  /// Tools that the model may ask to have called, at most 128. Names are unique.
+  public var tools: [Roundhouse_V1_Tool] {
+    get {_storage._tools}
+    set {_uniqueStorage()._tools = newValue}
+  }
+
+  /// Whether it must, may or must not. Unset: it may.
+  public var toolChoice: Roundhouse_V1_ToolChoice {
+    get {_storage._toolChoice ?? Roundhouse_V1_ToolChoice()}
+    set {_uniqueStorage()._toolChoice = newValue}
+  }
+  /// Returns true if `toolChoice` has been explicitly set.
+  public var hasToolChoice: Bool {_storage._toolChoice != nil}
+  /// Clears the value of `toolChoice`. Subsequent reads from it will return its default value.
+  public mutating func clearToolChoice() {_uniqueStorage()._toolChoice = nil}
+
+  /// Whether several tools may be called in one answer. Unset: the provider's default.
+  public var parallelToolCalls: Bool {
+    get {_storage._parallelToolCalls ?? false}
+    set {_uniqueStorage()._parallelToolCalls = newValue}
+  }
+  /// Returns true if `parallelToolCalls` has been explicitly set.
+  public var hasParallelToolCalls: Bool {_storage._parallelToolCalls != nil}
+  /// Clears the value of `parallelToolCalls`. Subsequent reads from it will return its default value.
+  public mutating func clearParallelToolCalls() {_uniqueStorage()._parallelToolCalls = nil}
+
+  /// The form that the answer must have. Unset: text.
+  public var responseFormat: Roundhouse_V1_ResponseFormat {
+    get {_storage._responseFormat ?? Roundhouse_V1_ResponseFormat()}
+    set {_uniqueStorage()._responseFormat = newValue}
+  }
+  /// Returns true if `responseFormat` has been explicitly set.
+  public var hasResponseFormat: Bool {_storage._responseFormat != nil}
+  /// Clears the value of `responseFormat`. Subsequent reads from it will return its default value.
+  public mutating func clearResponseFormat() {_uniqueStorage()._responseFormat = nil}
+
+  /// How much the model may think. Unset: the provider's default.
+  public var reasoning: Roundhouse_V1_ReasoningOptions {
+    get {_storage._reasoning ?? Roundhouse_V1_ReasoningOptions()}
+    set {_uniqueStorage()._reasoning = newValue}
+  }
+  /// Returns true if `reasoning` has been explicitly set.
+  public var hasReasoning: Bool {_storage._reasoning != nil}
+  /// Clears the value of `reasoning`. Subsequent reads from it will return its default value.
+  public mutating func clearReasoning() {_uniqueStorage()._reasoning = nil}
+
+  /// What a model must be to answer. A model that is named in `model` must fulfil it too.
+  public var requirements: Roundhouse_V1_ModelRequirements {
+    get {_storage._requirements ?? Roundhouse_V1_ModelRequirements()}
+    set {_uniqueStorage()._requirements = newValue}
+  }
+  /// Returns true if `requirements` has been explicitly set.
+  public var hasRequirements: Bool {_storage._requirements != nil}
+  /// Clears the value of `requirements`. Subsequent reads from it will return its default value.
+  public mutating func clearRequirements() {_uniqueStorage()._requirements = nil}
+
+  /// How candidates are ordered: "priority", "weighted", "round_robin", "least_latency", "least_busy",
+  /// "cost_optimized", "performance_based", "availability_based", or one that the server adds. Empty: what a rule or
+  /// the configuration says.
+  public var strategy: String {
+    get {_storage._strategy}
+    set {_uniqueStorage()._strategy = newValue}
+  }
+
+  /// What is done when an upstream fails after output was sent. For Generate it decides whether a failed answer is
+  /// begun anew or continued before anything is returned; unset there means RESTART, since nobody saw the first one.
+  public var recovery: Roundhouse_V1_RecoveryMode {
+    get {_storage._recovery}
+    set {_uniqueStorage()._recovery = newValue}
+  }
+
+  /// Routing rules look at it.
+  public var priority: Roundhouse_V1_RequestPriority {
+    get {_storage._priority}
+    set {_uniqueStorage()._priority = newValue}
+  }
+
+  /// Your labels for routing rules, at most 16 of 1-63 bytes.
+  public var tags: [String] {
+    get {_storage._tags}
+    set {_uniqueStorage()._tags = newValue}
+  }
+
+  /// Also tells why who was chosen.
+  public var explain: Bool {
+    get {_storage._explain}
+    set {_uniqueStorage()._explain = newValue}
+  }
+
+  /// Whether the request may share the upstream call of an identical one in flight. Only for requests whose answer is
+  /// repeatable (temperature 0 or a seed). Unset: as configured.
+  public var shareIdentical: Bool {
+    get {_storage._shareIdentical ?? false}
+    set {_uniqueStorage()._shareIdentical = newValue}
+  }
+  /// Returns true if `shareIdentical` has been explicitly set.
+  public var hasShareIdentical: Bool {_storage._shareIdentical != nil}
+  /// Clears the value of `shareIdentical`. Subsequent reads from it will return its default value.
+  public mutating func clearShareIdentical() {_uniqueStorage()._shareIdentical = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _temperature: Double? = nil
-  fileprivate var _topP: Double? = nil
-  fileprivate var _maxOutputTokens: Int32? = nil
-  fileprivate var _seed: Int64? = nil
-  fileprivate var _presencePenalty: Double? = nil
-  fileprivate var _frequencyPenalty: Double? = nil
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
 }
 
 /// A request for a streamed answer. Same fields as GenerateRequest.
-public nonisolated struct Roundhouse_V1_StreamGenerateRequest: Sendable {
+public nonisolated struct Roundhouse_V1_StreamGenerateRequest: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Which model: an id ("openai/gpt-4o", "local/small"), an alias ("default"), or "auto" or nothing to let the
-  /// gateway choose the first ready model by configured priority.
-  public var model: String = String()
+  /// gateway choose by the strategy.
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
 
   /// The conversation, oldest first. At least one message.
-  public var messages: [Roundhouse_V1_Message] = []
+  public var messages: [Roundhouse_V1_Message] {
+    get {_storage._messages}
+    set {_uniqueStorage()._messages = newValue}
+  }
 
   /// Randomness, 0 to 2. Unset: the upstream's default.
   public var temperature: Double {
-    get {_temperature ?? 0}
-    set {_temperature = newValue}
+    get {_storage._temperature ?? 0}
+    set {_uniqueStorage()._temperature = newValue}
   }
   /// Returns true if `temperature` has been explicitly set.
-  public var hasTemperature: Bool {self._temperature != nil}
+  public var hasTemperature: Bool {_storage._temperature != nil}
   /// Clears the value of `temperature`. Subsequent reads from it will return its default value.
-  public mutating func clearTemperature() {self._temperature = nil}
+  public mutating func clearTemperature() {_uniqueStorage()._temperature = nil}
 
   /// Nucleus sampling, above 0 and up to 1. Unset: the upstream's default.
   public var topP: Double {
-    get {_topP ?? 0}
-    set {_topP = newValue}
+    get {_storage._topP ?? 0}
+    set {_uniqueStorage()._topP = newValue}
   }
   /// Returns true if `topP` has been explicitly set.
-  public var hasTopP: Bool {self._topP != nil}
+  public var hasTopP: Bool {_storage._topP != nil}
   /// Clears the value of `topP`. Subsequent reads from it will return its default value.
-  public mutating func clearTopP() {self._topP = nil}
+  public mutating func clearTopP() {_uniqueStorage()._topP = nil}
 
   /// The most tokens to generate, at least 1. Unset: the upstream's default.
   public var maxOutputTokens: Int32 {
-    get {_maxOutputTokens ?? 0}
-    set {_maxOutputTokens = newValue}
+    get {_storage._maxOutputTokens ?? 0}
+    set {_uniqueStorage()._maxOutputTokens = newValue}
   }
   /// Returns true if `maxOutputTokens` has been explicitly set.
-  public var hasMaxOutputTokens: Bool {self._maxOutputTokens != nil}
+  public var hasMaxOutputTokens: Bool {_storage._maxOutputTokens != nil}
   /// Clears the value of `maxOutputTokens`. Subsequent reads from it will return its default value.
-  public mutating func clearMaxOutputTokens() {self._maxOutputTokens = nil}
+  public mutating func clearMaxOutputTokens() {_uniqueStorage()._maxOutputTokens = nil}
 
   /// Sequences that end the answer and are not part of it. At most 16, none empty.
-  public var stop: [String] = []
+  public var stop: [String] {
+    get {_storage._stop}
+    set {_uniqueStorage()._stop = newValue}
+  }
 
   /// For repeatable sampling, where the upstream honours it.
   public var seed: Int64 {
-    get {_seed ?? 0}
-    set {_seed = newValue}
+    get {_storage._seed ?? 0}
+    set {_uniqueStorage()._seed = newValue}
   }
   /// Returns true if `seed` has been explicitly set.
-  public var hasSeed: Bool {self._seed != nil}
+  public var hasSeed: Bool {_storage._seed != nil}
   /// Clears the value of `seed`. Subsequent reads from it will return its default value.
-  public mutating func clearSeed() {self._seed = nil}
+  public mutating func clearSeed() {_uniqueStorage()._seed = nil}
 
   /// Discourages tokens that appeared at all, -2 to 2. Unset: the upstream's default.
   public var presencePenalty: Double {
-    get {_presencePenalty ?? 0}
-    set {_presencePenalty = newValue}
+    get {_storage._presencePenalty ?? 0}
+    set {_uniqueStorage()._presencePenalty = newValue}
   }
   /// Returns true if `presencePenalty` has been explicitly set.
-  public var hasPresencePenalty: Bool {self._presencePenalty != nil}
+  public var hasPresencePenalty: Bool {_storage._presencePenalty != nil}
   /// Clears the value of `presencePenalty`. Subsequent reads from it will return its default value.
-  public mutating func clearPresencePenalty() {self._presencePenalty = nil}
+  public mutating func clearPresencePenalty() {_uniqueStorage()._presencePenalty = nil}
 
   /// Discourages tokens by how often they appeared, -2 to 2. Unset: the upstream's default.
   public var frequencyPenalty: Double {
-    get {_frequencyPenalty ?? 0}
-    set {_frequencyPenalty = newValue}
+    get {_storage._frequencyPenalty ?? 0}
+    set {_uniqueStorage()._frequencyPenalty = newValue}
   }
   /// Returns true if `frequencyPenalty` has been explicitly set.
-  public var hasFrequencyPenalty: Bool {self._frequencyPenalty != nil}
+  public var hasFrequencyPenalty: Bool {_storage._frequencyPenalty != nil}
   /// Clears the value of `frequencyPenalty`. Subsequent reads from it will return its default value.
-  public mutating func clearFrequencyPenalty() {self._frequencyPenalty = nil}
+  public mutating func clearFrequencyPenalty() {_uniqueStorage()._frequencyPenalty = nil}
 
   /// Your name for the request, up to 128 printable ASCII characters. It goes into logs, records and the upstream's
   /// x-request-id header, so that one request can be followed everywhere. Unset: a UUID is made.
-  public var requestID: String = String()
+  public var requestID: String {
+    get {_storage._requestID}
+    set {_uniqueStorage()._requestID = newValue}
+  }
 
   /// Your own labels, kept with the request's record and not interpreted. At most 16, keys up to 64 bytes, values up
   /// to 512.
-  public var metadata: Dictionary<String,String> = [:]
+  public var metadata: Dictionary<String,String> {
+    get {_storage._metadata}
+    set {_uniqueStorage()._metadata = newValue}
+  }
 
   /// Also sends progress while the model waits for memory or is loaded. Response headers then come with the first
   /// progress, so that a client's own retry policy no longer applies after it.
-  public var includeProgress: Bool = false
+  public var includeProgress: Bool {
+    get {_storage._includeProgress}
+    set {_uniqueStorage()._includeProgress = newValue}
+  }
+
+  /// Tools that the model may ask to have called, at most 128. Names are unique.
+  public var tools: [Roundhouse_V1_Tool] {
+    get {_storage._tools}
+    set {_uniqueStorage()._tools = newValue}
+  }
+
+  /// Whether it must, may or must not. Unset: it may.
+  public var toolChoice: Roundhouse_V1_ToolChoice {
+    get {_storage._toolChoice ?? Roundhouse_V1_ToolChoice()}
+    set {_uniqueStorage()._toolChoice = newValue}
+  }
+  /// Returns true if `toolChoice` has been explicitly set.
+  public var hasToolChoice: Bool {_storage._toolChoice != nil}
+  /// Clears the value of `toolChoice`. Subsequent reads from it will return its default value.
+  public mutating func clearToolChoice() {_uniqueStorage()._toolChoice = nil}
+
+  /// Whether several tools may be called in one answer. Unset: the provider's default.
+  public var parallelToolCalls: Bool {
+    get {_storage._parallelToolCalls ?? false}
+    set {_uniqueStorage()._parallelToolCalls = newValue}
+  }
+  /// Returns true if `parallelToolCalls` has been explicitly set.
+  public var hasParallelToolCalls: Bool {_storage._parallelToolCalls != nil}
+  /// Clears the value of `parallelToolCalls`. Subsequent reads from it will return its default value.
+  public mutating func clearParallelToolCalls() {_uniqueStorage()._parallelToolCalls = nil}
+
+  /// The form that the answer must have. Unset: text.
+  public var responseFormat: Roundhouse_V1_ResponseFormat {
+    get {_storage._responseFormat ?? Roundhouse_V1_ResponseFormat()}
+    set {_uniqueStorage()._responseFormat = newValue}
+  }
+  /// Returns true if `responseFormat` has been explicitly set.
+  public var hasResponseFormat: Bool {_storage._responseFormat != nil}
+  /// Clears the value of `responseFormat`. Subsequent reads from it will return its default value.
+  public mutating func clearResponseFormat() {_uniqueStorage()._responseFormat = nil}
+
+  /// How much the model may think. Unset: the provider's default.
+  public var reasoning: Roundhouse_V1_ReasoningOptions {
+    get {_storage._reasoning ?? Roundhouse_V1_ReasoningOptions()}
+    set {_uniqueStorage()._reasoning = newValue}
+  }
+  /// Returns true if `reasoning` has been explicitly set.
+  public var hasReasoning: Bool {_storage._reasoning != nil}
+  /// Clears the value of `reasoning`. Subsequent reads from it will return its default value.
+  public mutating func clearReasoning() {_uniqueStorage()._reasoning = nil}
+
+  /// What a model must be to answer. A model that is named in `model` must fulfil it too.
+  public var requirements: Roundhouse_V1_ModelRequirements {
+    get {_storage._requirements ?? Roundhouse_V1_ModelRequirements()}
+    set {_uniqueStorage()._requirements = newValue}
+  }
+  /// Returns true if `requirements` has been explicitly set.
+  public var hasRequirements: Bool {_storage._requirements != nil}
+  /// Clears the value of `requirements`. Subsequent reads from it will return its default value.
+  public mutating func clearRequirements() {_uniqueStorage()._requirements = nil}
+
+  /// How candidates are ordered: "priority", "weighted", "round_robin", "least_latency", "least_busy",
+  /// "cost_optimized", "performance_based", "availability_based", or one that the server adds. Empty: what a rule or
+  /// the configuration says.
+  public var strategy: String {
+    get {_storage._strategy}
+    set {_uniqueStorage()._strategy = newValue}
+  }
+
+  /// What is done when an upstream fails after output was sent.
+  public var recovery: Roundhouse_V1_RecoveryMode {
+    get {_storage._recovery}
+    set {_uniqueStorage()._recovery = newValue}
+  }
+
+  /// Routing rules look at it.
+  public var priority: Roundhouse_V1_RequestPriority {
+    get {_storage._priority}
+    set {_uniqueStorage()._priority = newValue}
+  }
+
+  /// Your labels for routing rules, at most 16 of 1-63 bytes.
+  public var tags: [String] {
+    get {_storage._tags}
+    set {_uniqueStorage()._tags = newValue}
+  }
+
+  /// Also tells why who was chosen.
+  public var explain: Bool {
+    get {_storage._explain}
+    set {_uniqueStorage()._explain = newValue}
+  }
+
+  /// Whether the request may share the upstream call of an identical one in flight. Only for requests whose answer is
+  /// repeatable (temperature 0 or a seed). Unset: as configured.
+  public var shareIdentical: Bool {
+    get {_storage._shareIdentical ?? false}
+    set {_uniqueStorage()._shareIdentical = newValue}
+  }
+  /// Returns true if `shareIdentical` has been explicitly set.
+  public var hasShareIdentical: Bool {_storage._shareIdentical != nil}
+  /// Clears the value of `shareIdentical`. Subsequent reads from it will return its default value.
+  public mutating func clearShareIdentical() {_uniqueStorage()._shareIdentical = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _temperature: Double? = nil
-  fileprivate var _topP: Double? = nil
-  fileprivate var _maxOutputTokens: Int32? = nil
-  fileprivate var _seed: Int64? = nil
-  fileprivate var _presencePenalty: Double? = nil
-  fileprivate var _frequencyPenalty: Double? = nil
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
 }
 
 /// A whole answer.
-public nonisolated struct Roundhouse_V1_GenerateResponse: Sendable {
+public nonisolated struct Roundhouse_V1_GenerateResponse: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// The answer's text.
-  public var text: String = String()
+  public var text: String {
+    get {_storage._text}
+    set {_uniqueStorage()._text = newValue}
+  }
 
   /// Thoughts that the model showed beside its answer, where it did.
-  public var reasoning: String = String()
+  public var reasoning: String {
+    get {_storage._reasoning}
+    set {_uniqueStorage()._reasoning = newValue}
+  }
 
   /// Tools that the model wants called.
-  public var toolCalls: [Roundhouse_V1_ToolCall] = []
+  public var toolCalls: [Roundhouse_V1_ToolCall] {
+    get {_storage._toolCalls}
+    set {_uniqueStorage()._toolCalls = newValue}
+  }
 
   /// Who answered.
-  public var model: String = String()
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
 
   /// How the answer ended, and what it took.
   public var completed: Roundhouse_V1_Completed {
-    get {_completed ?? Roundhouse_V1_Completed()}
-    set {_completed = newValue}
+    get {_storage._completed ?? Roundhouse_V1_Completed()}
+    set {_uniqueStorage()._completed = newValue}
   }
   /// Returns true if `completed` has been explicitly set.
-  public var hasCompleted: Bool {self._completed != nil}
+  public var hasCompleted: Bool {_storage._completed != nil}
   /// Clears the value of `completed`. Subsequent reads from it will return its default value.
-  public mutating func clearCompleted() {self._completed = nil}
+  public mutating func clearCompleted() {_uniqueStorage()._completed = nil}
 
   /// The request's id, yours or the one that was made.
-  public var requestID: String = String()
+  public var requestID: String {
+    get {_storage._requestID}
+    set {_uniqueStorage()._requestID = newValue}
+  }
+
+  /// The whole answer as a message, parts in order, thoughts and signatures included: append it to the conversation's
+  /// messages for the next turn.
+  public var message: Roundhouse_V1_Message {
+    get {_storage._message ?? Roundhouse_V1_Message()}
+    set {_uniqueStorage()._message = newValue}
+  }
+  /// Returns true if `message` has been explicitly set.
+  public var hasMessage: Bool {_storage._message != nil}
+  /// Clears the value of `message`. Subsequent reads from it will return its default value.
+  public mutating func clearMessage() {_uniqueStorage()._message = nil}
+
+  /// Words with which the model declined, where its provider keeps them apart from the text.
+  public var refusal: String {
+    get {_storage._refusal}
+    set {_uniqueStorage()._refusal = newValue}
+  }
+
+  /// Sources that the model named.
+  public var citations: [Roundhouse_V1_Citation] {
+    get {_storage._citations}
+    set {_uniqueStorage()._citations = newValue}
+  }
+
+  /// Why who was chosen, when explain was set.
+  public var route: Roundhouse_V1_RouteDecision {
+    get {_storage._route ?? Roundhouse_V1_RouteDecision()}
+    set {_uniqueStorage()._route = newValue}
+  }
+  /// Returns true if `route` has been explicitly set.
+  public var hasRoute: Bool {_storage._route != nil}
+  /// Clears the value of `route`. Subsequent reads from it will return its default value.
+  public mutating func clearRoute() {_uniqueStorage()._route = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _completed: Roundhouse_V1_Completed? = nil
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// A source that a model named for what it said.
+public nonisolated struct Roundhouse_V1_Citation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its address. Empty: none.
+  public var url: String = String()
+
+  /// Its title. Empty: none.
+  public var title: String = String()
+
+  /// The words of the source. Empty: not given.
+  public var citedText: String = String()
+
+  /// Where in the answer's text the words begin, as the provider counts.
+  public var startIndex: Int32 {
+    get {_startIndex ?? 0}
+    set {_startIndex = newValue}
+  }
+  /// Returns true if `startIndex` has been explicitly set.
+  public var hasStartIndex: Bool {self._startIndex != nil}
+  /// Clears the value of `startIndex`. Subsequent reads from it will return its default value.
+  public mutating func clearStartIndex() {self._startIndex = nil}
+
+  /// Where they end.
+  public var endIndex: Int32 {
+    get {_endIndex ?? 0}
+    set {_endIndex = newValue}
+  }
+  /// Returns true if `endIndex` has been explicitly set.
+  public var hasEndIndex: Bool {self._endIndex != nil}
+  /// Clears the value of `endIndex`. Subsequent reads from it will return its default value.
+  public mutating func clearEndIndex() {self._endIndex = nil}
+
+  /// Which of the request's documents it is, from 0.
+  public var documentIndex: Int32 {
+    get {_documentIndex ?? 0}
+    set {_documentIndex = newValue}
+  }
+  /// Returns true if `documentIndex` has been explicitly set.
+  public var hasDocumentIndex: Bool {self._documentIndex != nil}
+  /// Clears the value of `documentIndex`. Subsequent reads from it will return its default value.
+  public mutating func clearDocumentIndex() {self._documentIndex = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _startIndex: Int32? = nil
+  fileprivate var _endIndex: Int32? = nil
+  fileprivate var _documentIndex: Int32? = nil
 }
 
 /// A tool that the model wants called.
@@ -431,6 +1455,12 @@ public nonisolated struct Roundhouse_V1_ToolCall: Sendable {
 
   /// The arguments, as the JSON text that the model wrote. Not checked.
   public var argumentsJson: String = String()
+
+  /// What the model's provider wants back with the call, unchanged, in the next turn. Empty: nothing.
+  public var signature: String = String()
+
+  /// The wire format that made the signature: no other is shown it.
+  public var origin: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -449,7 +1479,7 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
   /// What happened.
   public var event: Roundhouse_V1_StreamGenerateResponse.OneOf_Event? = nil
 
-  /// A model began to answer. Exactly once, and first but for progress.
+  /// A model began to answer. First but for progress; once more for every attempt that takes over.
   public var started: Roundhouse_V1_Started {
     get {
       if case .started(let v)? = event {return v}
@@ -503,11 +1533,38 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
     set {event = .progress(newValue)}
   }
 
+  /// Everything that an attempt sent is void, and a new attempt begins. Only with RECOVERY_MODE_RESTART.
+  public var superseded: Roundhouse_V1_Superseded {
+    get {
+      if case .superseded(let v)? = event {return v}
+      return Roundhouse_V1_Superseded()
+    }
+    set {event = .superseded(newValue)}
+  }
+
+  /// A source of what was said.
+  public var citation: Roundhouse_V1_Citation {
+    get {
+      if case .citation(let v)? = event {return v}
+      return Roundhouse_V1_Citation()
+    }
+    set {event = .citation(newValue)}
+  }
+
+  /// More of the words with which the model declines.
+  public var refusalDelta: Roundhouse_V1_RefusalDelta {
+    get {
+      if case .refusalDelta(let v)? = event {return v}
+      return Roundhouse_V1_RefusalDelta()
+    }
+    set {event = .refusalDelta(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// What happened.
   public nonisolated enum OneOf_Event: Equatable, Sendable {
-    /// A model began to answer. Exactly once, and first but for progress.
+    /// A model began to answer. First but for progress; once more for every attempt that takes over.
     case started(Roundhouse_V1_Started)
     /// More text of the answer.
     case textDelta(Roundhouse_V1_TextDelta)
@@ -519,8 +1576,48 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
     case completed(Roundhouse_V1_Completed)
     /// The model is not ready yet. Only before started, and only when include_progress was set.
     case progress(Roundhouse_V1_LoadProgress)
+    /// Everything that an attempt sent is void, and a new attempt begins. Only with RECOVERY_MODE_RESTART.
+    case superseded(Roundhouse_V1_Superseded)
+    /// A source of what was said.
+    case citation(Roundhouse_V1_Citation)
+    /// More of the words with which the model declines.
+    case refusalDelta(Roundhouse_V1_RefusalDelta)
 
   }
+
+  public init() {}
+}
+
+/// Everything that an attempt sent is void.
+public nonisolated struct Roundhouse_V1_Superseded: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The attempt whose deltas are void, as in its Started.
+  public var attempt: Int32 = 0
+
+  /// Why it failed, from the same list as Attempt.fault.
+  public var fault: String = String()
+
+  /// The same in a sentence.
+  public var message: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// More of the words with which a model declines.
+public nonisolated struct Roundhouse_V1_RefusalDelta: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Append it to what came before.
+  public var text: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
@@ -543,9 +1640,24 @@ public nonisolated struct Roundhouse_V1_Started: Sendable {
   /// The request's id, yours or the one that was made.
   public var requestID: String = String()
 
+  /// Why who was chosen, when explain was set.
+  public var route: Roundhouse_V1_RouteDecision {
+    get {_route ?? Roundhouse_V1_RouteDecision()}
+    set {_route = newValue}
+  }
+  /// Returns true if `route` has been explicitly set.
+  public var hasRoute: Bool {self._route != nil}
+  /// Clears the value of `route`. Subsequent reads from it will return its default value.
+  public mutating func clearRoute() {self._route = nil}
+
+  /// The attempt goes on from what was sent before, which stays valid: RECOVERY_MODE_CONTINUE.
+  public var continued: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+
+  fileprivate var _route: Roundhouse_V1_RouteDecision? = nil
 }
 
 /// More text of the answer.
@@ -572,6 +1684,15 @@ public nonisolated struct Roundhouse_V1_ReasoningDelta: Sendable {
   /// Append it to what came before.
   public var text: String = String()
 
+  /// Ends a block of thoughts: what the provider wants back unchanged in the next turn. Empty: nothing.
+  public var signature: String = String()
+
+  /// The wire format that made the signature.
+  public var origin: String = String()
+
+  /// The signature stands in the place of thoughts that are not shown.
+  public var redacted: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -595,60 +1716,109 @@ public nonisolated struct Roundhouse_V1_ToolCallDelta: Sendable {
   /// More of the arguments' JSON text: concatenate by index.
   public var argumentsJson: String = String()
 
+  /// What the provider wants back with the call, unchanged, in the next turn. Empty: nothing.
+  public var signature: String = String()
+
+  /// The wire format that made the signature.
+  public var origin: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
 
 /// How an answer ended, and what it took.
-public nonisolated struct Roundhouse_V1_Completed: Sendable {
+public nonisolated struct Roundhouse_V1_Completed: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Why the answer ended.
-  public var finishReason: Roundhouse_V1_FinishReason = .unspecified
+  public var finishReason: Roundhouse_V1_FinishReason {
+    get {_storage._finishReason}
+    set {_uniqueStorage()._finishReason = newValue}
+  }
 
   /// The tokens that it took.
   public var usage: Roundhouse_V1_Usage {
-    get {_usage ?? Roundhouse_V1_Usage()}
-    set {_usage = newValue}
+    get {_storage._usage ?? Roundhouse_V1_Usage()}
+    set {_uniqueStorage()._usage = newValue}
   }
   /// Returns true if `usage` has been explicitly set.
-  public var hasUsage: Bool {self._usage != nil}
+  public var hasUsage: Bool {_storage._usage != nil}
   /// Clears the value of `usage`. Subsequent reads from it will return its default value.
-  public mutating func clearUsage() {self._usage = nil}
+  public mutating func clearUsage() {_uniqueStorage()._usage = nil}
 
   /// Every upstream that was asked, in order; the last one answered.
-  public var attempts: [Roundhouse_V1_Attempt] = []
+  public var attempts: [Roundhouse_V1_Attempt] {
+    get {_storage._attempts}
+    set {_uniqueStorage()._attempts = newValue}
+  }
 
   /// From the request's arrival to its first output.
   public var firstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_firstTokenLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_firstTokenLatency = newValue}
+    get {_storage._firstTokenLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._firstTokenLatency = newValue}
   }
   /// Returns true if `firstTokenLatency` has been explicitly set.
-  public var hasFirstTokenLatency: Bool {self._firstTokenLatency != nil}
+  public var hasFirstTokenLatency: Bool {_storage._firstTokenLatency != nil}
   /// Clears the value of `firstTokenLatency`. Subsequent reads from it will return its default value.
-  public mutating func clearFirstTokenLatency() {self._firstTokenLatency = nil}
+  public mutating func clearFirstTokenLatency() {_uniqueStorage()._firstTokenLatency = nil}
 
   /// From the request's arrival to its end.
   public var latency: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_latency ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_latency = newValue}
+    get {_storage._latency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._latency = newValue}
   }
   /// Returns true if `latency` has been explicitly set.
-  public var hasLatency: Bool {self._latency != nil}
+  public var hasLatency: Bool {_storage._latency != nil}
   /// Clears the value of `latency`. Subsequent reads from it will return its default value.
-  public mutating func clearLatency() {self._latency = nil}
+  public mutating func clearLatency() {_uniqueStorage()._latency = nil}
+
+  /// What all attempts cost together. Unset when no price is known.
+  public var cost: Roundhouse_V1_Cost {
+    get {_storage._cost ?? Roundhouse_V1_Cost()}
+    set {_uniqueStorage()._cost = newValue}
+  }
+  /// Returns true if `cost` has been explicitly set.
+  public var hasCost: Bool {_storage._cost != nil}
+  /// Clears the value of `cost`. Subsequent reads from it will return its default value.
+  public mutating func clearCost() {_uniqueStorage()._cost = nil}
+
+  /// Who gave the end of the answer.
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
+
+  /// The answer came from the upstream call of an identical request.
+  public var shared: Bool {
+    get {_storage._shared}
+    set {_uniqueStorage()._shared = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _usage: Roundhouse_V1_Usage? = nil
-  fileprivate var _firstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
-  fileprivate var _latency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// What something cost.
+public nonisolated struct Roundhouse_V1_Cost: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// In nano-USD (1e-9 USD).
+  public var nanoUsd: Int64 = 0
+
+  /// True when the tokens are the gateway's estimate.
+  public var estimated: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// The tokens that an answer took.
@@ -672,13 +1842,393 @@ public nonisolated struct Roundhouse_V1_Usage: Sendable {
   /// True when the upstream gave no figures and these are the gateway's estimate.
   public var estimated: Bool = false
 
+  /// The part of input_tokens that was sound.
+  public var audioInputTokens: Int64 = 0
+
+  /// The part of output_tokens that was sound.
+  public var audioOutputTokens: Int64 = 0
+
+  /// The part of input_tokens that the upstream wrote to its cache.
+  public var cacheWriteInputTokens: Int64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
 
 /// One upstream that was asked.
-public nonisolated struct Roundhouse_V1_Attempt: Sendable {
+public nonisolated struct Roundhouse_V1_Attempt: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
+
+  /// The provider's name.
+  public var provider: String {
+    get {_storage._provider}
+    set {_uniqueStorage()._provider = newValue}
+  }
+
+  /// Why it failed, from a fixed list ("unreachable", "rate_limited", "truncated", ...). Empty for the one that
+  /// answered.
+  public var fault: String {
+    get {_storage._fault}
+    set {_uniqueStorage()._fault = newValue}
+  }
+
+  /// What it said, or what was seen, in a sentence. Empty for the one that answered.
+  public var message: String {
+    get {_storage._message}
+    set {_uniqueStorage()._message = newValue}
+  }
+
+  /// From asking to the answer's end, or to the failure.
+  public var duration: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._duration ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._duration = newValue}
+  }
+  /// Returns true if `duration` has been explicitly set.
+  public var hasDuration: Bool {_storage._duration != nil}
+  /// Clears the value of `duration`. Subsequent reads from it will return its default value.
+  public mutating func clearDuration() {_uniqueStorage()._duration = nil}
+
+  /// The tokens that it took, also when it failed or was not waited for. Unset when it gave no output.
+  public var usage: Roundhouse_V1_Usage {
+    get {_storage._usage ?? Roundhouse_V1_Usage()}
+    set {_uniqueStorage()._usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  public var hasUsage: Bool {_storage._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  public mutating func clearUsage() {_uniqueStorage()._usage = nil}
+
+  /// What they cost. Unset when no price is known.
+  public var cost: Roundhouse_V1_Cost {
+    get {_storage._cost ?? Roundhouse_V1_Cost()}
+    set {_uniqueStorage()._cost = newValue}
+  }
+  /// Returns true if `cost` has been explicitly set.
+  public var hasCost: Bool {_storage._cost != nil}
+  /// Clears the value of `cost`. Subsequent reads from it will return its default value.
+  public mutating func clearCost() {_uniqueStorage()._cost = nil}
+
+  /// It was asked beside a slow one, to see who answers first.
+  public var hedge: Bool {
+    get {_storage._hedge}
+    set {_uniqueStorage()._hedge = newValue}
+  }
+
+  /// The HTTP status that told the failure. 0: none.
+  public var httpStatus: Int32 {
+    get {_storage._httpStatus}
+    set {_uniqueStorage()._httpStatus = newValue}
+  }
+
+  /// What the gateway made of the failure: "retry_same", "retry_other", "larger_context", "other_filter",
+  /// "key_is_dead" or "fail". Empty for the one that answered.
+  public var disposition: String {
+    get {_storage._disposition}
+    set {_uniqueStorage()._disposition = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// Texts whose meanings are wanted as vectors.
+public nonisolated struct Roundhouse_V1_EmbedRequest: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Which model: an id, an alias, or "auto" or nothing to let the gateway choose among the embedding models.
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
+
+  /// The texts, 1 to 2048, none empty.
+  public var inputs: [String] {
+    get {_storage._inputs}
+    set {_uniqueStorage()._inputs = newValue}
+  }
+
+  /// The length that the vectors are to have, 1 to 65536, where the model can shorten them. Unset: its own.
+  public var dimensions: Int32 {
+    get {_storage._dimensions ?? 0}
+    set {_uniqueStorage()._dimensions = newValue}
+  }
+  /// Returns true if `dimensions` has been explicitly set.
+  public var hasDimensions: Bool {_storage._dimensions != nil}
+  /// Clears the value of `dimensions`. Subsequent reads from it will return its default value.
+  public mutating func clearDimensions() {_uniqueStorage()._dimensions = nil}
+
+  /// Whether the vectors are to have length 1. Unset: as the model gives them.
+  public var normalize: Bool {
+    get {_storage._normalize ?? false}
+    set {_uniqueStorage()._normalize = newValue}
+  }
+  /// Returns true if `normalize` has been explicitly set.
+  public var hasNormalize: Bool {_storage._normalize != nil}
+  /// Clears the value of `normalize`. Subsequent reads from it will return its default value.
+  public mutating func clearNormalize() {_uniqueStorage()._normalize = nil}
+
+  /// Your name for the request, up to 128 printable ASCII characters. Unset: a UUID is made.
+  public var requestID: String {
+    get {_storage._requestID}
+    set {_uniqueStorage()._requestID = newValue}
+  }
+
+  /// Your own labels, kept with the request's record.
+  public var metadata: Dictionary<String,String> {
+    get {_storage._metadata}
+    set {_uniqueStorage()._metadata = newValue}
+  }
+
+  /// What a model must be to answer.
+  public var requirements: Roundhouse_V1_ModelRequirements {
+    get {_storage._requirements ?? Roundhouse_V1_ModelRequirements()}
+    set {_uniqueStorage()._requirements = newValue}
+  }
+  /// Returns true if `requirements` has been explicitly set.
+  public var hasRequirements: Bool {_storage._requirements != nil}
+  /// Clears the value of `requirements`. Subsequent reads from it will return its default value.
+  public mutating func clearRequirements() {_uniqueStorage()._requirements = nil}
+
+  /// How candidates are ordered. Empty: what a rule or the configuration says.
+  public var strategy: String {
+    get {_storage._strategy}
+    set {_uniqueStorage()._strategy = newValue}
+  }
+
+  /// Your labels for routing rules.
+  public var tags: [String] {
+    get {_storage._tags}
+    set {_uniqueStorage()._tags = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// Vectors.
+public nonisolated struct Roundhouse_V1_EmbedResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// One for each input, in their order.
+  public var embeddings: [Roundhouse_V1_Embedding] = []
+
+  /// Who answered.
+  public var model: String = String()
+
+  /// The tokens that it took.
+  public var usage: Roundhouse_V1_Usage {
+    get {_usage ?? Roundhouse_V1_Usage()}
+    set {_usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  public var hasUsage: Bool {self._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  public mutating func clearUsage() {self._usage = nil}
+
+  /// What they cost. Unset when no price is known.
+  public var cost: Roundhouse_V1_Cost {
+    get {_cost ?? Roundhouse_V1_Cost()}
+    set {_cost = newValue}
+  }
+  /// Returns true if `cost` has been explicitly set.
+  public var hasCost: Bool {self._cost != nil}
+  /// Clears the value of `cost`. Subsequent reads from it will return its default value.
+  public mutating func clearCost() {self._cost = nil}
+
+  /// Every upstream that was asked, in order; the last one answered.
+  public var attempts: [Roundhouse_V1_Attempt] = []
+
+  /// The request's id.
+  public var requestID: String = String()
+
+  /// From the request's arrival to its end.
+  public var latency: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_latency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_latency = newValue}
+  }
+  /// Returns true if `latency` has been explicitly set.
+  public var hasLatency: Bool {self._latency != nil}
+  /// Clears the value of `latency`. Subsequent reads from it will return its default value.
+  public mutating func clearLatency() {self._latency = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _usage: Roundhouse_V1_Usage? = nil
+  fileprivate var _cost: Roundhouse_V1_Cost? = nil
+  fileprivate var _latency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+/// One vector.
+public nonisolated struct Roundhouse_V1_Embedding: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its numbers.
+  public var values: [Float] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A request that is not sent.
+public nonisolated struct Roundhouse_V1_ExplainRouteRequest: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Which model: an id, an alias, or "auto" or nothing.
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
+
+  /// The conversation, for its size and for what it needs. May be empty.
+  public var messages: [Roundhouse_V1_Message] {
+    get {_storage._messages}
+    set {_uniqueStorage()._messages = newValue}
+  }
+
+  /// The most tokens to generate, for the cost.
+  public var maxOutputTokens: Int32 {
+    get {_storage._maxOutputTokens ?? 0}
+    set {_uniqueStorage()._maxOutputTokens = newValue}
+  }
+  /// Returns true if `maxOutputTokens` has been explicitly set.
+  public var hasMaxOutputTokens: Bool {_storage._maxOutputTokens != nil}
+  /// Clears the value of `maxOutputTokens`. Subsequent reads from it will return its default value.
+  public mutating func clearMaxOutputTokens() {_uniqueStorage()._maxOutputTokens = nil}
+
+  /// Tools, since they need a capability.
+  public var tools: [Roundhouse_V1_Tool] {
+    get {_storage._tools}
+    set {_uniqueStorage()._tools = newValue}
+  }
+
+  /// The form of the answer, since it may need a capability.
+  public var responseFormat: Roundhouse_V1_ResponseFormat {
+    get {_storage._responseFormat ?? Roundhouse_V1_ResponseFormat()}
+    set {_uniqueStorage()._responseFormat = newValue}
+  }
+  /// Returns true if `responseFormat` has been explicitly set.
+  public var hasResponseFormat: Bool {_storage._responseFormat != nil}
+  /// Clears the value of `responseFormat`. Subsequent reads from it will return its default value.
+  public mutating func clearResponseFormat() {_uniqueStorage()._responseFormat = nil}
+
+  /// What a model must be.
+  public var requirements: Roundhouse_V1_ModelRequirements {
+    get {_storage._requirements ?? Roundhouse_V1_ModelRequirements()}
+    set {_uniqueStorage()._requirements = newValue}
+  }
+  /// Returns true if `requirements` has been explicitly set.
+  public var hasRequirements: Bool {_storage._requirements != nil}
+  /// Clears the value of `requirements`. Subsequent reads from it will return its default value.
+  public mutating func clearRequirements() {_uniqueStorage()._requirements = nil}
+
+  /// How candidates are ordered. Empty: what a rule or the configuration says.
+  public var strategy: String {
+    get {_storage._strategy}
+    set {_uniqueStorage()._strategy = newValue}
+  }
+
+  /// Routing rules look at it.
+  public var priority: Roundhouse_V1_RequestPriority {
+    get {_storage._priority}
+    set {_uniqueStorage()._priority = newValue}
+  }
+
+  /// Your labels for routing rules.
+  public var tags: [String] {
+    get {_storage._tags}
+    set {_uniqueStorage()._tags = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// Who would be asked.
+public nonisolated struct Roundhouse_V1_ExplainRouteResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The decision as it would be made now.
+  public var route: Roundhouse_V1_RouteDecision {
+    get {_route ?? Roundhouse_V1_RouteDecision()}
+    set {_route = newValue}
+  }
+  /// Returns true if `route` has been explicitly set.
+  public var hasRoute: Bool {self._route != nil}
+  /// Clears the value of `route`. Subsequent reads from it will return its default value.
+  public mutating func clearRoute() {self._route = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _route: Roundhouse_V1_RouteDecision? = nil
+}
+
+/// Why who is asked.
+public nonisolated struct Roundhouse_V1_RouteDecision: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What was asked for: an id, an alias, or "auto".
+  public var requested: String = String()
+
+  /// How the candidates were ordered.
+  public var strategy: String = String()
+
+  /// The rule that matched. Empty: none.
+  public var rule: String = String()
+
+  /// Who is asked, in this order, until one answers.
+  public var candidates: [Roundhouse_V1_RouteCandidate] = []
+
+  /// Who is not asked, and why: at most 100.
+  public var rejected: [Roundhouse_V1_RouteCandidate] = []
+
+  /// How many more were not asked than `rejected` lists.
+  public var omittedRejected: Int32 = 0
+
+  /// Tokens that the prompt was taken to have.
+  public var estimatedInputTokens: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A model that may or may not be asked.
+public nonisolated struct Roundhouse_V1_RouteCandidate: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -686,31 +2236,64 @@ public nonisolated struct Roundhouse_V1_Attempt: Sendable {
   /// The model's id.
   public var model: String = String()
 
-  /// The provider's name.
-  public var provider: String = String()
+  /// Its place, from 1; 0 when it is not asked.
+  public var rank: Int32 = 0
 
-  /// Why it failed, from a fixed list ("unreachable", "rate_limited", "truncated", ...). Empty for the one that
-  /// answered.
-  public var fault: String = String()
+  /// What the strategy made of it; smaller is asked first.
+  public var score: Double = 0
 
-  /// What it said, or what was seen, in a sentence. Empty for the one that answered.
-  public var message: String = String()
+  /// Why it is not asked: one sentence for each requirement that it does not fulfil, and for what else stands in the way.
+  public var reasons: [String] = []
 
-  /// From asking to the answer's end, or to the failure.
-  public var duration: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_duration ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_duration = newValue}
+  /// "available", "loading", "unloaded" or "unavailable".
+  public var availability: String = String()
+
+  /// "closed", "open" or "half_open".
+  public var breaker: String = String()
+
+  /// Requests that it answers now.
+  public var inFlight: Int32 = 0
+
+  /// The time to its first token that is expected. Unset: nothing is known.
+  public var expectedLatency: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_expectedLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_expectedLatency = newValue}
   }
-  /// Returns true if `duration` has been explicitly set.
-  public var hasDuration: Bool {self._duration != nil}
-  /// Clears the value of `duration`. Subsequent reads from it will return its default value.
-  public mutating func clearDuration() {self._duration = nil}
+  /// Returns true if `expectedLatency` has been explicitly set.
+  public var hasExpectedLatency: Bool {self._expectedLatency != nil}
+  /// Clears the value of `expectedLatency`. Subsequent reads from it will return its default value.
+  public mutating func clearExpectedLatency() {self._expectedLatency = nil}
+
+  /// The part of its lately answered requests that went well, 0 to 1. Unset: nothing is known.
+  public var successRate: Double {
+    get {_successRate ?? 0}
+    set {_successRate = newValue}
+  }
+  /// Returns true if `successRate` has been explicitly set.
+  public var hasSuccessRate: Bool {self._successRate != nil}
+  /// Clears the value of `successRate`. Subsequent reads from it will return its default value.
+  public mutating func clearSuccessRate() {self._successRate = nil}
+
+  /// What the request is expected to cost at most, in nano-USD. Unset: not known.
+  public var estimatedCostNanoUsd: Int64 {
+    get {_estimatedCostNanoUsd ?? 0}
+    set {_estimatedCostNanoUsd = newValue}
+  }
+  /// Returns true if `estimatedCostNanoUsd` has been explicitly set.
+  public var hasEstimatedCostNanoUsd: Bool {self._estimatedCostNanoUsd != nil}
+  /// Clears the value of `estimatedCostNanoUsd`. Subsequent reads from it will return its default value.
+  public mutating func clearEstimatedCostNanoUsd() {self._estimatedCostNanoUsd = nil}
+
+  /// Its local engine is likely to have the prompt's beginning in its cache.
+  public var affinity: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _duration: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _expectedLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _successRate: Double? = nil
+  fileprivate var _estimatedCostNanoUsd: Int64? = nil
 }
 
 /// A question about the size of a prompt.
@@ -755,11 +2338,31 @@ public nonisolated struct Roundhouse_V1_CountTokensResponse: Sendable {
 fileprivate nonisolated let _protobuf_package = "roundhouse.v1"
 
 nonisolated extension Roundhouse_V1_Role: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ROLE_UNSPECIFIED\0\u{1}ROLE_SYSTEM\0\u{1}ROLE_USER\0\u{1}ROLE_ASSISTANT\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ROLE_UNSPECIFIED\0\u{1}ROLE_SYSTEM\0\u{1}ROLE_USER\0\u{1}ROLE_ASSISTANT\0\u{1}ROLE_TOOL\0")
+}
+
+nonisolated extension Roundhouse_V1_ImageDetail: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0IMAGE_DETAIL_UNSPECIFIED\0\u{1}IMAGE_DETAIL_AUTO\0\u{1}IMAGE_DETAIL_LOW\0\u{1}IMAGE_DETAIL_HIGH\0")
+}
+
+nonisolated extension Roundhouse_V1_ToolChoiceMode: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0TOOL_CHOICE_MODE_UNSPECIFIED\0\u{1}TOOL_CHOICE_MODE_AUTO\0\u{1}TOOL_CHOICE_MODE_NONE\0\u{1}TOOL_CHOICE_MODE_REQUIRED\0")
+}
+
+nonisolated extension Roundhouse_V1_ReasoningEffort: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REASONING_EFFORT_UNSPECIFIED\0\u{1}REASONING_EFFORT_NONE\0\u{1}REASONING_EFFORT_MINIMAL\0\u{1}REASONING_EFFORT_LOW\0\u{1}REASONING_EFFORT_MEDIUM\0\u{1}REASONING_EFFORT_HIGH\0")
+}
+
+nonisolated extension Roundhouse_V1_RecoveryMode: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RECOVERY_MODE_UNSPECIFIED\0\u{1}RECOVERY_MODE_FAIL\0\u{1}RECOVERY_MODE_RESTART\0\u{1}RECOVERY_MODE_CONTINUE\0")
+}
+
+nonisolated extension Roundhouse_V1_RequestPriority: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0REQUEST_PRIORITY_UNSPECIFIED\0\u{1}REQUEST_PRIORITY_LOW\0\u{1}REQUEST_PRIORITY_NORMAL\0\u{1}REQUEST_PRIORITY_HIGH\0\u{1}REQUEST_PRIORITY_CRITICAL\0")
 }
 
 nonisolated extension Roundhouse_V1_FinishReason: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FINISH_REASON_UNSPECIFIED\0\u{1}FINISH_REASON_STOP\0\u{1}FINISH_REASON_LENGTH\0\u{1}FINISH_REASON_TOOL_CALLS\0\u{1}FINISH_REASON_CONTENT_FILTER\0\u{1}FINISH_REASON_OTHER\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FINISH_REASON_UNSPECIFIED\0\u{1}FINISH_REASON_STOP\0\u{1}FINISH_REASON_LENGTH\0\u{1}FINISH_REASON_TOOL_CALLS\0\u{1}FINISH_REASON_CONTENT_FILTER\0\u{1}FINISH_REASON_OTHER\0\u{1}FINISH_REASON_REFUSAL\0")
 }
 
 nonisolated extension Roundhouse_V1_Message: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -799,7 +2402,7 @@ nonisolated extension Roundhouse_V1_Message: SwiftProtobuf.Message, SwiftProtobu
 
 nonisolated extension Roundhouse_V1_Part: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Part"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}image\0\u{3}tool_call\0\u{3}tool_result\0\u{1}reasoning\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -815,6 +2418,58 @@ nonisolated extension Roundhouse_V1_Part: SwiftProtobuf.Message, SwiftProtobuf._
           self.content = .text(v)
         }
       }()
+      case 2: try {
+        var v: Roundhouse_V1_Image?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .image(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .image(v)
+        }
+      }()
+      case 3: try {
+        var v: Roundhouse_V1_ToolCall?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .toolCall(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .toolCall(v)
+        }
+      }()
+      case 4: try {
+        var v: Roundhouse_V1_ToolResult?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .toolResult(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .toolResult(v)
+        }
+      }()
+      case 5: try {
+        var v: Roundhouse_V1_Reasoning?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .reasoning(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .reasoning(v)
+        }
+      }()
       default: break
       }
     }
@@ -825,9 +2480,29 @@ nonisolated extension Roundhouse_V1_Part: SwiftProtobuf.Message, SwiftProtobuf._
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    try { if case .text(let v)? = self.content {
+    switch self.content {
+    case .text?: try {
+      guard case .text(let v)? = self.content else { preconditionFailure() }
       try visitor.visitSingularStringField(value: v, fieldNumber: 1)
-    } }()
+    }()
+    case .image?: try {
+      guard case .image(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .toolCall?: try {
+      guard case .toolCall(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .toolResult?: try {
+      guard case .toolResult(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .reasoning?: try {
+      guard case .reasoning(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case nil: break
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -838,9 +2513,9 @@ nonisolated extension Roundhouse_V1_Part: SwiftProtobuf.Message, SwiftProtobuf._
   }
 }
 
-nonisolated extension Roundhouse_V1_GenerateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".GenerateRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0")
+nonisolated extension Roundhouse_V1_Image: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Image"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}data\0\u{1}url\0\u{3}media_type\0\u{1}detail\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -848,17 +2523,24 @@ nonisolated extension Roundhouse_V1_GenerateRequest: SwiftProtobuf.Message, Swif
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
-      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.messages) }()
-      case 3: try { try decoder.decodeSingularDoubleField(value: &self._temperature) }()
-      case 4: try { try decoder.decodeSingularDoubleField(value: &self._topP) }()
-      case 5: try { try decoder.decodeSingularInt32Field(value: &self._maxOutputTokens) }()
-      case 6: try { try decoder.decodeRepeatedStringField(value: &self.stop) }()
-      case 7: try { try decoder.decodeSingularInt64Field(value: &self._seed) }()
-      case 8: try { try decoder.decodeSingularDoubleField(value: &self._presencePenalty) }()
-      case 9: try { try decoder.decodeSingularDoubleField(value: &self._frequencyPenalty) }()
-      case 10: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
-      case 11: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.metadata) }()
+      case 1: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.source != nil {try decoder.handleConflictingOneOf()}
+          self.source = .data(v)
+        }
+      }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.source != nil {try decoder.handleConflictingOneOf()}
+          self.source = .url(v)
+        }
+      }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.mediaType) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.detail) }()
       default: break
       }
     }
@@ -869,62 +2551,38 @@ nonisolated extension Roundhouse_V1_GenerateRequest: SwiftProtobuf.Message, Swif
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.model.isEmpty {
-      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    switch self.source {
+    case .data?: try {
+      guard case .data(let v)? = self.source else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 1)
+    }()
+    case .url?: try {
+      guard case .url(let v)? = self.source else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
     }
-    if !self.messages.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.messages, fieldNumber: 2)
+    if !self.mediaType.isEmpty {
+      try visitor.visitSingularStringField(value: self.mediaType, fieldNumber: 3)
     }
-    try { if let v = self._temperature {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 3)
-    } }()
-    try { if let v = self._topP {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
-    } }()
-    try { if let v = self._maxOutputTokens {
-      try visitor.visitSingularInt32Field(value: v, fieldNumber: 5)
-    } }()
-    if !self.stop.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.stop, fieldNumber: 6)
-    }
-    try { if let v = self._seed {
-      try visitor.visitSingularInt64Field(value: v, fieldNumber: 7)
-    } }()
-    try { if let v = self._presencePenalty {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
-    } }()
-    try { if let v = self._frequencyPenalty {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 9)
-    } }()
-    if !self.requestID.isEmpty {
-      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 10)
-    }
-    if !self.metadata.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.metadata, fieldNumber: 11)
+    if self.detail != .unspecified {
+      try visitor.visitSingularEnumField(value: self.detail, fieldNumber: 4)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Roundhouse_V1_GenerateRequest, rhs: Roundhouse_V1_GenerateRequest) -> Bool {
-    if lhs.model != rhs.model {return false}
-    if lhs.messages != rhs.messages {return false}
-    if lhs._temperature != rhs._temperature {return false}
-    if lhs._topP != rhs._topP {return false}
-    if lhs._maxOutputTokens != rhs._maxOutputTokens {return false}
-    if lhs.stop != rhs.stop {return false}
-    if lhs._seed != rhs._seed {return false}
-    if lhs._presencePenalty != rhs._presencePenalty {return false}
-    if lhs._frequencyPenalty != rhs._frequencyPenalty {return false}
-    if lhs.requestID != rhs.requestID {return false}
-    if lhs.metadata != rhs.metadata {return false}
+  public static func ==(lhs: Roundhouse_V1_Image, rhs: Roundhouse_V1_Image) -> Bool {
+    if lhs.source != rhs.source {return false}
+    if lhs.mediaType != rhs.mediaType {return false}
+    if lhs.detail != rhs.detail {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
-nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".StreamGenerateRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0\u{3}include_progress\0")
+nonisolated extension Roundhouse_V1_ToolResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ToolResult"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}tool_call_id\0\u{1}content\0\u{3}is_error\0\u{1}name\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -932,88 +2590,44 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
-      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.messages) }()
-      case 3: try { try decoder.decodeSingularDoubleField(value: &self._temperature) }()
-      case 4: try { try decoder.decodeSingularDoubleField(value: &self._topP) }()
-      case 5: try { try decoder.decodeSingularInt32Field(value: &self._maxOutputTokens) }()
-      case 6: try { try decoder.decodeRepeatedStringField(value: &self.stop) }()
-      case 7: try { try decoder.decodeSingularInt64Field(value: &self._seed) }()
-      case 8: try { try decoder.decodeSingularDoubleField(value: &self._presencePenalty) }()
-      case 9: try { try decoder.decodeSingularDoubleField(value: &self._frequencyPenalty) }()
-      case 10: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
-      case 11: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.metadata) }()
-      case 12: try { try decoder.decodeSingularBoolField(value: &self.includeProgress) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.toolCallID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.content) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.isError) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.name) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.model.isEmpty {
-      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    if !self.toolCallID.isEmpty {
+      try visitor.visitSingularStringField(value: self.toolCallID, fieldNumber: 1)
     }
-    if !self.messages.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.messages, fieldNumber: 2)
+    if !self.content.isEmpty {
+      try visitor.visitSingularStringField(value: self.content, fieldNumber: 2)
     }
-    try { if let v = self._temperature {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 3)
-    } }()
-    try { if let v = self._topP {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
-    } }()
-    try { if let v = self._maxOutputTokens {
-      try visitor.visitSingularInt32Field(value: v, fieldNumber: 5)
-    } }()
-    if !self.stop.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.stop, fieldNumber: 6)
+    if self.isError != false {
+      try visitor.visitSingularBoolField(value: self.isError, fieldNumber: 3)
     }
-    try { if let v = self._seed {
-      try visitor.visitSingularInt64Field(value: v, fieldNumber: 7)
-    } }()
-    try { if let v = self._presencePenalty {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
-    } }()
-    try { if let v = self._frequencyPenalty {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 9)
-    } }()
-    if !self.requestID.isEmpty {
-      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 10)
-    }
-    if !self.metadata.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.metadata, fieldNumber: 11)
-    }
-    if self.includeProgress != false {
-      try visitor.visitSingularBoolField(value: self.includeProgress, fieldNumber: 12)
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 4)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Roundhouse_V1_StreamGenerateRequest, rhs: Roundhouse_V1_StreamGenerateRequest) -> Bool {
-    if lhs.model != rhs.model {return false}
-    if lhs.messages != rhs.messages {return false}
-    if lhs._temperature != rhs._temperature {return false}
-    if lhs._topP != rhs._topP {return false}
-    if lhs._maxOutputTokens != rhs._maxOutputTokens {return false}
-    if lhs.stop != rhs.stop {return false}
-    if lhs._seed != rhs._seed {return false}
-    if lhs._presencePenalty != rhs._presencePenalty {return false}
-    if lhs._frequencyPenalty != rhs._frequencyPenalty {return false}
-    if lhs.requestID != rhs.requestID {return false}
-    if lhs.metadata != rhs.metadata {return false}
-    if lhs.includeProgress != rhs.includeProgress {return false}
+  public static func ==(lhs: Roundhouse_V1_ToolResult, rhs: Roundhouse_V1_ToolResult) -> Bool {
+    if lhs.toolCallID != rhs.toolCallID {return false}
+    if lhs.content != rhs.content {return false}
+    if lhs.isError != rhs.isError {return false}
+    if lhs.name != rhs.name {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
-nonisolated extension Roundhouse_V1_GenerateResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".GenerateResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}reasoning\0\u{3}tool_calls\0\u{1}model\0\u{1}completed\0\u{3}request_id\0")
+nonisolated extension Roundhouse_V1_Reasoning: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Reasoning"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}signature\0\u{1}origin\0\u{1}redacted\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1022,11 +2636,54 @@ nonisolated extension Roundhouse_V1_GenerateResponse: SwiftProtobuf.Message, Swi
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.text) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.reasoning) }()
-      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.toolCalls) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.model) }()
-      case 5: try { try decoder.decodeSingularMessageField(value: &self._completed) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.signature) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.origin) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.redacted) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 1)
+    }
+    if !self.signature.isEmpty {
+      try visitor.visitSingularStringField(value: self.signature, fieldNumber: 2)
+    }
+    if !self.origin.isEmpty {
+      try visitor.visitSingularStringField(value: self.origin, fieldNumber: 3)
+    }
+    if self.redacted != false {
+      try visitor.visitSingularBoolField(value: self.redacted, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Reasoning, rhs: Roundhouse_V1_Reasoning) -> Bool {
+    if lhs.text != rhs.text {return false}
+    if lhs.signature != rhs.signature {return false}
+    if lhs.origin != rhs.origin {return false}
+    if lhs.redacted != rhs.redacted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Tool: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Tool"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{3}parameters_json\0\u{1}strict\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.parametersJson) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._strict) }()
       default: break
       }
     }
@@ -1037,34 +2694,974 @@ nonisolated extension Roundhouse_V1_GenerateResponse: SwiftProtobuf.Message, Swi
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.text.isEmpty {
-      try visitor.visitSingularStringField(value: self.text, fieldNumber: 1)
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
     }
-    if !self.reasoning.isEmpty {
-      try visitor.visitSingularStringField(value: self.reasoning, fieldNumber: 2)
+    if !self.description_p.isEmpty {
+      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 2)
     }
-    if !self.toolCalls.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.toolCalls, fieldNumber: 3)
+    if !self.parametersJson.isEmpty {
+      try visitor.visitSingularStringField(value: self.parametersJson, fieldNumber: 3)
     }
-    if !self.model.isEmpty {
-      try visitor.visitSingularStringField(value: self.model, fieldNumber: 4)
-    }
-    try { if let v = self._completed {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    try { if let v = self._strict {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
     } }()
-    if !self.requestID.isEmpty {
-      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 6)
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Tool, rhs: Roundhouse_V1_Tool) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.description_p != rhs.description_p {return false}
+    if lhs.parametersJson != rhs.parametersJson {return false}
+    if lhs._strict != rhs._strict {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ToolChoice: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ToolChoice"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}mode\0\u{1}tool\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: Roundhouse_V1_ToolChoiceMode?
+        try decoder.decodeSingularEnumField(value: &v)
+        if let v = v {
+          if self.choice != nil {try decoder.handleConflictingOneOf()}
+          self.choice = .mode(v)
+        }
+      }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.choice != nil {try decoder.handleConflictingOneOf()}
+          self.choice = .tool(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.choice {
+    case .mode?: try {
+      guard case .mode(let v)? = self.choice else { preconditionFailure() }
+      try visitor.visitSingularEnumField(value: v, fieldNumber: 1)
+    }()
+    case .tool?: try {
+      guard case .tool(let v)? = self.choice else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ToolChoice, rhs: Roundhouse_V1_ToolChoice) -> Bool {
+    if lhs.choice != rhs.choice {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ResponseFormat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ResponseFormat"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}json_object\0\u{3}json_schema\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: Bool?
+        try decoder.decodeSingularBoolField(value: &v)
+        if let v = v {
+          if self.format != nil {try decoder.handleConflictingOneOf()}
+          self.format = .jsonObject(v)
+        }
+      }()
+      case 2: try {
+        var v: Roundhouse_V1_JsonSchema?
+        var hadOneofValue = false
+        if let current = self.format {
+          hadOneofValue = true
+          if case .jsonSchema(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.format = .jsonSchema(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.format {
+    case .jsonObject?: try {
+      guard case .jsonObject(let v)? = self.format else { preconditionFailure() }
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 1)
+    }()
+    case .jsonSchema?: try {
+      guard case .jsonSchema(let v)? = self.format else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ResponseFormat, rhs: Roundhouse_V1_ResponseFormat) -> Bool {
+    if lhs.format != rhs.format {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_JsonSchema: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".JsonSchema"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{3}schema_json\0\u{1}strict\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.schemaJson) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._strict) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.description_p.isEmpty {
+      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 2)
+    }
+    if !self.schemaJson.isEmpty {
+      try visitor.visitSingularStringField(value: self.schemaJson, fieldNumber: 3)
+    }
+    try { if let v = self._strict {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_JsonSchema, rhs: Roundhouse_V1_JsonSchema) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.description_p != rhs.description_p {return false}
+    if lhs.schemaJson != rhs.schemaJson {return false}
+    if lhs._strict != rhs._strict {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ReasoningOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReasoningOptions"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}effort\0\u{3}max_tokens\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.effort) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self._maxTokens) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.effort != .unspecified {
+      try visitor.visitSingularEnumField(value: self.effort, fieldNumber: 1)
+    }
+    try { if let v = self._maxTokens {
+      try visitor.visitSingularInt32Field(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ReasoningOptions, rhs: Roundhouse_V1_ReasoningOptions) -> Bool {
+    if lhs.effort != rhs.effort {return false}
+    if lhs._maxTokens != rhs._maxTokens {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ModelRequirements: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelRequirements"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}task\0\u{1}capabilities\0\u{3}min_context_length\0\u{3}max_price_nano_usd\0\u{3}max_cost_nano_usd\0\u{3}min_quality_score\0\u{3}min_safety_score\0\u{3}max_latency\0\u{3}free_only\0\u{3}local_only\0\u{3}allowed_providers\0\u{3}denied_providers\0\u{1}tags\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.task) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.capabilities) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self._minContextLength) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self._maxPriceNanoUsd) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self._maxCostNanoUsd) }()
+      case 6: try { try decoder.decodeSingularDoubleField(value: &self._minQualityScore) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self._minSafetyScore) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._maxLatency) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self.freeOnly) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.localOnly) }()
+      case 11: try { try decoder.decodeRepeatedStringField(value: &self.allowedProviders) }()
+      case 12: try { try decoder.decodeRepeatedStringField(value: &self.deniedProviders) }()
+      case 13: try { try decoder.decodeRepeatedStringField(value: &self.tags) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.task.isEmpty {
+      try visitor.visitSingularStringField(value: self.task, fieldNumber: 1)
+    }
+    if !self.capabilities.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.capabilities, fieldNumber: 2)
+    }
+    try { if let v = self._minContextLength {
+      try visitor.visitSingularInt32Field(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._maxPriceNanoUsd {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._maxCostNanoUsd {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._minQualityScore {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._minSafetyScore {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._maxLatency {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    if self.freeOnly != false {
+      try visitor.visitSingularBoolField(value: self.freeOnly, fieldNumber: 9)
+    }
+    if self.localOnly != false {
+      try visitor.visitSingularBoolField(value: self.localOnly, fieldNumber: 10)
+    }
+    if !self.allowedProviders.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.allowedProviders, fieldNumber: 11)
+    }
+    if !self.deniedProviders.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.deniedProviders, fieldNumber: 12)
+    }
+    if !self.tags.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.tags, fieldNumber: 13)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ModelRequirements, rhs: Roundhouse_V1_ModelRequirements) -> Bool {
+    if lhs.task != rhs.task {return false}
+    if lhs.capabilities != rhs.capabilities {return false}
+    if lhs._minContextLength != rhs._minContextLength {return false}
+    if lhs._maxPriceNanoUsd != rhs._maxPriceNanoUsd {return false}
+    if lhs._maxCostNanoUsd != rhs._maxCostNanoUsd {return false}
+    if lhs._minQualityScore != rhs._minQualityScore {return false}
+    if lhs._minSafetyScore != rhs._minSafetyScore {return false}
+    if lhs._maxLatency != rhs._maxLatency {return false}
+    if lhs.freeOnly != rhs.freeOnly {return false}
+    if lhs.localOnly != rhs.localOnly {return false}
+    if lhs.allowedProviders != rhs.allowedProviders {return false}
+    if lhs.deniedProviders != rhs.deniedProviders {return false}
+    if lhs.tags != rhs.tags {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GenerateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GenerateRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0\u{2}\u{2}tools\0\u{3}tool_choice\0\u{3}parallel_tool_calls\0\u{3}response_format\0\u{1}reasoning\0\u{1}requirements\0\u{1}strategy\0\u{1}recovery\0\u{1}priority\0\u{1}tags\0\u{1}explain\0\u{3}share_identical\0")
+
+  fileprivate class _StorageClass {
+    var _model: String = String()
+    var _messages: [Roundhouse_V1_Message] = []
+    var _temperature: Double? = nil
+    var _topP: Double? = nil
+    var _maxOutputTokens: Int32? = nil
+    var _stop: [String] = []
+    var _seed: Int64? = nil
+    var _presencePenalty: Double? = nil
+    var _frequencyPenalty: Double? = nil
+    var _requestID: String = String()
+    var _metadata: Dictionary<String,String> = [:]
+    var _tools: [Roundhouse_V1_Tool] = []
+    var _toolChoice: Roundhouse_V1_ToolChoice? = nil
+    var _parallelToolCalls: Bool? = nil
+    var _responseFormat: Roundhouse_V1_ResponseFormat? = nil
+    var _reasoning: Roundhouse_V1_ReasoningOptions? = nil
+    var _requirements: Roundhouse_V1_ModelRequirements? = nil
+    var _strategy: String = String()
+    var _recovery: Roundhouse_V1_RecoveryMode = .unspecified
+    var _priority: Roundhouse_V1_RequestPriority = .unspecified
+    var _tags: [String] = []
+    var _explain: Bool = false
+    var _shareIdentical: Bool? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _model = source._model
+      _messages = source._messages
+      _temperature = source._temperature
+      _topP = source._topP
+      _maxOutputTokens = source._maxOutputTokens
+      _stop = source._stop
+      _seed = source._seed
+      _presencePenalty = source._presencePenalty
+      _frequencyPenalty = source._frequencyPenalty
+      _requestID = source._requestID
+      _metadata = source._metadata
+      _tools = source._tools
+      _toolChoice = source._toolChoice
+      _parallelToolCalls = source._parallelToolCalls
+      _responseFormat = source._responseFormat
+      _reasoning = source._reasoning
+      _requirements = source._requirements
+      _strategy = source._strategy
+      _recovery = source._recovery
+      _priority = source._priority
+      _tags = source._tags
+      _explain = source._explain
+      _shareIdentical = source._shareIdentical
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 2: try { try decoder.decodeRepeatedMessageField(value: &_storage._messages) }()
+        case 3: try { try decoder.decodeSingularDoubleField(value: &_storage._temperature) }()
+        case 4: try { try decoder.decodeSingularDoubleField(value: &_storage._topP) }()
+        case 5: try { try decoder.decodeSingularInt32Field(value: &_storage._maxOutputTokens) }()
+        case 6: try { try decoder.decodeRepeatedStringField(value: &_storage._stop) }()
+        case 7: try { try decoder.decodeSingularInt64Field(value: &_storage._seed) }()
+        case 8: try { try decoder.decodeSingularDoubleField(value: &_storage._presencePenalty) }()
+        case 9: try { try decoder.decodeSingularDoubleField(value: &_storage._frequencyPenalty) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._requestID) }()
+        case 11: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._metadata) }()
+        case 13: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._toolChoice) }()
+        case 15: try { try decoder.decodeSingularBoolField(value: &_storage._parallelToolCalls) }()
+        case 16: try { try decoder.decodeSingularMessageField(value: &_storage._responseFormat) }()
+        case 17: try { try decoder.decodeSingularMessageField(value: &_storage._reasoning) }()
+        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._requirements) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._strategy) }()
+        case 20: try { try decoder.decodeSingularEnumField(value: &_storage._recovery) }()
+        case 21: try { try decoder.decodeSingularEnumField(value: &_storage._priority) }()
+        case 22: try { try decoder.decodeRepeatedStringField(value: &_storage._tags) }()
+        case 23: try { try decoder.decodeSingularBoolField(value: &_storage._explain) }()
+        case 24: try { try decoder.decodeSingularBoolField(value: &_storage._shareIdentical) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 1)
+      }
+      if !_storage._messages.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._messages, fieldNumber: 2)
+      }
+      try { if let v = _storage._temperature {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._topP {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._maxOutputTokens {
+        try visitor.visitSingularInt32Field(value: v, fieldNumber: 5)
+      } }()
+      if !_storage._stop.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._stop, fieldNumber: 6)
+      }
+      try { if let v = _storage._seed {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._presencePenalty {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._frequencyPenalty {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 9)
+      } }()
+      if !_storage._requestID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._requestID, fieldNumber: 10)
+      }
+      if !_storage._metadata.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._metadata, fieldNumber: 11)
+      }
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tools, fieldNumber: 13)
+      }
+      try { if let v = _storage._toolChoice {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
+      try { if let v = _storage._parallelToolCalls {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 15)
+      } }()
+      try { if let v = _storage._responseFormat {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      } }()
+      try { if let v = _storage._reasoning {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+      } }()
+      try { if let v = _storage._requirements {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+      } }()
+      if !_storage._strategy.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._strategy, fieldNumber: 19)
+      }
+      if _storage._recovery != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._recovery, fieldNumber: 20)
+      }
+      if _storage._priority != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._priority, fieldNumber: 21)
+      }
+      if !_storage._tags.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._tags, fieldNumber: 22)
+      }
+      if _storage._explain != false {
+        try visitor.visitSingularBoolField(value: _storage._explain, fieldNumber: 23)
+      }
+      try { if let v = _storage._shareIdentical {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 24)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GenerateRequest, rhs: Roundhouse_V1_GenerateRequest) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._messages != rhs_storage._messages {return false}
+        if _storage._temperature != rhs_storage._temperature {return false}
+        if _storage._topP != rhs_storage._topP {return false}
+        if _storage._maxOutputTokens != rhs_storage._maxOutputTokens {return false}
+        if _storage._stop != rhs_storage._stop {return false}
+        if _storage._seed != rhs_storage._seed {return false}
+        if _storage._presencePenalty != rhs_storage._presencePenalty {return false}
+        if _storage._frequencyPenalty != rhs_storage._frequencyPenalty {return false}
+        if _storage._requestID != rhs_storage._requestID {return false}
+        if _storage._metadata != rhs_storage._metadata {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._toolChoice != rhs_storage._toolChoice {return false}
+        if _storage._parallelToolCalls != rhs_storage._parallelToolCalls {return false}
+        if _storage._responseFormat != rhs_storage._responseFormat {return false}
+        if _storage._reasoning != rhs_storage._reasoning {return false}
+        if _storage._requirements != rhs_storage._requirements {return false}
+        if _storage._strategy != rhs_storage._strategy {return false}
+        if _storage._recovery != rhs_storage._recovery {return false}
+        if _storage._priority != rhs_storage._priority {return false}
+        if _storage._tags != rhs_storage._tags {return false}
+        if _storage._explain != rhs_storage._explain {return false}
+        if _storage._shareIdentical != rhs_storage._shareIdentical {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".StreamGenerateRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0\u{3}include_progress\0\u{1}tools\0\u{3}tool_choice\0\u{3}parallel_tool_calls\0\u{3}response_format\0\u{1}reasoning\0\u{1}requirements\0\u{1}strategy\0\u{1}recovery\0\u{1}priority\0\u{1}tags\0\u{1}explain\0\u{3}share_identical\0")
+
+  fileprivate class _StorageClass {
+    var _model: String = String()
+    var _messages: [Roundhouse_V1_Message] = []
+    var _temperature: Double? = nil
+    var _topP: Double? = nil
+    var _maxOutputTokens: Int32? = nil
+    var _stop: [String] = []
+    var _seed: Int64? = nil
+    var _presencePenalty: Double? = nil
+    var _frequencyPenalty: Double? = nil
+    var _requestID: String = String()
+    var _metadata: Dictionary<String,String> = [:]
+    var _includeProgress: Bool = false
+    var _tools: [Roundhouse_V1_Tool] = []
+    var _toolChoice: Roundhouse_V1_ToolChoice? = nil
+    var _parallelToolCalls: Bool? = nil
+    var _responseFormat: Roundhouse_V1_ResponseFormat? = nil
+    var _reasoning: Roundhouse_V1_ReasoningOptions? = nil
+    var _requirements: Roundhouse_V1_ModelRequirements? = nil
+    var _strategy: String = String()
+    var _recovery: Roundhouse_V1_RecoveryMode = .unspecified
+    var _priority: Roundhouse_V1_RequestPriority = .unspecified
+    var _tags: [String] = []
+    var _explain: Bool = false
+    var _shareIdentical: Bool? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _model = source._model
+      _messages = source._messages
+      _temperature = source._temperature
+      _topP = source._topP
+      _maxOutputTokens = source._maxOutputTokens
+      _stop = source._stop
+      _seed = source._seed
+      _presencePenalty = source._presencePenalty
+      _frequencyPenalty = source._frequencyPenalty
+      _requestID = source._requestID
+      _metadata = source._metadata
+      _includeProgress = source._includeProgress
+      _tools = source._tools
+      _toolChoice = source._toolChoice
+      _parallelToolCalls = source._parallelToolCalls
+      _responseFormat = source._responseFormat
+      _reasoning = source._reasoning
+      _requirements = source._requirements
+      _strategy = source._strategy
+      _recovery = source._recovery
+      _priority = source._priority
+      _tags = source._tags
+      _explain = source._explain
+      _shareIdentical = source._shareIdentical
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 2: try { try decoder.decodeRepeatedMessageField(value: &_storage._messages) }()
+        case 3: try { try decoder.decodeSingularDoubleField(value: &_storage._temperature) }()
+        case 4: try { try decoder.decodeSingularDoubleField(value: &_storage._topP) }()
+        case 5: try { try decoder.decodeSingularInt32Field(value: &_storage._maxOutputTokens) }()
+        case 6: try { try decoder.decodeRepeatedStringField(value: &_storage._stop) }()
+        case 7: try { try decoder.decodeSingularInt64Field(value: &_storage._seed) }()
+        case 8: try { try decoder.decodeSingularDoubleField(value: &_storage._presencePenalty) }()
+        case 9: try { try decoder.decodeSingularDoubleField(value: &_storage._frequencyPenalty) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._requestID) }()
+        case 11: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._metadata) }()
+        case 12: try { try decoder.decodeSingularBoolField(value: &_storage._includeProgress) }()
+        case 13: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._toolChoice) }()
+        case 15: try { try decoder.decodeSingularBoolField(value: &_storage._parallelToolCalls) }()
+        case 16: try { try decoder.decodeSingularMessageField(value: &_storage._responseFormat) }()
+        case 17: try { try decoder.decodeSingularMessageField(value: &_storage._reasoning) }()
+        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._requirements) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._strategy) }()
+        case 20: try { try decoder.decodeSingularEnumField(value: &_storage._recovery) }()
+        case 21: try { try decoder.decodeSingularEnumField(value: &_storage._priority) }()
+        case 22: try { try decoder.decodeRepeatedStringField(value: &_storage._tags) }()
+        case 23: try { try decoder.decodeSingularBoolField(value: &_storage._explain) }()
+        case 24: try { try decoder.decodeSingularBoolField(value: &_storage._shareIdentical) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 1)
+      }
+      if !_storage._messages.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._messages, fieldNumber: 2)
+      }
+      try { if let v = _storage._temperature {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._topP {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._maxOutputTokens {
+        try visitor.visitSingularInt32Field(value: v, fieldNumber: 5)
+      } }()
+      if !_storage._stop.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._stop, fieldNumber: 6)
+      }
+      try { if let v = _storage._seed {
+        try visitor.visitSingularInt64Field(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._presencePenalty {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._frequencyPenalty {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 9)
+      } }()
+      if !_storage._requestID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._requestID, fieldNumber: 10)
+      }
+      if !_storage._metadata.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._metadata, fieldNumber: 11)
+      }
+      if _storage._includeProgress != false {
+        try visitor.visitSingularBoolField(value: _storage._includeProgress, fieldNumber: 12)
+      }
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tools, fieldNumber: 13)
+      }
+      try { if let v = _storage._toolChoice {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
+      try { if let v = _storage._parallelToolCalls {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 15)
+      } }()
+      try { if let v = _storage._responseFormat {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      } }()
+      try { if let v = _storage._reasoning {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+      } }()
+      try { if let v = _storage._requirements {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+      } }()
+      if !_storage._strategy.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._strategy, fieldNumber: 19)
+      }
+      if _storage._recovery != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._recovery, fieldNumber: 20)
+      }
+      if _storage._priority != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._priority, fieldNumber: 21)
+      }
+      if !_storage._tags.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._tags, fieldNumber: 22)
+      }
+      if _storage._explain != false {
+        try visitor.visitSingularBoolField(value: _storage._explain, fieldNumber: 23)
+      }
+      try { if let v = _storage._shareIdentical {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 24)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_StreamGenerateRequest, rhs: Roundhouse_V1_StreamGenerateRequest) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._messages != rhs_storage._messages {return false}
+        if _storage._temperature != rhs_storage._temperature {return false}
+        if _storage._topP != rhs_storage._topP {return false}
+        if _storage._maxOutputTokens != rhs_storage._maxOutputTokens {return false}
+        if _storage._stop != rhs_storage._stop {return false}
+        if _storage._seed != rhs_storage._seed {return false}
+        if _storage._presencePenalty != rhs_storage._presencePenalty {return false}
+        if _storage._frequencyPenalty != rhs_storage._frequencyPenalty {return false}
+        if _storage._requestID != rhs_storage._requestID {return false}
+        if _storage._metadata != rhs_storage._metadata {return false}
+        if _storage._includeProgress != rhs_storage._includeProgress {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._toolChoice != rhs_storage._toolChoice {return false}
+        if _storage._parallelToolCalls != rhs_storage._parallelToolCalls {return false}
+        if _storage._responseFormat != rhs_storage._responseFormat {return false}
+        if _storage._reasoning != rhs_storage._reasoning {return false}
+        if _storage._requirements != rhs_storage._requirements {return false}
+        if _storage._strategy != rhs_storage._strategy {return false}
+        if _storage._recovery != rhs_storage._recovery {return false}
+        if _storage._priority != rhs_storage._priority {return false}
+        if _storage._tags != rhs_storage._tags {return false}
+        if _storage._explain != rhs_storage._explain {return false}
+        if _storage._shareIdentical != rhs_storage._shareIdentical {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GenerateResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GenerateResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}reasoning\0\u{3}tool_calls\0\u{1}model\0\u{1}completed\0\u{3}request_id\0\u{1}message\0\u{1}refusal\0\u{1}citations\0\u{1}route\0")
+
+  fileprivate class _StorageClass {
+    var _text: String = String()
+    var _reasoning: String = String()
+    var _toolCalls: [Roundhouse_V1_ToolCall] = []
+    var _model: String = String()
+    var _completed: Roundhouse_V1_Completed? = nil
+    var _requestID: String = String()
+    var _message: Roundhouse_V1_Message? = nil
+    var _refusal: String = String()
+    var _citations: [Roundhouse_V1_Citation] = []
+    var _route: Roundhouse_V1_RouteDecision? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _text = source._text
+      _reasoning = source._reasoning
+      _toolCalls = source._toolCalls
+      _model = source._model
+      _completed = source._completed
+      _requestID = source._requestID
+      _message = source._message
+      _refusal = source._refusal
+      _citations = source._citations
+      _route = source._route
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._text) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._reasoning) }()
+        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._toolCalls) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._completed) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._requestID) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._message) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._refusal) }()
+        case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._citations) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._route) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._text.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._text, fieldNumber: 1)
+      }
+      if !_storage._reasoning.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reasoning, fieldNumber: 2)
+      }
+      if !_storage._toolCalls.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._toolCalls, fieldNumber: 3)
+      }
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 4)
+      }
+      try { if let v = _storage._completed {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      if !_storage._requestID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._requestID, fieldNumber: 6)
+      }
+      try { if let v = _storage._message {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      if !_storage._refusal.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._refusal, fieldNumber: 8)
+      }
+      if !_storage._citations.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._citations, fieldNumber: 9)
+      }
+      try { if let v = _storage._route {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Roundhouse_V1_GenerateResponse, rhs: Roundhouse_V1_GenerateResponse) -> Bool {
-    if lhs.text != rhs.text {return false}
-    if lhs.reasoning != rhs.reasoning {return false}
-    if lhs.toolCalls != rhs.toolCalls {return false}
-    if lhs.model != rhs.model {return false}
-    if lhs._completed != rhs._completed {return false}
-    if lhs.requestID != rhs.requestID {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._text != rhs_storage._text {return false}
+        if _storage._reasoning != rhs_storage._reasoning {return false}
+        if _storage._toolCalls != rhs_storage._toolCalls {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._completed != rhs_storage._completed {return false}
+        if _storage._requestID != rhs_storage._requestID {return false}
+        if _storage._message != rhs_storage._message {return false}
+        if _storage._refusal != rhs_storage._refusal {return false}
+        if _storage._citations != rhs_storage._citations {return false}
+        if _storage._route != rhs_storage._route {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Citation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Citation"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}url\0\u{1}title\0\u{3}cited_text\0\u{3}start_index\0\u{3}end_index\0\u{3}document_index\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.url) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.title) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.citedText) }()
+      case 4: try { try decoder.decodeSingularInt32Field(value: &self._startIndex) }()
+      case 5: try { try decoder.decodeSingularInt32Field(value: &self._endIndex) }()
+      case 6: try { try decoder.decodeSingularInt32Field(value: &self._documentIndex) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.url.isEmpty {
+      try visitor.visitSingularStringField(value: self.url, fieldNumber: 1)
+    }
+    if !self.title.isEmpty {
+      try visitor.visitSingularStringField(value: self.title, fieldNumber: 2)
+    }
+    if !self.citedText.isEmpty {
+      try visitor.visitSingularStringField(value: self.citedText, fieldNumber: 3)
+    }
+    try { if let v = self._startIndex {
+      try visitor.visitSingularInt32Field(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._endIndex {
+      try visitor.visitSingularInt32Field(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._documentIndex {
+      try visitor.visitSingularInt32Field(value: v, fieldNumber: 6)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Citation, rhs: Roundhouse_V1_Citation) -> Bool {
+    if lhs.url != rhs.url {return false}
+    if lhs.title != rhs.title {return false}
+    if lhs.citedText != rhs.citedText {return false}
+    if lhs._startIndex != rhs._startIndex {return false}
+    if lhs._endIndex != rhs._endIndex {return false}
+    if lhs._documentIndex != rhs._documentIndex {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1072,7 +3669,7 @@ nonisolated extension Roundhouse_V1_GenerateResponse: SwiftProtobuf.Message, Swi
 
 nonisolated extension Roundhouse_V1_ToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ToolCall"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{3}arguments_json\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{3}arguments_json\0\u{1}signature\0\u{1}origin\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1083,6 +3680,8 @@ nonisolated extension Roundhouse_V1_ToolCall: SwiftProtobuf.Message, SwiftProtob
       case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.argumentsJson) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.signature) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.origin) }()
       default: break
       }
     }
@@ -1098,6 +3697,12 @@ nonisolated extension Roundhouse_V1_ToolCall: SwiftProtobuf.Message, SwiftProtob
     if !self.argumentsJson.isEmpty {
       try visitor.visitSingularStringField(value: self.argumentsJson, fieldNumber: 3)
     }
+    if !self.signature.isEmpty {
+      try visitor.visitSingularStringField(value: self.signature, fieldNumber: 4)
+    }
+    if !self.origin.isEmpty {
+      try visitor.visitSingularStringField(value: self.origin, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1105,6 +3710,8 @@ nonisolated extension Roundhouse_V1_ToolCall: SwiftProtobuf.Message, SwiftProtob
     if lhs.id != rhs.id {return false}
     if lhs.name != rhs.name {return false}
     if lhs.argumentsJson != rhs.argumentsJson {return false}
+    if lhs.signature != rhs.signature {return false}
+    if lhs.origin != rhs.origin {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1112,7 +3719,7 @@ nonisolated extension Roundhouse_V1_ToolCall: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Roundhouse_V1_StreamGenerateResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StreamGenerateResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}started\0\u{3}text_delta\0\u{3}reasoning_delta\0\u{3}tool_call_delta\0\u{1}completed\0\u{1}progress\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}started\0\u{3}text_delta\0\u{3}reasoning_delta\0\u{3}tool_call_delta\0\u{1}completed\0\u{1}progress\0\u{1}superseded\0\u{1}citation\0\u{3}refusal_delta\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1199,6 +3806,45 @@ nonisolated extension Roundhouse_V1_StreamGenerateResponse: SwiftProtobuf.Messag
           self.event = .progress(v)
         }
       }()
+      case 8: try {
+        var v: Roundhouse_V1_Superseded?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .superseded(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .superseded(v)
+        }
+      }()
+      case 9: try {
+        var v: Roundhouse_V1_Citation?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .citation(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .citation(v)
+        }
+      }()
+      case 10: try {
+        var v: Roundhouse_V1_RefusalDelta?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .refusalDelta(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .refusalDelta(v)
+        }
+      }()
       default: break
       }
     }
@@ -1237,6 +3883,18 @@ nonisolated extension Roundhouse_V1_StreamGenerateResponse: SwiftProtobuf.Messag
       guard case .progress(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
+    case .superseded?: try {
+      guard case .superseded(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
+    case .citation?: try {
+      guard case .citation(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    }()
+    case .refusalDelta?: try {
+      guard case .refusalDelta(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1250,9 +3908,79 @@ nonisolated extension Roundhouse_V1_StreamGenerateResponse: SwiftProtobuf.Messag
   }
 }
 
+nonisolated extension Roundhouse_V1_Superseded: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Superseded"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}attempt\0\u{1}fault\0\u{1}message\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt32Field(value: &self.attempt) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.fault) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.attempt != 0 {
+      try visitor.visitSingularInt32Field(value: self.attempt, fieldNumber: 1)
+    }
+    if !self.fault.isEmpty {
+      try visitor.visitSingularStringField(value: self.fault, fieldNumber: 2)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Superseded, rhs: Roundhouse_V1_Superseded) -> Bool {
+    if lhs.attempt != rhs.attempt {return false}
+    if lhs.fault != rhs.fault {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_RefusalDelta: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RefusalDelta"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_RefusalDelta, rhs: Roundhouse_V1_RefusalDelta) -> Bool {
+    if lhs.text != rhs.text {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Roundhouse_V1_Started: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Started"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}provider\0\u{1}attempt\0\u{3}request_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}provider\0\u{1}attempt\0\u{3}request_id\0\u{1}route\0\u{1}continued\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1264,12 +3992,18 @@ nonisolated extension Roundhouse_V1_Started: SwiftProtobuf.Message, SwiftProtobu
       case 2: try { try decoder.decodeSingularStringField(value: &self.provider) }()
       case 3: try { try decoder.decodeSingularInt32Field(value: &self.attempt) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._route) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.continued) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.model.isEmpty {
       try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
     }
@@ -1282,6 +4016,12 @@ nonisolated extension Roundhouse_V1_Started: SwiftProtobuf.Message, SwiftProtobu
     if !self.requestID.isEmpty {
       try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 4)
     }
+    try { if let v = self._route {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.continued != false {
+      try visitor.visitSingularBoolField(value: self.continued, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1290,6 +4030,8 @@ nonisolated extension Roundhouse_V1_Started: SwiftProtobuf.Message, SwiftProtobu
     if lhs.provider != rhs.provider {return false}
     if lhs.attempt != rhs.attempt {return false}
     if lhs.requestID != rhs.requestID {return false}
+    if lhs._route != rhs._route {return false}
+    if lhs.continued != rhs.continued {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1327,7 +4069,7 @@ nonisolated extension Roundhouse_V1_TextDelta: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Roundhouse_V1_ReasoningDelta: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ReasoningDelta"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}signature\0\u{1}origin\0\u{1}redacted\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1336,6 +4078,9 @@ nonisolated extension Roundhouse_V1_ReasoningDelta: SwiftProtobuf.Message, Swift
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.signature) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.origin) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.redacted) }()
       default: break
       }
     }
@@ -1345,11 +4090,23 @@ nonisolated extension Roundhouse_V1_ReasoningDelta: SwiftProtobuf.Message, Swift
     if !self.text.isEmpty {
       try visitor.visitSingularStringField(value: self.text, fieldNumber: 1)
     }
+    if !self.signature.isEmpty {
+      try visitor.visitSingularStringField(value: self.signature, fieldNumber: 2)
+    }
+    if !self.origin.isEmpty {
+      try visitor.visitSingularStringField(value: self.origin, fieldNumber: 3)
+    }
+    if self.redacted != false {
+      try visitor.visitSingularBoolField(value: self.redacted, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Roundhouse_V1_ReasoningDelta, rhs: Roundhouse_V1_ReasoningDelta) -> Bool {
     if lhs.text != rhs.text {return false}
+    if lhs.signature != rhs.signature {return false}
+    if lhs.origin != rhs.origin {return false}
+    if lhs.redacted != rhs.redacted {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1357,7 +4114,7 @@ nonisolated extension Roundhouse_V1_ReasoningDelta: SwiftProtobuf.Message, Swift
 
 nonisolated extension Roundhouse_V1_ToolCallDelta: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ToolCallDelta"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}id\0\u{1}name\0\u{3}arguments_json\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}id\0\u{1}name\0\u{3}arguments_json\0\u{1}signature\0\u{1}origin\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1369,6 +4126,8 @@ nonisolated extension Roundhouse_V1_ToolCallDelta: SwiftProtobuf.Message, SwiftP
       case 2: try { try decoder.decodeSingularStringField(value: &self.id) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.argumentsJson) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.signature) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.origin) }()
       default: break
       }
     }
@@ -1387,6 +4146,12 @@ nonisolated extension Roundhouse_V1_ToolCallDelta: SwiftProtobuf.Message, SwiftP
     if !self.argumentsJson.isEmpty {
       try visitor.visitSingularStringField(value: self.argumentsJson, fieldNumber: 4)
     }
+    if !self.signature.isEmpty {
+      try visitor.visitSingularStringField(value: self.signature, fieldNumber: 5)
+    }
+    if !self.origin.isEmpty {
+      try visitor.visitSingularStringField(value: self.origin, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1395,6 +4160,8 @@ nonisolated extension Roundhouse_V1_ToolCallDelta: SwiftProtobuf.Message, SwiftP
     if lhs.id != rhs.id {return false}
     if lhs.name != rhs.name {return false}
     if lhs.argumentsJson != rhs.argumentsJson {return false}
+    if lhs.signature != rhs.signature {return false}
+    if lhs.origin != rhs.origin {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1402,7 +4169,126 @@ nonisolated extension Roundhouse_V1_ToolCallDelta: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Roundhouse_V1_Completed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Completed"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}finish_reason\0\u{1}usage\0\u{1}attempts\0\u{3}first_token_latency\0\u{1}latency\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}finish_reason\0\u{1}usage\0\u{1}attempts\0\u{3}first_token_latency\0\u{1}latency\0\u{1}cost\0\u{1}model\0\u{1}shared\0")
+
+  fileprivate class _StorageClass {
+    var _finishReason: Roundhouse_V1_FinishReason = .unspecified
+    var _usage: Roundhouse_V1_Usage? = nil
+    var _attempts: [Roundhouse_V1_Attempt] = []
+    var _firstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _latency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _cost: Roundhouse_V1_Cost? = nil
+    var _model: String = String()
+    var _shared: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _finishReason = source._finishReason
+      _usage = source._usage
+      _attempts = source._attempts
+      _firstTokenLatency = source._firstTokenLatency
+      _latency = source._latency
+      _cost = source._cost
+      _model = source._model
+      _shared = source._shared
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularEnumField(value: &_storage._finishReason) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
+        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._attempts) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._firstTokenLatency) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._latency) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._cost) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 8: try { try decoder.decodeSingularBoolField(value: &_storage._shared) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._finishReason != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._finishReason, fieldNumber: 1)
+      }
+      try { if let v = _storage._usage {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      if !_storage._attempts.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._attempts, fieldNumber: 3)
+      }
+      try { if let v = _storage._firstTokenLatency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._latency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._cost {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 7)
+      }
+      if _storage._shared != false {
+        try visitor.visitSingularBoolField(value: _storage._shared, fieldNumber: 8)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Completed, rhs: Roundhouse_V1_Completed) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._finishReason != rhs_storage._finishReason {return false}
+        if _storage._usage != rhs_storage._usage {return false}
+        if _storage._attempts != rhs_storage._attempts {return false}
+        if _storage._firstTokenLatency != rhs_storage._firstTokenLatency {return false}
+        if _storage._latency != rhs_storage._latency {return false}
+        if _storage._cost != rhs_storage._cost {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._shared != rhs_storage._shared {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Cost: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Cost"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}nano_usd\0\u{1}estimated\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1410,45 +4296,26 @@ nonisolated extension Roundhouse_V1_Completed: SwiftProtobuf.Message, SwiftProto
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularEnumField(value: &self.finishReason) }()
-      case 2: try { try decoder.decodeSingularMessageField(value: &self._usage) }()
-      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.attempts) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._firstTokenLatency) }()
-      case 5: try { try decoder.decodeSingularMessageField(value: &self._latency) }()
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.nanoUsd) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.estimated) }()
       default: break
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.finishReason != .unspecified {
-      try visitor.visitSingularEnumField(value: self.finishReason, fieldNumber: 1)
+    if self.nanoUsd != 0 {
+      try visitor.visitSingularInt64Field(value: self.nanoUsd, fieldNumber: 1)
     }
-    try { if let v = self._usage {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    } }()
-    if !self.attempts.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.attempts, fieldNumber: 3)
+    if self.estimated != false {
+      try visitor.visitSingularBoolField(value: self.estimated, fieldNumber: 2)
     }
-    try { if let v = self._firstTokenLatency {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-    } }()
-    try { if let v = self._latency {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Roundhouse_V1_Completed, rhs: Roundhouse_V1_Completed) -> Bool {
-    if lhs.finishReason != rhs.finishReason {return false}
-    if lhs._usage != rhs._usage {return false}
-    if lhs.attempts != rhs.attempts {return false}
-    if lhs._firstTokenLatency != rhs._firstTokenLatency {return false}
-    if lhs._latency != rhs._latency {return false}
+  public static func ==(lhs: Roundhouse_V1_Cost, rhs: Roundhouse_V1_Cost) -> Bool {
+    if lhs.nanoUsd != rhs.nanoUsd {return false}
+    if lhs.estimated != rhs.estimated {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1456,7 +4323,7 @@ nonisolated extension Roundhouse_V1_Completed: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Roundhouse_V1_Usage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Usage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}input_tokens\0\u{3}output_tokens\0\u{3}cached_input_tokens\0\u{3}reasoning_tokens\0\u{1}estimated\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}input_tokens\0\u{3}output_tokens\0\u{3}cached_input_tokens\0\u{3}reasoning_tokens\0\u{1}estimated\0\u{3}audio_input_tokens\0\u{3}audio_output_tokens\0\u{3}cache_write_input_tokens\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1469,6 +4336,9 @@ nonisolated extension Roundhouse_V1_Usage: SwiftProtobuf.Message, SwiftProtobuf.
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.cachedInputTokens) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.reasoningTokens) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.estimated) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.audioInputTokens) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.audioOutputTokens) }()
+      case 8: try { try decoder.decodeSingularInt64Field(value: &self.cacheWriteInputTokens) }()
       default: break
       }
     }
@@ -1490,6 +4360,15 @@ nonisolated extension Roundhouse_V1_Usage: SwiftProtobuf.Message, SwiftProtobuf.
     if self.estimated != false {
       try visitor.visitSingularBoolField(value: self.estimated, fieldNumber: 5)
     }
+    if self.audioInputTokens != 0 {
+      try visitor.visitSingularInt64Field(value: self.audioInputTokens, fieldNumber: 6)
+    }
+    if self.audioOutputTokens != 0 {
+      try visitor.visitSingularInt64Field(value: self.audioOutputTokens, fieldNumber: 7)
+    }
+    if self.cacheWriteInputTokens != 0 {
+      try visitor.visitSingularInt64Field(value: self.cacheWriteInputTokens, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1499,6 +4378,9 @@ nonisolated extension Roundhouse_V1_Usage: SwiftProtobuf.Message, SwiftProtobuf.
     if lhs.cachedInputTokens != rhs.cachedInputTokens {return false}
     if lhs.reasoningTokens != rhs.reasoningTokens {return false}
     if lhs.estimated != rhs.estimated {return false}
+    if lhs.audioInputTokens != rhs.audioInputTokens {return false}
+    if lhs.audioOutputTokens != rhs.audioOutputTokens {return false}
+    if lhs.cacheWriteInputTokens != rhs.cacheWriteInputTokens {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1506,7 +4388,580 @@ nonisolated extension Roundhouse_V1_Usage: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension Roundhouse_V1_Attempt: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Attempt"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}provider\0\u{1}fault\0\u{1}message\0\u{1}duration\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}provider\0\u{1}fault\0\u{1}message\0\u{1}duration\0\u{1}usage\0\u{1}cost\0\u{1}hedge\0\u{3}http_status\0\u{1}disposition\0")
+
+  fileprivate class _StorageClass {
+    var _model: String = String()
+    var _provider: String = String()
+    var _fault: String = String()
+    var _message: String = String()
+    var _duration: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _usage: Roundhouse_V1_Usage? = nil
+    var _cost: Roundhouse_V1_Cost? = nil
+    var _hedge: Bool = false
+    var _httpStatus: Int32 = 0
+    var _disposition: String = String()
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _model = source._model
+      _provider = source._provider
+      _fault = source._fault
+      _message = source._message
+      _duration = source._duration
+      _usage = source._usage
+      _cost = source._cost
+      _hedge = source._hedge
+      _httpStatus = source._httpStatus
+      _disposition = source._disposition
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._provider) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._fault) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._message) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._duration) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._cost) }()
+        case 8: try { try decoder.decodeSingularBoolField(value: &_storage._hedge) }()
+        case 9: try { try decoder.decodeSingularInt32Field(value: &_storage._httpStatus) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._disposition) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 1)
+      }
+      if !_storage._provider.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._provider, fieldNumber: 2)
+      }
+      if !_storage._fault.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._fault, fieldNumber: 3)
+      }
+      if !_storage._message.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._message, fieldNumber: 4)
+      }
+      try { if let v = _storage._duration {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._usage {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._cost {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      if _storage._hedge != false {
+        try visitor.visitSingularBoolField(value: _storage._hedge, fieldNumber: 8)
+      }
+      if _storage._httpStatus != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._httpStatus, fieldNumber: 9)
+      }
+      if !_storage._disposition.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._disposition, fieldNumber: 10)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Attempt, rhs: Roundhouse_V1_Attempt) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._provider != rhs_storage._provider {return false}
+        if _storage._fault != rhs_storage._fault {return false}
+        if _storage._message != rhs_storage._message {return false}
+        if _storage._duration != rhs_storage._duration {return false}
+        if _storage._usage != rhs_storage._usage {return false}
+        if _storage._cost != rhs_storage._cost {return false}
+        if _storage._hedge != rhs_storage._hedge {return false}
+        if _storage._httpStatus != rhs_storage._httpStatus {return false}
+        if _storage._disposition != rhs_storage._disposition {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_EmbedRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".EmbedRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}inputs\0\u{1}dimensions\0\u{1}normalize\0\u{3}request_id\0\u{1}metadata\0\u{1}requirements\0\u{1}strategy\0\u{1}tags\0")
+
+  fileprivate class _StorageClass {
+    var _model: String = String()
+    var _inputs: [String] = []
+    var _dimensions: Int32? = nil
+    var _normalize: Bool? = nil
+    var _requestID: String = String()
+    var _metadata: Dictionary<String,String> = [:]
+    var _requirements: Roundhouse_V1_ModelRequirements? = nil
+    var _strategy: String = String()
+    var _tags: [String] = []
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _model = source._model
+      _inputs = source._inputs
+      _dimensions = source._dimensions
+      _normalize = source._normalize
+      _requestID = source._requestID
+      _metadata = source._metadata
+      _requirements = source._requirements
+      _strategy = source._strategy
+      _tags = source._tags
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 2: try { try decoder.decodeRepeatedStringField(value: &_storage._inputs) }()
+        case 3: try { try decoder.decodeSingularInt32Field(value: &_storage._dimensions) }()
+        case 4: try { try decoder.decodeSingularBoolField(value: &_storage._normalize) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._requestID) }()
+        case 6: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._metadata) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._requirements) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._strategy) }()
+        case 9: try { try decoder.decodeRepeatedStringField(value: &_storage._tags) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 1)
+      }
+      if !_storage._inputs.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._inputs, fieldNumber: 2)
+      }
+      try { if let v = _storage._dimensions {
+        try visitor.visitSingularInt32Field(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._normalize {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+      } }()
+      if !_storage._requestID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._requestID, fieldNumber: 5)
+      }
+      if !_storage._metadata.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._metadata, fieldNumber: 6)
+      }
+      try { if let v = _storage._requirements {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      if !_storage._strategy.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._strategy, fieldNumber: 8)
+      }
+      if !_storage._tags.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._tags, fieldNumber: 9)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_EmbedRequest, rhs: Roundhouse_V1_EmbedRequest) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._inputs != rhs_storage._inputs {return false}
+        if _storage._dimensions != rhs_storage._dimensions {return false}
+        if _storage._normalize != rhs_storage._normalize {return false}
+        if _storage._requestID != rhs_storage._requestID {return false}
+        if _storage._metadata != rhs_storage._metadata {return false}
+        if _storage._requirements != rhs_storage._requirements {return false}
+        if _storage._strategy != rhs_storage._strategy {return false}
+        if _storage._tags != rhs_storage._tags {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_EmbedResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".EmbedResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}embeddings\0\u{1}model\0\u{1}usage\0\u{1}cost\0\u{1}attempts\0\u{3}request_id\0\u{1}latency\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.embeddings) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._usage) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._cost) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.attempts) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._latency) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.embeddings.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.embeddings, fieldNumber: 1)
+    }
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 2)
+    }
+    try { if let v = self._usage {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._cost {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if !self.attempts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.attempts, fieldNumber: 5)
+    }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 6)
+    }
+    try { if let v = self._latency {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_EmbedResponse, rhs: Roundhouse_V1_EmbedResponse) -> Bool {
+    if lhs.embeddings != rhs.embeddings {return false}
+    if lhs.model != rhs.model {return false}
+    if lhs._usage != rhs._usage {return false}
+    if lhs._cost != rhs._cost {return false}
+    if lhs.attempts != rhs.attempts {return false}
+    if lhs.requestID != rhs.requestID {return false}
+    if lhs._latency != rhs._latency {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Embedding: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Embedding"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}values\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedFloatField(value: &self.values) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.values.isEmpty {
+      try visitor.visitPackedFloatField(value: self.values, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Embedding, rhs: Roundhouse_V1_Embedding) -> Bool {
+    if lhs.values != rhs.values {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ExplainRouteRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExplainRouteRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{3}max_output_tokens\0\u{1}tools\0\u{3}response_format\0\u{1}requirements\0\u{1}strategy\0\u{1}priority\0\u{1}tags\0")
+
+  fileprivate class _StorageClass {
+    var _model: String = String()
+    var _messages: [Roundhouse_V1_Message] = []
+    var _maxOutputTokens: Int32? = nil
+    var _tools: [Roundhouse_V1_Tool] = []
+    var _responseFormat: Roundhouse_V1_ResponseFormat? = nil
+    var _requirements: Roundhouse_V1_ModelRequirements? = nil
+    var _strategy: String = String()
+    var _priority: Roundhouse_V1_RequestPriority = .unspecified
+    var _tags: [String] = []
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _model = source._model
+      _messages = source._messages
+      _maxOutputTokens = source._maxOutputTokens
+      _tools = source._tools
+      _responseFormat = source._responseFormat
+      _requirements = source._requirements
+      _strategy = source._strategy
+      _priority = source._priority
+      _tags = source._tags
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 2: try { try decoder.decodeRepeatedMessageField(value: &_storage._messages) }()
+        case 3: try { try decoder.decodeSingularInt32Field(value: &_storage._maxOutputTokens) }()
+        case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._responseFormat) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._requirements) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._strategy) }()
+        case 8: try { try decoder.decodeSingularEnumField(value: &_storage._priority) }()
+        case 9: try { try decoder.decodeRepeatedStringField(value: &_storage._tags) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 1)
+      }
+      if !_storage._messages.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._messages, fieldNumber: 2)
+      }
+      try { if let v = _storage._maxOutputTokens {
+        try visitor.visitSingularInt32Field(value: v, fieldNumber: 3)
+      } }()
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tools, fieldNumber: 4)
+      }
+      try { if let v = _storage._responseFormat {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._requirements {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      if !_storage._strategy.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._strategy, fieldNumber: 7)
+      }
+      if _storage._priority != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._priority, fieldNumber: 8)
+      }
+      if !_storage._tags.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._tags, fieldNumber: 9)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ExplainRouteRequest, rhs: Roundhouse_V1_ExplainRouteRequest) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._messages != rhs_storage._messages {return false}
+        if _storage._maxOutputTokens != rhs_storage._maxOutputTokens {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._responseFormat != rhs_storage._responseFormat {return false}
+        if _storage._requirements != rhs_storage._requirements {return false}
+        if _storage._strategy != rhs_storage._strategy {return false}
+        if _storage._priority != rhs_storage._priority {return false}
+        if _storage._tags != rhs_storage._tags {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ExplainRouteResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExplainRouteResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}route\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._route) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._route {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ExplainRouteResponse, rhs: Roundhouse_V1_ExplainRouteResponse) -> Bool {
+    if lhs._route != rhs._route {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_RouteDecision: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteDecision"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}requested\0\u{1}strategy\0\u{1}rule\0\u{1}candidates\0\u{1}rejected\0\u{3}omitted_rejected\0\u{3}estimated_input_tokens\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.requested) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.strategy) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.rule) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.candidates) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.rejected) }()
+      case 6: try { try decoder.decodeSingularInt32Field(value: &self.omittedRejected) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.estimatedInputTokens) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.requested.isEmpty {
+      try visitor.visitSingularStringField(value: self.requested, fieldNumber: 1)
+    }
+    if !self.strategy.isEmpty {
+      try visitor.visitSingularStringField(value: self.strategy, fieldNumber: 2)
+    }
+    if !self.rule.isEmpty {
+      try visitor.visitSingularStringField(value: self.rule, fieldNumber: 3)
+    }
+    if !self.candidates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.candidates, fieldNumber: 4)
+    }
+    if !self.rejected.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rejected, fieldNumber: 5)
+    }
+    if self.omittedRejected != 0 {
+      try visitor.visitSingularInt32Field(value: self.omittedRejected, fieldNumber: 6)
+    }
+    if self.estimatedInputTokens != 0 {
+      try visitor.visitSingularInt64Field(value: self.estimatedInputTokens, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_RouteDecision, rhs: Roundhouse_V1_RouteDecision) -> Bool {
+    if lhs.requested != rhs.requested {return false}
+    if lhs.strategy != rhs.strategy {return false}
+    if lhs.rule != rhs.rule {return false}
+    if lhs.candidates != rhs.candidates {return false}
+    if lhs.rejected != rhs.rejected {return false}
+    if lhs.omittedRejected != rhs.omittedRejected {return false}
+    if lhs.estimatedInputTokens != rhs.estimatedInputTokens {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_RouteCandidate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteCandidate"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}rank\0\u{1}score\0\u{1}reasons\0\u{1}availability\0\u{1}breaker\0\u{3}in_flight\0\u{3}expected_latency\0\u{3}success_rate\0\u{3}estimated_cost_nano_usd\0\u{1}affinity\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1515,10 +4970,16 @@ nonisolated extension Roundhouse_V1_Attempt: SwiftProtobuf.Message, SwiftProtobu
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.provider) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.fault) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.message) }()
-      case 5: try { try decoder.decodeSingularMessageField(value: &self._duration) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.rank) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self.score) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.reasons) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.availability) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.breaker) }()
+      case 7: try { try decoder.decodeSingularInt32Field(value: &self.inFlight) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._expectedLatency) }()
+      case 9: try { try decoder.decodeSingularDoubleField(value: &self._successRate) }()
+      case 10: try { try decoder.decodeSingularInt64Field(value: &self._estimatedCostNanoUsd) }()
+      case 11: try { try decoder.decodeSingularBoolField(value: &self.affinity) }()
       default: break
       }
     }
@@ -1532,27 +4993,51 @@ nonisolated extension Roundhouse_V1_Attempt: SwiftProtobuf.Message, SwiftProtobu
     if !self.model.isEmpty {
       try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
     }
-    if !self.provider.isEmpty {
-      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 2)
+    if self.rank != 0 {
+      try visitor.visitSingularInt32Field(value: self.rank, fieldNumber: 2)
     }
-    if !self.fault.isEmpty {
-      try visitor.visitSingularStringField(value: self.fault, fieldNumber: 3)
+    if self.score.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.score, fieldNumber: 3)
     }
-    if !self.message.isEmpty {
-      try visitor.visitSingularStringField(value: self.message, fieldNumber: 4)
+    if !self.reasons.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.reasons, fieldNumber: 4)
     }
-    try { if let v = self._duration {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    if !self.availability.isEmpty {
+      try visitor.visitSingularStringField(value: self.availability, fieldNumber: 5)
+    }
+    if !self.breaker.isEmpty {
+      try visitor.visitSingularStringField(value: self.breaker, fieldNumber: 6)
+    }
+    if self.inFlight != 0 {
+      try visitor.visitSingularInt32Field(value: self.inFlight, fieldNumber: 7)
+    }
+    try { if let v = self._expectedLatency {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
     } }()
+    try { if let v = self._successRate {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 9)
+    } }()
+    try { if let v = self._estimatedCostNanoUsd {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 10)
+    } }()
+    if self.affinity != false {
+      try visitor.visitSingularBoolField(value: self.affinity, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  public static func ==(lhs: Roundhouse_V1_Attempt, rhs: Roundhouse_V1_Attempt) -> Bool {
+  public static func ==(lhs: Roundhouse_V1_RouteCandidate, rhs: Roundhouse_V1_RouteCandidate) -> Bool {
     if lhs.model != rhs.model {return false}
-    if lhs.provider != rhs.provider {return false}
-    if lhs.fault != rhs.fault {return false}
-    if lhs.message != rhs.message {return false}
-    if lhs._duration != rhs._duration {return false}
+    if lhs.rank != rhs.rank {return false}
+    if lhs.score != rhs.score {return false}
+    if lhs.reasons != rhs.reasons {return false}
+    if lhs.availability != rhs.availability {return false}
+    if lhs.breaker != rhs.breaker {return false}
+    if lhs.inFlight != rhs.inFlight {return false}
+    if lhs._expectedLatency != rhs._expectedLatency {return false}
+    if lhs._successRate != rhs._successRate {return false}
+    if lhs._estimatedCostNanoUsd != rhs._estimatedCostNanoUsd {return false}
+    if lhs.affinity != rhs.affinity {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

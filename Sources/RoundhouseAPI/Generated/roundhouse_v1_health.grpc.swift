@@ -35,9 +35,23 @@ public enum Roundhouse_V1_HealthService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetHardware" metadata.
+        public enum GetHardware: Sendable {
+            /// Request type for "GetHardware".
+            public typealias Input = Roundhouse_V1_GetHardwareRequest
+            /// Response type for "GetHardware".
+            public typealias Output = Roundhouse_V1_GetHardwareResponse
+            /// Descriptor for "GetHardware".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.HealthService"),
+                method: "GetHardware",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "roundhouse.v1.HealthService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
-            GetSystemStatus.descriptor
+            GetSystemStatus.descriptor,
+            GetHardware.descriptor
         ]
     }
 }
@@ -85,6 +99,25 @@ extension Roundhouse_V1_HealthService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetSystemStatusRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetSystemStatusResponse>
+
+        /// Handle the "GetHardware" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what the machine has, and which local models fit on it: registered ones, and those that a provider which
+        /// > loads models lists.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetHardwareRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetHardwareResponse` messages.
+        func getHardware(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetHardwareRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetHardwareResponse>
     }
 
     /// Service protocol for the "roundhouse.v1.HealthService" service.
@@ -116,6 +149,25 @@ extension Roundhouse_V1_HealthService {
             request: GRPCCore.ServerRequest<Roundhouse_V1_GetSystemStatusRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetSystemStatusResponse>
+
+        /// Handle the "GetHardware" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what the machine has, and which local models fit on it: registered ones, and those that a provider which
+        /// > loads models lists.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetHardwareRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetHardwareResponse` message.
+        func getHardware(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetHardwareRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetHardwareResponse>
     }
 
     /// Simple service protocol for the "roundhouse.v1.HealthService" service.
@@ -145,6 +197,25 @@ extension Roundhouse_V1_HealthService {
             request: Roundhouse_V1_GetSystemStatusRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_GetSystemStatusResponse
+
+        /// Handle the "GetHardware" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what the machine has, and which local models fit on it: registered ones, and those that a provider which
+        /// > loads models lists.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetHardwareRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetHardwareResponse` to respond with.
+        func getHardware(
+            request: Roundhouse_V1_GetHardwareRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetHardwareResponse
     }
 }
 
@@ -158,6 +229,17 @@ extension Roundhouse_V1_HealthService.StreamingServiceProtocol {
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetSystemStatusResponse>(),
             handler: { request, context in
                 try await self.getSystemStatus(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_HealthService.Method.GetHardware.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetHardwareRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetHardwareResponse>(),
+            handler: { request, context in
+                try await self.getHardware(
                     request: request,
                     context: context
                 )
@@ -179,6 +261,17 @@ extension Roundhouse_V1_HealthService.ServiceProtocol {
         )
         return GRPCCore.StreamingServerResponse(single: response)
     }
+
+    public func getHardware(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetHardwareRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetHardwareResponse> {
+        let response = try await self.getHardware(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
 }
 
 // Default implementation of methods from 'ServiceProtocol'.
@@ -190,6 +283,19 @@ extension Roundhouse_V1_HealthService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetSystemStatusResponse> {
         return GRPCCore.ServerResponse<Roundhouse_V1_GetSystemStatusResponse>(
             message: try await self.getSystemStatus(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getHardware(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetHardwareRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetHardwareResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetHardwareResponse>(
+            message: try await self.getHardware(
                 request: request.message,
                 context: context
             ),
@@ -232,6 +338,30 @@ extension Roundhouse_V1_HealthService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetSystemStatusResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetSystemStatusResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetHardware" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what the machine has, and which local models fit on it: registered ones, and those that a provider which
+        /// > loads models lists.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetHardwareRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetHardwareRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetHardwareResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getHardware<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetHardwareRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetHardwareRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetHardwareResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetHardwareResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -288,6 +418,41 @@ extension Roundhouse_V1_HealthService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "GetHardware" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what the machine has, and which local models fit on it: registered ones, and those that a provider which
+        /// > loads models lists.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetHardwareRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetHardwareRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetHardwareResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getHardware<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetHardwareRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetHardwareRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetHardwareResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetHardwareResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_HealthService.Method.GetHardware.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -318,6 +483,36 @@ extension Roundhouse_V1_HealthService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetSystemStatusRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetSystemStatusResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetHardware" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells what the machine has, and which local models fit on it: registered ones, and those that a provider which
+    /// > loads models lists.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetHardwareRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getHardware<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetHardwareRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetHardwareResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getHardware(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetHardwareRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetHardwareResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -354,6 +549,40 @@ extension Roundhouse_V1_HealthService.ClientProtocol {
             metadata: metadata
         )
         return try await self.getSystemStatus(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetHardware" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells what the machine has, and which local models fit on it: registered ones, and those that a provider which
+    /// > loads models lists.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getHardware<Result>(
+        _ message: Roundhouse_V1_GetHardwareRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetHardwareResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetHardwareRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getHardware(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -22,6 +22,114 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Whether a model fits.
+public nonisolated enum Roundhouse_V1_Fit: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not known: its size is not.
+  case unspecified // = 0
+
+  /// With room to spare.
+  case well // = 1
+
+  /// Only when others are evicted, or with little room to spare.
+  case barely // = 2
+
+  /// Not at all.
+  case not // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .well
+    case 2: self = .barely
+    case 3: self = .not
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .well: return 1
+    case .barely: return 2
+    case .not: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_Fit] = [
+    .unspecified,
+    .well,
+    .barely,
+    .not,
+  ]
+
+}
+
+/// How fast a model answers.
+public nonisolated enum Roundhouse_V1_SpeedClass: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not known.
+  case unspecified // = 0
+
+  /// Under 5 tokens each second: for jobs that nobody waits for.
+  case slow // = 1
+
+  /// 5 to 20 tokens each second: about as fast as people read.
+  case reading // = 2
+
+  /// 20 to 100 tokens each second.
+  case fast // = 3
+
+  /// More.
+  case veryFast // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .slow
+    case 2: self = .reading
+    case 3: self = .fast
+    case 4: self = .veryFast
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .slow: return 1
+    case .reading: return 2
+    case .fast: return 3
+    case .veryFast: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_SpeedClass] = [
+    .unspecified,
+    .slow,
+    .reading,
+    .fast,
+    .veryFast,
+  ]
+
+}
+
 /// The verdict over the server.
 public nonisolated enum Roundhouse_V1_SystemState: SwiftProtobuf.Enum, Swift.CaseIterable {
   public typealias RawValue = Int
@@ -71,6 +179,202 @@ public nonisolated enum Roundhouse_V1_SystemState: SwiftProtobuf.Enum, Swift.Cas
     .unhealthy,
   ]
 
+}
+
+/// A question for the machine.
+public nonisolated struct Roundhouse_V1_GetHardwareRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Only these models, by id. Empty: every local one.
+  public var models: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What the machine has, and what fits on it.
+public nonisolated struct Roundhouse_V1_GetHardwareResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its processor.
+  public var processor: Roundhouse_V1_Processor {
+    get {_processor ?? Roundhouse_V1_Processor()}
+    set {_processor = newValue}
+  }
+  /// Returns true if `processor` has been explicitly set.
+  public var hasProcessor: Bool {self._processor != nil}
+  /// Clears the value of `processor`. Subsequent reads from it will return its default value.
+  public mutating func clearProcessor() {self._processor = nil}
+
+  /// Its main memory, within the limit of the server's cgroup.
+  public var memory: Roundhouse_V1_MemoryStatus {
+    get {_memory ?? Roundhouse_V1_MemoryStatus()}
+    set {_memory = newValue}
+  }
+  /// Returns true if `memory` has been explicitly set.
+  public var hasMemory: Bool {self._memory != nil}
+  /// Clears the value of `memory`. Subsequent reads from it will return its default value.
+  public mutating func clearMemory() {self._memory = nil}
+
+  /// Its GPUs, as NVML tells. Empty: none, or no driver.
+  public var gpus: [Roundhouse_V1_GpuStatus] = []
+
+  /// The file systems that models and the store lie on.
+  public var disks: [Roundhouse_V1_DiskStatus] = []
+
+  /// Local models, the best fitting first.
+  public var models: [Roundhouse_V1_ModelFit] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _processor: Roundhouse_V1_Processor? = nil
+  fileprivate var _memory: Roundhouse_V1_MemoryStatus? = nil
+}
+
+/// A processor.
+public nonisolated struct Roundhouse_V1_Processor: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As it names itself.
+  public var name: String = String()
+
+  /// Threads that run at the same time.
+  public var logicalCores: Int32 = 0
+
+  /// Cores. 0: not known.
+  public var physicalCores: Int32 = 0
+
+  /// Of its instruction sets, those that decide how fast engines are: "avx2", "avx512f", "amx_tile", "neon".
+  public var features: [String] = []
+
+  /// How much memory it reads each second, as measured or estimated, in bytes. 0: not known.
+  public var memoryBandwidthBytesPerSecond: Int64 = 0
+
+  /// The architecture: "x86_64", "aarch64".
+  public var architecture: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A memory.
+public nonisolated struct Roundhouse_V1_MemoryStatus: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// All of it.
+  public var totalBytes: Int64 = 0
+
+  /// What is not in use.
+  public var availableBytes: Int64 = 0
+
+  /// What models may take together.
+  public var budgetBytes: Int64 = 0
+
+  /// What loaded models take.
+  public var usedByModelsBytes: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A GPU.
+public nonisolated struct Roundhouse_V1_GpuStatus: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its number, from 0.
+  public var index: Int32 = 0
+
+  /// As it names itself.
+  public var name: String = String()
+
+  /// Its memory.
+  public var memory: Roundhouse_V1_MemoryStatus {
+    get {_memory ?? Roundhouse_V1_MemoryStatus()}
+    set {_memory = newValue}
+  }
+  /// Returns true if `memory` has been explicitly set.
+  public var hasMemory: Bool {self._memory != nil}
+  /// Clears the value of `memory`. Subsequent reads from it will return its default value.
+  public mutating func clearMemory() {self._memory = nil}
+
+  /// The driver's version.
+  public var driverVersion: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _memory: Roundhouse_V1_MemoryStatus? = nil
+}
+
+/// A file system.
+public nonisolated struct Roundhouse_V1_DiskStatus: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The folder that lies on it.
+  public var path: String = String()
+
+  /// All of it.
+  public var totalBytes: Int64 = 0
+
+  /// What the server may still write.
+  public var availableBytes: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Whether a model fits on the machine.
+public nonisolated struct Roundhouse_V1_ModelFit: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String = String()
+
+  /// The verdict.
+  public var fit: Roundhouse_V1_Fit = .unspecified
+
+  /// Why, in a sentence.
+  public var reason: String = String()
+
+  /// What it would take, as predicted.
+  public var requiredBytes: Int64 = 0
+
+  /// Where it would lie: "cpu", "gpu:0".
+  public var device: String = String()
+
+  /// How fast it would answer.
+  public var speed: Roundhouse_V1_SpeedClass = .unspecified
+
+  /// Tokens of an answer each second, as profiled or estimated. 0: not known.
+  public var tokensPerSecond: Double = 0
+
+  /// The speed was measured by a profile, not estimated.
+  public var measured: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// A question for the state of the server.
@@ -261,8 +565,354 @@ public nonisolated struct Roundhouse_V1_RequestCounts: Sendable {
 
 fileprivate nonisolated let _protobuf_package = "roundhouse.v1"
 
+nonisolated extension Roundhouse_V1_Fit: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FIT_UNSPECIFIED\0\u{1}FIT_WELL\0\u{1}FIT_BARELY\0\u{1}FIT_NOT\0")
+}
+
+nonisolated extension Roundhouse_V1_SpeedClass: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SPEED_CLASS_UNSPECIFIED\0\u{1}SPEED_CLASS_SLOW\0\u{1}SPEED_CLASS_READING\0\u{1}SPEED_CLASS_FAST\0\u{1}SPEED_CLASS_VERY_FAST\0")
+}
+
 nonisolated extension Roundhouse_V1_SystemState: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SYSTEM_STATE_UNSPECIFIED\0\u{1}SYSTEM_STATE_HEALTHY\0\u{1}SYSTEM_STATE_DEGRADED\0\u{1}SYSTEM_STATE_UNHEALTHY\0")
+}
+
+nonisolated extension Roundhouse_V1_GetHardwareRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetHardwareRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}models\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.models) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.models.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.models, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetHardwareRequest, rhs: Roundhouse_V1_GetHardwareRequest) -> Bool {
+    if lhs.models != rhs.models {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetHardwareResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetHardwareResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}processor\0\u{1}memory\0\u{1}gpus\0\u{1}disks\0\u{1}models\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._processor) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._memory) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.gpus) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.disks) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._processor {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._memory {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.gpus.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.gpus, fieldNumber: 3)
+    }
+    if !self.disks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.disks, fieldNumber: 4)
+    }
+    if !self.models.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.models, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetHardwareResponse, rhs: Roundhouse_V1_GetHardwareResponse) -> Bool {
+    if lhs._processor != rhs._processor {return false}
+    if lhs._memory != rhs._memory {return false}
+    if lhs.gpus != rhs.gpus {return false}
+    if lhs.disks != rhs.disks {return false}
+    if lhs.models != rhs.models {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Processor: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Processor"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}logical_cores\0\u{3}physical_cores\0\u{1}features\0\u{3}memory_bandwidth_bytes_per_second\0\u{1}architecture\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.logicalCores) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.physicalCores) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.features) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.memoryBandwidthBytesPerSecond) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.architecture) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.logicalCores != 0 {
+      try visitor.visitSingularInt32Field(value: self.logicalCores, fieldNumber: 2)
+    }
+    if self.physicalCores != 0 {
+      try visitor.visitSingularInt32Field(value: self.physicalCores, fieldNumber: 3)
+    }
+    if !self.features.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.features, fieldNumber: 4)
+    }
+    if self.memoryBandwidthBytesPerSecond != 0 {
+      try visitor.visitSingularInt64Field(value: self.memoryBandwidthBytesPerSecond, fieldNumber: 5)
+    }
+    if !self.architecture.isEmpty {
+      try visitor.visitSingularStringField(value: self.architecture, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Processor, rhs: Roundhouse_V1_Processor) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.logicalCores != rhs.logicalCores {return false}
+    if lhs.physicalCores != rhs.physicalCores {return false}
+    if lhs.features != rhs.features {return false}
+    if lhs.memoryBandwidthBytesPerSecond != rhs.memoryBandwidthBytesPerSecond {return false}
+    if lhs.architecture != rhs.architecture {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_MemoryStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".MemoryStatus"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}total_bytes\0\u{3}available_bytes\0\u{3}budget_bytes\0\u{3}used_by_models_bytes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.totalBytes) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.availableBytes) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.budgetBytes) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.usedByModelsBytes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.totalBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.totalBytes, fieldNumber: 1)
+    }
+    if self.availableBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.availableBytes, fieldNumber: 2)
+    }
+    if self.budgetBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.budgetBytes, fieldNumber: 3)
+    }
+    if self.usedByModelsBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.usedByModelsBytes, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_MemoryStatus, rhs: Roundhouse_V1_MemoryStatus) -> Bool {
+    if lhs.totalBytes != rhs.totalBytes {return false}
+    if lhs.availableBytes != rhs.availableBytes {return false}
+    if lhs.budgetBytes != rhs.budgetBytes {return false}
+    if lhs.usedByModelsBytes != rhs.usedByModelsBytes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GpuStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GpuStatus"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}name\0\u{1}memory\0\u{3}driver_version\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt32Field(value: &self.index) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._memory) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.driverVersion) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.index != 0 {
+      try visitor.visitSingularInt32Field(value: self.index, fieldNumber: 1)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
+    }
+    try { if let v = self._memory {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.driverVersion.isEmpty {
+      try visitor.visitSingularStringField(value: self.driverVersion, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GpuStatus, rhs: Roundhouse_V1_GpuStatus) -> Bool {
+    if lhs.index != rhs.index {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs._memory != rhs._memory {return false}
+    if lhs.driverVersion != rhs.driverVersion {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_DiskStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DiskStatus"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{3}total_bytes\0\u{3}available_bytes\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.totalBytes) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.availableBytes) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 1)
+    }
+    if self.totalBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.totalBytes, fieldNumber: 2)
+    }
+    if self.availableBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.availableBytes, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_DiskStatus, rhs: Roundhouse_V1_DiskStatus) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs.totalBytes != rhs.totalBytes {return false}
+    if lhs.availableBytes != rhs.availableBytes {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ModelFit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelFit"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}fit\0\u{1}reason\0\u{3}required_bytes\0\u{1}device\0\u{1}speed\0\u{3}tokens_per_second\0\u{1}measured\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.fit) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.requiredBytes) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.device) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.speed) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self.tokensPerSecond) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.measured) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.fit != .unspecified {
+      try visitor.visitSingularEnumField(value: self.fit, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if self.requiredBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.requiredBytes, fieldNumber: 4)
+    }
+    if !self.device.isEmpty {
+      try visitor.visitSingularStringField(value: self.device, fieldNumber: 5)
+    }
+    if self.speed != .unspecified {
+      try visitor.visitSingularEnumField(value: self.speed, fieldNumber: 6)
+    }
+    if self.tokensPerSecond.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.tokensPerSecond, fieldNumber: 7)
+    }
+    if self.measured != false {
+      try visitor.visitSingularBoolField(value: self.measured, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ModelFit, rhs: Roundhouse_V1_ModelFit) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.fit != rhs.fit {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.requiredBytes != rhs.requiredBytes {return false}
+    if lhs.device != rhs.device {return false}
+    if lhs.speed != rhs.speed {return false}
+    if lhs.tokensPerSecond != rhs.tokensPerSecond {return false}
+    if lhs.measured != rhs.measured {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
 }
 
 nonisolated extension Roundhouse_V1_GetSystemStatusRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

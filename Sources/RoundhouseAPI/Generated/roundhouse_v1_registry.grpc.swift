@@ -308,6 +308,32 @@ public enum Roundhouse_V1_RegistryService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetOpenRouterFilter" metadata.
+        public enum GetOpenRouterFilter: Sendable {
+            /// Request type for "GetOpenRouterFilter".
+            public typealias Input = Roundhouse_V1_GetOpenRouterFilterRequest
+            /// Response type for "GetOpenRouterFilter".
+            public typealias Output = Roundhouse_V1_GetOpenRouterFilterResponse
+            /// Descriptor for "GetOpenRouterFilter".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "GetOpenRouterFilter",
+                type: .unary
+            )
+        }
+        /// Namespace for "UpdateOpenRouterFilter" metadata.
+        public enum UpdateOpenRouterFilter: Sendable {
+            /// Request type for "UpdateOpenRouterFilter".
+            public typealias Input = Roundhouse_V1_UpdateOpenRouterFilterRequest
+            /// Response type for "UpdateOpenRouterFilter".
+            public typealias Output = Roundhouse_V1_UpdateOpenRouterFilterResponse
+            /// Descriptor for "UpdateOpenRouterFilter".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "UpdateOpenRouterFilter",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "roundhouse.v1.RegistryService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             ListModels.descriptor,
@@ -331,7 +357,9 @@ public enum Roundhouse_V1_RegistryService: Sendable {
             UpdateAlias.descriptor,
             DeleteAlias.descriptor,
             SwitchModel.descriptor,
-            RollbackAlias.descriptor
+            RollbackAlias.descriptor,
+            GetOpenRouterFilter.descriptor,
+            UpdateOpenRouterFilter.descriptor
         ]
     }
 }
@@ -765,6 +793,43 @@ extension Roundhouse_V1_RegistryService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_RollbackAliasRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_RollbackAliasResponse>
+
+        /// Handle the "GetOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets what of OpenRouter's models is used.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetOpenRouterFilterRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetOpenRouterFilterResponse` messages.
+        func getOpenRouterFilter(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetOpenRouterFilterRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetOpenRouterFilterResponse>
+
+        /// Handle the "UpdateOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what of OpenRouter's models is used, at once and for good: it is kept over restarts, before what the
+        /// > configuration and the OPENROUTER_* variables say.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_UpdateOpenRouterFilterRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_UpdateOpenRouterFilterResponse` messages.
+        func updateOpenRouterFilter(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse>
     }
 
     /// Service protocol for the "roundhouse.v1.RegistryService" service.
@@ -1182,6 +1247,43 @@ extension Roundhouse_V1_RegistryService {
             request: GRPCCore.ServerRequest<Roundhouse_V1_RollbackAliasRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_RollbackAliasResponse>
+
+        /// Handle the "GetOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets what of OpenRouter's models is used.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetOpenRouterFilterRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetOpenRouterFilterResponse` message.
+        func getOpenRouterFilter(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetOpenRouterFilterRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetOpenRouterFilterResponse>
+
+        /// Handle the "UpdateOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what of OpenRouter's models is used, at once and for good: it is kept over restarts, before what the
+        /// > configuration and the OPENROUTER_* variables say.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateOpenRouterFilterRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_UpdateOpenRouterFilterResponse` message.
+        func updateOpenRouterFilter(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse>
     }
 
     /// Simple service protocol for the "roundhouse.v1.RegistryService" service.
@@ -1598,6 +1700,43 @@ extension Roundhouse_V1_RegistryService {
             request: Roundhouse_V1_RollbackAliasRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_RollbackAliasResponse
+
+        /// Handle the "GetOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets what of OpenRouter's models is used.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetOpenRouterFilterRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetOpenRouterFilterResponse` to respond with.
+        func getOpenRouterFilter(
+            request: Roundhouse_V1_GetOpenRouterFilterRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetOpenRouterFilterResponse
+
+        /// Handle the "UpdateOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what of OpenRouter's models is used, at once and for good: it is kept over restarts, before what the
+        /// > configuration and the OPENROUTER_* variables say.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_UpdateOpenRouterFilterRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_UpdateOpenRouterFilterResponse` to respond with.
+        func updateOpenRouterFilter(
+            request: Roundhouse_V1_UpdateOpenRouterFilterRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_UpdateOpenRouterFilterResponse
     }
 }
 
@@ -1847,6 +1986,28 @@ extension Roundhouse_V1_RegistryService.StreamingServiceProtocol {
                 )
             }
         )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.GetOpenRouterFilter.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetOpenRouterFilterRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetOpenRouterFilterResponse>(),
+            handler: { request, context in
+                try await self.getOpenRouterFilter(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.UpdateOpenRouterFilter.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateOpenRouterFilterRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateOpenRouterFilterResponse>(),
+            handler: { request, context in
+                try await self.updateOpenRouterFilter(
+                    request: request,
+                    context: context
+                )
+            }
+        )
     }
 }
 
@@ -2089,6 +2250,28 @@ extension Roundhouse_V1_RegistryService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_RollbackAliasResponse> {
         let response = try await self.rollbackAlias(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getOpenRouterFilter(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetOpenRouterFilterRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetOpenRouterFilterResponse> {
+        let response = try await self.getOpenRouterFilter(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func updateOpenRouterFilter(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse> {
+        let response = try await self.updateOpenRouterFilter(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -2382,6 +2565,32 @@ extension Roundhouse_V1_RegistryService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_RollbackAliasResponse> {
         return GRPCCore.ServerResponse<Roundhouse_V1_RollbackAliasResponse>(
             message: try await self.rollbackAlias(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getOpenRouterFilter(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetOpenRouterFilterRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetOpenRouterFilterResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetOpenRouterFilterResponse>(
+            message: try await self.getOpenRouterFilter(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func updateOpenRouterFilter(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse>(
+            message: try await self.updateOpenRouterFilter(
                 request: request.message,
                 context: context
             ),
@@ -2915,6 +3124,53 @@ extension Roundhouse_V1_RegistryService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_RollbackAliasResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_RollbackAliasResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets what of OpenRouter's models is used.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetOpenRouterFilterRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetOpenRouterFilterRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetOpenRouterFilterResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getOpenRouterFilter<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetOpenRouterFilterRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetOpenRouterFilterRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetOpenRouterFilterResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetOpenRouterFilterResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "UpdateOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what of OpenRouter's models is used, at once and for good: it is kept over restarts, before what the
+        /// > configuration and the OPENROUTER_* variables say.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateOpenRouterFilterRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateOpenRouterFilterRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateOpenRouterFilterResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func updateOpenRouterFilter<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateOpenRouterFilterResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -3691,6 +3947,75 @@ extension Roundhouse_V1_RegistryService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "GetOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets what of OpenRouter's models is used.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetOpenRouterFilterRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetOpenRouterFilterRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetOpenRouterFilterResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getOpenRouterFilter<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetOpenRouterFilterRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetOpenRouterFilterRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetOpenRouterFilterResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetOpenRouterFilterResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.GetOpenRouterFilter.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "UpdateOpenRouterFilter" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Sets what of OpenRouter's models is used, at once and for good: it is kept over restarts, before what the
+        /// > configuration and the OPENROUTER_* variables say.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateOpenRouterFilterRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateOpenRouterFilterRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateOpenRouterFilterResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func updateOpenRouterFilter<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateOpenRouterFilterResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.UpdateOpenRouterFilter.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -4336,6 +4661,65 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_RollbackAliasRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_RollbackAliasResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetOpenRouterFilter" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets what of OpenRouter's models is used.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetOpenRouterFilterRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getOpenRouterFilter<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetOpenRouterFilterRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetOpenRouterFilterResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getOpenRouterFilter(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetOpenRouterFilterRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetOpenRouterFilterResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateOpenRouterFilter" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Sets what of OpenRouter's models is used, at once and for good: it is kept over restarts, before what the
+    /// > configuration and the OPENROUTER_* variables say.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_UpdateOpenRouterFilterRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateOpenRouterFilter<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateOpenRouterFilterRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.updateOpenRouterFilter(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateOpenRouterFilterRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateOpenRouterFilterResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -5071,6 +5455,73 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
             metadata: metadata
         )
         return try await self.rollbackAlias(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetOpenRouterFilter" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets what of OpenRouter's models is used.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getOpenRouterFilter<Result>(
+        _ message: Roundhouse_V1_GetOpenRouterFilterRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetOpenRouterFilterResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetOpenRouterFilterRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getOpenRouterFilter(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateOpenRouterFilter" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Sets what of OpenRouter's models is used, at once and for good: it is kept over restarts, before what the
+    /// > configuration and the OPENROUTER_* variables say.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateOpenRouterFilter<Result>(
+        _ message: Roundhouse_V1_UpdateOpenRouterFilterRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateOpenRouterFilterResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_UpdateOpenRouterFilterRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.updateOpenRouterFilter(
             request: request,
             options: options,
             onResponse: handleResponse

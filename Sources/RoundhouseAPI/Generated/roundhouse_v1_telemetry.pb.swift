@@ -138,6 +138,12 @@ public nonisolated struct Roundhouse_V1_ModelStatistics: Sendable {
   /// four weeks.
   public var hourlyUse: [Double] = []
 
+  /// Its circuit breaker: "closed", "open" or "half_open".
+  public var breaker: String = String()
+
+  /// Requests that it answers now.
+  public var inFlight: Int32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -274,7 +280,7 @@ nonisolated extension Roundhouse_V1_GetStatisticsResponse: SwiftProtobuf.Message
 
 nonisolated extension Roundhouse_V1_ModelStatistics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelStatistics"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}use_count\0\u{3}failure_count\0\u{3}last_use_time\0\u{3}success_rate\0\u{3}average_latency\0\u{3}average_first_token_latency\0\u{3}average_tokens_per_second\0\u{3}input_tokens\0\u{3}output_tokens\0\u{3}hourly_use\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}use_count\0\u{3}failure_count\0\u{3}last_use_time\0\u{3}success_rate\0\u{3}average_latency\0\u{3}average_first_token_latency\0\u{3}average_tokens_per_second\0\u{3}input_tokens\0\u{3}output_tokens\0\u{3}hourly_use\0\u{1}breaker\0\u{3}in_flight\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -293,6 +299,8 @@ nonisolated extension Roundhouse_V1_ModelStatistics: SwiftProtobuf.Message, Swif
       case 9: try { try decoder.decodeSingularInt64Field(value: &self.inputTokens) }()
       case 10: try { try decoder.decodeSingularInt64Field(value: &self.outputTokens) }()
       case 11: try { try decoder.decodeRepeatedDoubleField(value: &self.hourlyUse) }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.breaker) }()
+      case 13: try { try decoder.decodeSingularInt32Field(value: &self.inFlight) }()
       default: break
       }
     }
@@ -336,6 +344,12 @@ nonisolated extension Roundhouse_V1_ModelStatistics: SwiftProtobuf.Message, Swif
     if !self.hourlyUse.isEmpty {
       try visitor.visitPackedDoubleField(value: self.hourlyUse, fieldNumber: 11)
     }
+    if !self.breaker.isEmpty {
+      try visitor.visitSingularStringField(value: self.breaker, fieldNumber: 12)
+    }
+    if self.inFlight != 0 {
+      try visitor.visitSingularInt32Field(value: self.inFlight, fieldNumber: 13)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -351,6 +365,8 @@ nonisolated extension Roundhouse_V1_ModelStatistics: SwiftProtobuf.Message, Swif
     if lhs.inputTokens != rhs.inputTokens {return false}
     if lhs.outputTokens != rhs.outputTokens {return false}
     if lhs.hourlyUse != rhs.hourlyUse {return false}
+    if lhs.breaker != rhs.breaker {return false}
+    if lhs.inFlight != rhs.inFlight {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -40,6 +40,12 @@ struct AnswerCollector {
         case .textDelta(let delta): self.answer.text += delta.text
         case .reasoningDelta(let delta): self.answer.reasoning += delta.text
         case .toolCallDelta(let delta): self.toolCalls.add(delta)
+        case .refusalDelta(let delta): self.answer.refusal += delta.text
+        case .citation(let citation): self.answer.citations.append(citation)
+        case .superseded:
+            (self.answer.text, self.answer.reasoning, self.answer.refusal) = ("", "", "")
+            self.answer.citations = []
+            self.toolCalls = .init()
         case .completed(let completed): self.answer.completed = completed
         case nil: break
         }

@@ -44,8 +44,16 @@ struct AnswerPrinter {
             try await self.show(text: delta.text)
         case .reasoningDelta(let delta):
             try await self.show(reasoning: delta.text)
+        case .refusalDelta(let delta):
+            self.text += delta.text
+            try await self.show(text: delta.text)
         case .toolCallDelta(let delta):
             self.toolCalls.add(delta)
+        case .superseded:
+            self.text = ""
+            self.toolCalls = .init()
+        case .citation:
+            break
         case .completed(let completed):
             self.completed = completed
         case .progress(let progress):

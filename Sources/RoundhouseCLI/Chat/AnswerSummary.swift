@@ -37,6 +37,7 @@ struct AnswerSummary: Sendable, Hashable {
         case .stop, .toolCalls, .unspecified: break
         case .length: remarks.append("the answer was cut by the token limit")
         case .contentFilter: remarks.append("the answer was cut by the upstream's content filter")
+        case .refusal: remarks.append("the model declined to answer")
         case .other, .UNRECOGNIZED: remarks.append("the answer ended for a reason that has no name here")
         }
         let failed = self.completed.attempts.filter { !$0.fault.isEmpty }

@@ -160,5 +160,19 @@ extension ScriptedServer {
         ) async throws -> Roundhouse_V1_RollbackAliasResponse {
             try self.server.answer(request)
         }
+
+        func getOpenRouterFilter(
+            request: Roundhouse_V1_GetOpenRouterFilterRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetOpenRouterFilterResponse {
+            try self.server.answer(request)
+        }
+
+        func updateOpenRouterFilter(
+            request: Roundhouse_V1_UpdateOpenRouterFilterRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_UpdateOpenRouterFilterResponse {
+            try self.server.answer(request)
+        }
     }
 }

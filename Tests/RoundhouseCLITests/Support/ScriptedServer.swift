@@ -143,6 +143,20 @@ extension ScriptedServer: RegistrableRPCService {
                 $0.estimated = true
             }
         }
+
+        func embed(
+            request: Roundhouse_V1_EmbedRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_EmbedResponse {
+            try self.server.answer(request)
+        }
+
+        func explainRoute(
+            request: Roundhouse_V1_ExplainRouteRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ExplainRouteResponse {
+            try self.server.answer(request)
+        }
     }
 
     private struct Health: Roundhouse_V1_HealthService.SimpleServiceProtocol {
@@ -153,6 +167,13 @@ extension ScriptedServer: RegistrableRPCService {
             context: ServerContext
         ) async throws -> Roundhouse_V1_GetSystemStatusResponse {
             self.server.status
+        }
+
+        func getHardware(
+            request: Roundhouse_V1_GetHardwareRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetHardwareResponse {
+            try self.server.answer(request)
         }
     }
 }

@@ -1,0 +1,204 @@
+public import Inference
+private import Synchronization
+
+/// What was seen of one model lately: read by every decision, without a lock, and written by every attempt.
+///
+/// Times are of the monotonic clock, in nanoseconds since ``RoutingFigures`` was made, so that one comparison of two
+/// numbers tells whether a model is held back.
+public final class ModelFigures: Sendable {
+    public let model: ModelID
+    /// Of the provider as a whole: shared by its models.
+    public let provider: ProviderFigures
+    private let running = Atomic<Int>(0)
+    /// Nanoseconds as the bits of a `Double`; NaN until something is known.
+    private let firstTokenBits = Atomic<UInt64>(Double.nan.bitPattern)
+    private let latencyBits = Atomic<UInt64>(Double.nan.bitPattern)
+    /// 0...1; NaN until something is known.
+    private let successBits = Atomic<UInt64>(Double.nan.bitPattern)
+    private let openUntilTime = Atomic<UInt64>(0)
+    private let excludedUntilTime = Atomic<UInt64>(0)
+    private let averages = Mutex(Averages())
+
+    init(model: ModelID, provider: ProviderFigures) {
+        self.model = model
+        self.provider = provider
+    }
+
+    /// Requests that it answers now.
+    public var inFlight: Int { self.running.load(ordering: .relaxed) }
+    /// The time to its first output that is to be expected, in nanoseconds: a moving average that jumps up to a peak at
+    /// once and comes down slowly. NaN until something is known.
+    public var firstTokenNanoseconds: Double { Double(bitPattern: self.firstTokenBits.load(ordering: .relaxed)) }
+    /// The same of whole answers.
+    public var latencyNanoseconds: Double { Double(bitPattern: self.latencyBits.load(ordering: .relaxed)) }
+    /// The part of its attempts that went well lately, 0...1. NaN until something is known.
+    public var successRate: Double { Double(bitPattern: self.successBits.load(ordering: .relaxed)) }
+
+    /// Until then its circuit breaker lets nobody through. 0: it is closed.
+    public var openUntil: UInt64 {
+        get { self.openUntilTime.load(ordering: .relaxed) }
+        set { self.openUntilTime.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Until then it is asked only when nobody else is left: it failed lately, or said when to come back. 0: it is not.
+    public var excludedUntil: UInt64 {
+        get { self.excludedUntilTime.load(ordering: .relaxed) }
+        set { self.excludedUntilTime.store(newValue, ordering: .relaxed) }
+    }
+
+    /// An attempt began.
+    public func began() { self.running.add(1, ordering: .relaxed) }
+
+    /// An attempt ended, however it did: the counterpart of ``began()``.
+    public func ended() { self.running.subtract(1, ordering: .relaxed) }
+
+    /// Notes the time from asking to the first output.
+    ///
+    /// - Parameter now: nanoseconds; see ``RoutingFigures/now``.
+    public func note(firstToken: Duration, at now: UInt64) {
+        let value = self.averages.withLock { $0.firstToken.add(firstToken.nanoseconds, at: now) }
+        self.firstTokenBits.store(value.bitPattern, ordering: .relaxed)
+    }
+
+    /// Notes how long a whole answer took.
+    public func note(latency: Duration, at now: UInt64) {
+        let value = self.averages.withLock { $0.latency.add(latency.nanoseconds, at: now) }
+        self.latencyBits.store(value.bitPattern, ordering: .relaxed)
+    }
+
+    /// Notes whether an attempt went well. What is nobody's fault, such as a client that leaves, is not noted.
+    public func note(success: Bool, at now: UInt64) {
+        let value = self.averages.withLock { $0.success.add(success ? 1 : 0, at: now) }
+        self.successBits.store(value.bitPattern, ordering: .relaxed)
+    }
+
+    private struct Averages {
+        var firstToken = PeakAverage()
+        var latency = PeakAverage()
+        var success = TimedAverage(halfLife: 60e9)
+    }
+}
+
+/// What was seen of a provider as a whole.
+public final class ProviderFigures: Sendable {
+    public let provider: ProviderID
+    private let running = Atomic<Int>(0)
+    private let openUntilTime = Atomic<UInt64>(0)
+
+    init(provider: ProviderID) {
+        self.provider = provider
+    }
+
+    /// Requests that its models answer now.
+    public var inFlight: Int { self.running.load(ordering: .relaxed) }
+    public func began() { self.running.add(1, ordering: .relaxed) }
+    public func ended() { self.running.subtract(1, ordering: .relaxed) }
+
+    /// As ``ModelFigures/openUntil``.
+    public var openUntil: UInt64 {
+        get { self.openUntilTime.load(ordering: .relaxed) }
+        set { self.openUntilTime.store(newValue, ordering: .relaxed) }
+    }
+}
+
+/// The figures of every model that was ever a candidate. One for a server.
+public final class RoutingFigures: Sendable {
+    private struct State {
+        var models: [ModelID: ModelFigures] = [:]
+        var providers: [ProviderID: ProviderFigures] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let start: ContinuousClock.Instant
+    private let clock: @Sendable () -> ContinuousClock.Instant
+
+    /// - Parameter clock: tells the time; tests have one of their own.
+    public init(clock: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock.now }) {
+        self.clock = clock
+        self.start = clock()
+    }
+
+    /// Nanoseconds since the figures were made; never 0.
+    public var now: UInt64 { max(1, UInt64(self.start.duration(to: self.clock()).nanoseconds)) }
+
+    public subscript(id: ModelID) -> ModelFigures {
+        self.state.withLock { state in
+            if let known = state.models[id] { return known }
+            let provider = Self.provider(id.provider, &state)
+            let made = ModelFigures(model: id, provider: provider)
+            state.models[id] = made
+            return made
+        }
+    }
+
+    public subscript(id: ProviderID) -> ProviderFigures {
+        self.state.withLock { Self.provider(id, &$0) }
+    }
+
+    private static func provider(_ id: ProviderID, _ state: inout State) -> ProviderFigures {
+        if let known = state.providers[id] { return known }
+        let made = ProviderFigures(provider: id)
+        state.providers[id] = made
+        return made
+    }
+}
+
+extension Duration {
+    /// As a floating point number.
+    package var nanoseconds: Double {
+        let (seconds, attoseconds) = self.components
+        return Double(seconds) * 1e9 + Double(attoseconds) / 1e9
+    }
+}
+
+/// An average in which what is old weighs less, by the time that passed and not by the number of values.
+struct TimedAverage: Sendable {
+    let halfLife: Double
+    private var value = Double.nan
+    private var time: UInt64 = 0
+
+    /// - Parameter halfLife: nanoseconds after which a value weighs half.
+    init(halfLife: Double) {
+        self.halfLife = halfLife
+    }
+
+    mutating func add(_ sample: Double, at now: UInt64) -> Double {
+        defer { self.time = now }
+        guard !self.value.isNaN else {
+            self.value = sample
+            return sample
+        }
+        // At least a twentieth, so that many values at one moment count for something.
+        let weight = max(1 - exp2(-Double(now &- min(self.time, now)) / self.halfLife), 0.05)
+        self.value += (sample - self.value) * weight
+        return self.value
+    }
+}
+
+/// A peak at once, its going away slowly: what a client should expect of a server that stumbled just now.
+struct PeakAverage: Sendable {
+    private var average = TimedAverage(halfLife: 10e9)
+    private var value = Double.nan
+
+    mutating func add(_ sample: Double, at now: UInt64) -> Double {
+        if !(sample <= self.value) {
+            self.average = TimedAverage(halfLife: 10e9)
+        }
+        self.value = self.average.add(sample, at: now)
+        return self.value
+    }
+}
+
+/// 2 to the power of a number that is not positive. The standard library has no `exp2`, and this room imports no other.
+private func exp2(_ exponent: Double) -> Double {
+    guard exponent > -1000 else { return 0 }
+    let whole = exponent.rounded(.down)
+    let rest = (exponent - whole) * 0.693_147_180_559_945_3
+    var term = 1.0
+    var sum = 1.0
+    for order in 1...12 {
+        term *= rest / Double(order)
+        sum += term
+    }
+    return sum * Double(sign: .plus, exponent: Int(whole), significand: 1)
+}
