@@ -4,8 +4,8 @@ import Testing
 @testable import Providers
 
 @Suite struct ConfigurationTests {
-    static func invalid(_ configuration: OpenAIProviderConfiguration) -> OpenAIProviderConfiguration.Invalid? {
-        do throws(OpenAIProviderConfiguration.Invalid) {
+    static func invalid(_ configuration: EndpointConfiguration) -> EndpointConfiguration.Invalid? {
+        do throws(EndpointConfiguration.Invalid) {
             _ = try OpenAIProvider(configuration, group: Fixture.group)
             return nil
         } catch {
@@ -13,8 +13,8 @@ import Testing
         }
     }
 
-    static func custom(_ url: String?) -> OpenAIProviderConfiguration {
-        OpenAIProviderConfiguration(id: .local, kind: .custom, baseURL: url)
+    static func custom(_ url: String?) -> EndpointConfiguration {
+        EndpointConfiguration(id: .local, kind: .custom, baseURL: url)
     }
 
     @Test(arguments: [
@@ -43,19 +43,19 @@ import Testing
     }
 
     @Test func `A kind with a usual address needs none, a custom one does`() {
-        #expect(Self.invalid(OpenAIProviderConfiguration(id: .local, kind: .vllm)) == nil)
+        #expect(Self.invalid(EndpointConfiguration(id: .local, kind: .vllm)) == nil)
         #expect(Self.invalid(Self.custom(nil))?.field == "base_url")
     }
 
     @Test func `A kind that needs a key says so`() {
-        #expect(Self.invalid(OpenAIProviderConfiguration(id: .local, kind: .openai))?.field == "api_key")
+        #expect(Self.invalid(EndpointConfiguration(id: .local, kind: .openai))?.field == "api_key")
         #expect(
-            Self.invalid(OpenAIProviderConfiguration(id: .local, kind: .openai, apiKey: Secret("sk-1"))) == nil)
+            Self.invalid(EndpointConfiguration(id: .local, kind: .openai, apiKey: Secret("sk-1"))) == nil)
     }
 
     @Test(arguments: ["sk-\r\nx: y", "sk-é", "sk-\u{0}"])
     func `A key that cannot stand in a header is refused without being shown`(_ key: String) {
-        let error = Self.invalid(OpenAIProviderConfiguration(id: .local, kind: .openai, apiKey: Secret(key)))
+        let error = Self.invalid(EndpointConfiguration(id: .local, kind: .openai, apiKey: Secret(key)))
         #expect(error?.field == "api_key")
         #expect(error.map { "\($0)".contains("sk-") } == false)
     }
@@ -77,7 +77,7 @@ import Testing
         let secret = Secret("sk-verysecret")
         var dumped = ""
         dump(secret, to: &dumped)
-        let configuration = OpenAIProviderConfiguration(id: .local, kind: .openai, apiKey: secret)
+        let configuration = EndpointConfiguration(id: .local, kind: .openai, apiKey: secret)
         dump(configuration, to: &dumped)
         for text in ["\(secret)", String(reflecting: secret), "\(configuration)", "\([secret])", dumped] {
             #expect(!text.contains("verysecret"))

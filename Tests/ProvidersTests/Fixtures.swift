@@ -9,10 +9,10 @@ enum Fixture {
     static var group: MultiThreadedEventLoopGroup { .singleton }
 
     static func provider(
-        _ url: String, kind: OpenAIKind = .custom, key: String? = nil,
-        _ adjust: (inout OpenAIProviderConfiguration) -> Void = { _ in }
+        _ url: String, kind: ProviderKind = .custom, key: String? = nil,
+        _ adjust: (inout EndpointConfiguration) -> Void = { _ in }
     ) throws -> OpenAIProvider {
-        var configuration = OpenAIProviderConfiguration(
+        var configuration = EndpointConfiguration(
             id: .local, kind: kind, baseURL: url, apiKey: key.map { Secret($0) })
         adjust(&configuration)
         return try OpenAIProvider(configuration, group: Self.group)

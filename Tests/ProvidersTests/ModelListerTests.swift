@@ -152,7 +152,7 @@ import Testing
 
     // MARK: - Departures
 
-    static let departures: [(OpenAIKind, String, Divergence, UpstreamFault.Kind, String)] = [
+    static let departures: [(ProviderKind, String, Divergence, UpstreamFault.Kind, String)] = [
         (.ollama, "/api/tags", .missing("name"), .malformed, "models[0].name: missing"),
         (.ollama, "/api/tags", .changed("size", .text("2 GB")), .malformed, "models[0].size: expected a whole number"),
         (.ollama, "/api/tags", .changed("size", .raw("1.5")), .malformed, "models[0].size: "),

@@ -15,12 +15,12 @@ import Testing
     @Test func `All that was said is written, under the names of the dialect`() throws {
         let request = Fixture.request(sampling: Self.everything)
         #expect(
-            try Self.encode(request, OpenAIKind.openai.dialect)
+            try Self.encode(request, ProviderKind.openai.dialect)
                 == #"{"model":"tiny","messages":[{"role":"user","content":"hi"}],"stream":true,"#
                 + #""stream_options":{"include_usage":true},"temperature":0.7,"top_p":1.0,"#
                 + #""max_completion_tokens":64,"stop":["\n","END"],"seed":-5,"presence_penalty":-0.5,"#
                 + #""frequency_penalty":1e-05}"#)
-        #expect(try Self.encode(request, OpenAIKind.llamaCpp.dialect).contains(#""max_tokens":64"#))
+        #expect(try Self.encode(request, ProviderKind.llamaCpp.dialect).contains(#""max_tokens":64"#))
     }
 
     @Test func `What was not said is not written`() throws {
@@ -53,7 +53,7 @@ import Testing
         request.inference.messages = [Message(role: .user, parts: [.text("a"), .text("b")])]
         #expect(try Self.encode(request).contains(#""content":"ab""#))
         #expect(
-            try Self.encode(request, OpenAIKind.vllm.dialect)
+            try Self.encode(request, ProviderKind.vllm.dialect)
                 .contains(#""content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]"#))
     }
 

@@ -42,9 +42,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(OpenAIKind.ollama, "ollama serve"), (.lmStudio, "lms server start")])
+    @Test(arguments: [(ProviderKind.ollama, "ollama serve"), (.lmStudio, "lms server start")])
     func `A server that is not running is unavailable, with the command that starts it`(
-        _ kind: OpenAIKind, _ command: String
+        _ kind: ProviderKind, _ command: String
     ) async throws {
         let closed = try #require(ClosedPort())
         let runtime = try #require(
@@ -176,7 +176,7 @@ import Testing
     }
 
     @Test func `Kinds that nobody loads have no runtime`() throws {
-        for kind in [OpenAIKind.vllm, .llamaCpp, .custom] {
+        for kind in [ProviderKind.vllm, .llamaCpp, .custom] {
             let configuration = Fixture.configuration("http://127.0.0.1:1/v1", kind: kind)
             let runtime = try ModelListers.runtime(for: configuration, group: Fixture.group)
             #expect(runtime == nil)

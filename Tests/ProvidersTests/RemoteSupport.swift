@@ -6,12 +6,12 @@ import Testing
 
 extension Fixture {
     static func configuration(
-        _ url: String, kind: OpenAIKind, key: String? = nil
-    ) -> OpenAIProviderConfiguration {
-        OpenAIProviderConfiguration(id: .local, kind: kind, baseURL: url, apiKey: key.map { Secret($0) })
+        _ url: String, kind: ProviderKind, key: String? = nil
+    ) -> EndpointConfiguration {
+        EndpointConfiguration(id: .local, kind: kind, baseURL: url, apiKey: key.map { Secret($0) })
     }
 
-    static func lister(_ url: String, kind: OpenAIKind) throws -> any ModelLister {
+    static func lister(_ url: String, kind: ProviderKind) throws -> any ModelLister {
         try ModelListers.lister(
             for: Self.configuration(url, kind: kind, key: kind == .openrouter || kind == .openai ? "sk-test-key" : nil),
             group: Self.group)

@@ -3,27 +3,28 @@ package import NIOCore
 
 /// Which lister, and which runtime, a kind of provider has.
 package enum ModelListers {
-    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package static func lister(
-        for configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
-    ) throws(OpenAIProviderConfiguration.Invalid) -> any ModelLister {
+        for configuration: EndpointConfiguration, group: any EventLoopGroup
+    ) throws(EndpointConfiguration.Invalid) -> any ModelLister {
         switch configuration.kind {
         case .ollama: try OllamaModelLister(configuration, group: group)
         case .lmStudio: try LMStudioModelLister(configuration, group: group)
         case .openrouter: try OpenRouterModelLister(configuration, group: group)
-        case .openai, .vllm, .llamaCpp, .custom: try OpenAIModelLister(configuration, group: group)
+        case .openai, .azureOpenAI, .vllm, .llamaCpp, .custom, .anthropic, .gemini:
+            try OpenAIModelLister(configuration, group: group)
         }
     }
 
     /// - Returns: `nil` for kinds whose models are loaded by nobody that we could ask.
-    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package static func runtime(
-        for configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
-    ) throws(OpenAIProviderConfiguration.Invalid) -> (any ModelRuntime)? {
+        for configuration: EndpointConfiguration, group: any EventLoopGroup
+    ) throws(EndpointConfiguration.Invalid) -> (any ModelRuntime)? {
         switch configuration.kind {
         case .ollama: try OllamaRuntime(configuration, group: group)
         case .lmStudio: try LMStudioRuntime(configuration, group: group)
-        case .openai, .openrouter, .vllm, .llamaCpp, .custom: nil
+        case .openai, .azureOpenAI, .openrouter, .anthropic, .gemini, .vllm, .llamaCpp, .custom: nil
         }
     }
 }

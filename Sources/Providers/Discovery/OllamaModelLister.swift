@@ -8,10 +8,10 @@ package struct OllamaModelLister: ModelLister {
 
     private let api: OllamaAPI
 
-    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package init(
-        _ configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
-    ) throws(OpenAIProviderConfiguration.Invalid) {
+        _ configuration: EndpointConfiguration, group: any EventLoopGroup
+    ) throws(EndpointConfiguration.Invalid) {
         self.api = OllamaAPI(client: try JSONClient(configuration, group: group))
     }
 

@@ -5,10 +5,10 @@ package import NIOCore
 package struct OpenRouterModelLister: ModelLister {
     private let client: JSONClient
 
-    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package init(
-        _ configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
-    ) throws(OpenAIProviderConfiguration.Invalid) {
+        _ configuration: EndpointConfiguration, group: any EventLoopGroup
+    ) throws(EndpointConfiguration.Invalid) {
         self.client = try JSONClient(configuration, group: group)
     }
 

@@ -1,26 +1,41 @@
 package import NIOCore
 
-/// The head that every request to one path of one upstream shares, made once.
+/// The head that requests to one upstream share, made once.
 package struct HTTPRequestTemplate: Sendable {
-    private let prefix: [UInt8]
+    /// `POST `
+    private let method: [UInt8]
+    /// The path that ``request(path:body:requestID:)`` puts its own behind.
+    private let basePath: [UInt8]
+    /// From the end of the path to the last field.
+    private let fields: [UInt8]
     /// A request without a body by its nature says nothing of a length (RFC 9110 §8.6).
     private let saysLength: Bool
 
     /// - Parameters:
+    ///   - path: the whole path, or the beginning of it.
     ///   - fields: names and values, checked by ``HTTPField``.
     package init(method: String = "POST", path: String, origin: HTTPOrigin, fields: [(name: String, value: String)]) {
-        var text = "\(method) \(path.isEmpty ? "/" : path) HTTP/1.1\r\nhost: \(origin.hostField)\r\n"
+        self.method = Array("\(method) ".utf8)
+        self.basePath = Array(path.utf8)
+        var text = " HTTP/1.1\r\nhost: \(origin.hostField)\r\n"
         for field in fields { text += "\(field.name): \(field.value)\r\n" }
-        self.prefix = Array(text.utf8)
+        self.fields = Array(text.utf8)
         self.saysLength = method != "GET"
     }
 
     /// Head and body in one buffer: one system call sends both.
     ///
-    /// - Parameter requestID: goes into `x-request-id` unless it holds what a header must not.
-    package func request(body: [UInt8], requestID: String) -> ByteBuffer {
-        var buffer = ByteBufferAllocator().buffer(capacity: self.prefix.count + body.count + 128)
-        buffer.writeBytes(self.prefix)
+    /// - Parameters:
+    ///   - path: goes behind the template's.
+    ///   - requestID: goes into `x-request-id` unless it holds what a header must not.
+    package func request(path: String = "", body: [UInt8], requestID: String) -> ByteBuffer {
+        let length = self.basePath.count + path.utf8.count + self.fields.count + body.count + 128
+        var buffer = ByteBufferAllocator().buffer(capacity: length)
+        buffer.writeBytes(self.method)
+        buffer.writeBytes(self.basePath)
+        buffer.writeString(path)
+        if self.basePath.isEmpty, path.isEmpty { buffer.writeStaticString("/") }
+        buffer.writeBytes(self.fields)
         if !requestID.isEmpty, requestID.utf8.count <= 128, HTTPField.isValidValue(requestID) {
             buffer.writeStaticString("x-request-id: ")
             buffer.writeString(requestID)

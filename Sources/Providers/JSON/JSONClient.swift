@@ -15,10 +15,10 @@ package final class JSONClient: Sendable {
 
     /// Opens no connection yet.
     ///
-    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package init(
-        _ configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
-    ) throws(OpenAIProviderConfiguration.Invalid) {
+        _ configuration: EndpointConfiguration, group: any EventLoopGroup
+    ) throws(EndpointConfiguration.Invalid) {
         self.origin = try configuration.origin()
         self.secret = configuration.apiKey
         self.fields = try configuration.headerFields().map { field in

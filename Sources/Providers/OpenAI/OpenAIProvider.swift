@@ -5,7 +5,7 @@ package import NIOCore
 /// and whatever else does.
 package final class OpenAIProvider: Provider {
     package let id: ProviderID
-    private let configuration: OpenAIProviderConfiguration
+    private let configuration: EndpointConfiguration
     private let dialect: OpenAIDialect
     private let client: HTTPClient
     private let encoder: OpenAIEncoder
@@ -16,10 +16,10 @@ package final class OpenAIProvider: Provider {
     /// Opens no connection yet.
     ///
     /// - Parameter group: whose event loops carry the connections.
-    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package init(
-        _ configuration: OpenAIProviderConfiguration, group: any EventLoopGroup
-    ) throws(OpenAIProviderConfiguration.Invalid) {
+        _ configuration: EndpointConfiguration, group: any EventLoopGroup
+    ) throws(EndpointConfiguration.Invalid) {
         let origin = try configuration.origin()
         let fields = try configuration.headerFields()
         self.id = configuration.id
@@ -40,8 +40,8 @@ package final class OpenAIProvider: Provider {
         localEngine id: ProviderID, port: Int, key: Secret?, timeouts: HTTPTimeouts = HTTPTimeouts(),
         limits: HTTPLimits = HTTPLimits(),
         group: any EventLoopGroup
-    ) throws(OpenAIProviderConfiguration.Invalid) {
-        var configuration = OpenAIProviderConfiguration(
+    ) throws(EndpointConfiguration.Invalid) {
+        var configuration = EndpointConfiguration(
             id: id, kind: .llamaCpp, baseURL: "http://127.0.0.1:\(port)/v1", apiKey: key)
         configuration.timeouts = timeouts
         configuration.limits = limits

@@ -1,4 +1,3 @@
-import FoundationEssentials
 package import Inference
 
 /// Makes events, or a fault, of one response to `POST /chat/completions`. Pure but for the date.
@@ -89,56 +88,5 @@ package struct OpenAIResponseDecoder: ResponseDecoder {
         } catch {
             throw self.collected.redacted(error)
         }
-    }
-}
-
-/// A body that is read to its end, be it an answer or an explanation of a failure.
-struct CollectedBody: Sendable {
-    /// Explanations are short; more of one is not read.
-    static let maximumFailureBytes = 64 * 1024
-
-    private(set) var head = HTTPResponseHead(status: 0)
-    private(set) var body: [UInt8] = []
-    private let secret: Secret?
-    private let maximumBytes: Int
-
-    init(secret: Secret?, maximumBytes: Int) {
-        self.secret = secret
-        self.maximumBytes = maximumBytes
-    }
-
-    /// - Returns: whether the status is 2xx.
-    mutating func receive(_ head: HTTPResponseHead) -> Bool {
-        self.head = head
-        return (200..<300).contains(head.status)
-    }
-
-    /// Whether `portion` is all there is.
-    func isComplete(with portion: Span<UInt8>) -> Bool {
-        self.body.isEmpty && self.head.contentLength == portion.count && portion.count <= self.maximumBytes
-    }
-
-    /// - Throws: the upstream's failure once its explanation is long enough; ``UpstreamFault/Kind/malformed`` when an
-    ///   answer is longer than it may be.
-    mutating func append(_ portion: Span<UInt8>) throws(UpstreamFault) {
-        self.body.append(portion)
-        if !(200..<300).contains(self.head.status) {
-            if self.body.count > Self.maximumFailureBytes { throw self.fault() }
-        } else if self.body.count > self.maximumBytes {
-            throw UpstreamFault(.malformed, "an answer of more than \(self.maximumBytes) bytes")
-        }
-    }
-
-    /// What a status other than 2xx means.
-    func fault() -> UpstreamFault {
-        let now = Int64(Date().timeIntervalSince1970)
-        return self.redacted(OpenAIFaults.fault(self.head, body: self.body.span, now: now))
-    }
-
-    func redacted(_ fault: UpstreamFault) -> UpstreamFault {
-        guard let secret = self.secret else { return fault }
-        var fault = fault
-        fault.message = secret.redact(fault.message)
-        return fault
     }
 }

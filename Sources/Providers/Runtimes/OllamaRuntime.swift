@@ -14,11 +14,11 @@ package struct OllamaRuntime: ModelRuntime {
 
     /// - Parameters:
     ///   - loadLimit: the longest that one load may take.
-    /// - Throws: ``OpenAIProviderConfiguration/Invalid``, naming the field.
+    /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package init(
-        _ configuration: OpenAIProviderConfiguration, group: any EventLoopGroup, loadLimit: Duration = .seconds(3600),
+        _ configuration: EndpointConfiguration, group: any EventLoopGroup, loadLimit: Duration = .seconds(3600),
         clock: RuntimeClock = .system
-    ) throws(OpenAIProviderConfiguration.Invalid) {
+    ) throws(EndpointConfiguration.Invalid) {
         let client = try JSONClient(configuration, group: group)
         self.runtime = RemoteRuntime(
             server: OllamaServer(

@@ -31,10 +31,10 @@ struct ConfiguredProviders {
     static func adapter(
         _ provider: RoundhouseConfiguration.Provider,
         userAgent: String
-    ) -> OpenAIProviderConfiguration {
-        var adapter = OpenAIProviderConfiguration(
+    ) -> EndpointConfiguration {
+        var adapter = EndpointConfiguration(
             id: provider.id,
-            kind: OpenAIKind(rawValue: provider.kind.rawValue) ?? .custom,
+            kind: ProviderKind(rawValue: provider.kind.rawValue) ?? .custom,
             baseURL: provider.baseURL,
             apiKey: provider.apiKey.map { Secret($0.expose()) }
         )

@@ -13,7 +13,7 @@ struct LocalAdapters: Sendable {
         guard let endpoint = self.runtime.endpoint(forLaunch: instance.launch) else {
             throw UpstreamFault(.unreachable, "the engine of \(instance.key.model) has ended")
         }
-        do throws(OpenAIProviderConfiguration.Invalid) {
+        do throws(EndpointConfiguration.Invalid) {
             return try OpenAIProvider(
                 localEngine: .local,
                 port: endpoint.port,
@@ -46,7 +46,7 @@ struct LocalAdapters: Sendable {
 
     /// Whether the engine on a port answers `GET /health`.
     static func isHealthy(port: Int, key: String, over group: any EventLoopGroup) async -> Bool {
-        let configuration = OpenAIProviderConfiguration(
+        let configuration = EndpointConfiguration(
             id: .local,
             kind: .llamaCpp,
             baseURL: "http://127.0.0.1:\(port)/v1",

@@ -118,7 +118,7 @@ final class ProviderDirectory: Sendable {
     ) throws(Unusable) -> Parts {
         let configuration = try self.configuration(for: description)
         let isManaged = self.configured[description.id]?.isManaged ?? true
-        do throws(OpenAIProviderConfiguration.Invalid) {
+        do throws(EndpointConfiguration.Invalid) {
             return Parts(
                 adapter: try OpenAIProvider(configuration, group: self.group),
                 lister: try ModelListers.lister(for: configuration, group: self.group),
@@ -131,18 +131,18 @@ final class ProviderDirectory: Sendable {
 
     private func configuration(
         for description: ProviderDescription
-    ) throws(Unusable) -> OpenAIProviderConfiguration {
-        guard let kind = OpenAIKind(rawValue: description.kind) else {
+    ) throws(Unusable) -> EndpointConfiguration {
+        guard let kind = ProviderKind(rawValue: description.kind) else {
             throw Unusable(
                 field: "kind",
                 expected: RoundhouseConfiguration.Provider.Kind.allCases.map(\.rawValue).joined(separator: ", ")
             )
         }
-        var configuration: OpenAIProviderConfiguration
+        var configuration: EndpointConfiguration
         if let configured = self.configured[description.id], description.provenance.source == .config {
             configuration = ConfiguredProviders.adapter(configured, userAgent: self.userAgent)
         } else {
-            configuration = OpenAIProviderConfiguration(id: description.id, kind: kind)
+            configuration = EndpointConfiguration(id: description.id, kind: kind)
             configuration.userAgent = self.userAgent
         }
         configuration.kind = kind

@@ -1,13 +1,14 @@
 package import Inference
 import NIOSSL
 
-/// How to reach one OpenAI-compatible endpoint.
-package struct OpenAIProviderConfiguration: Sendable {
+/// How to reach one upstream, whatever wire format it speaks.
+package struct EndpointConfiguration: Sendable {
     package var id: ProviderID
-    package var kind: OpenAIKind
-    /// Up to and without `/chat/completions`; `nil` for the usual address of the kind.
+    package var kind: ProviderKind
+    /// What the paths of the wire format are appended to: for OpenAI's, up to and without `/chat/completions`. `nil` for
+    /// the usual address of the kind.
     package var baseURL: String?
-    /// Sent as `Authorization: Bearer …`.
+    /// Sent where the wire format wants it: see ``KeyField``.
     package var apiKey: Secret?
     /// Sent with every request, after ours. Values may be secret and are never logged.
     package var extraHeaders: [(name: String, value: Secret)] = []
@@ -29,7 +30,7 @@ package struct OpenAIProviderConfiguration: Sendable {
     package var maximumBodyBytes = 32 << 20
     package var userAgent = "roundhouse"
 
-    package init(id: ProviderID, kind: OpenAIKind, baseURL: String? = nil, apiKey: Secret? = nil) {
+    package init(id: ProviderID, kind: ProviderKind, baseURL: String? = nil, apiKey: Secret? = nil) {
         self.id = id
         self.kind = kind
         self.baseURL = baseURL
@@ -54,8 +55,9 @@ package struct OpenAIProviderConfiguration: Sendable {
 
     /// Where requests go.
     package func origin() throws(Invalid) -> HTTPOrigin {
-        guard let url = self.baseURL ?? self.kind.dialect.standardBaseURL else {
-            throw Invalid(field: "base_url", expected: "the address of the server: kind custom has no usual one")
+        guard let url = self.baseURL ?? self.kind.standardBaseURL else {
+            throw Invalid(
+                field: "base_url", expected: "the address of the server: kind \(self.kind.rawValue) has no usual one")
         }
         let origin: HTTPOrigin
         do throws(HTTPOrigin.InvalidURL) {
@@ -83,8 +85,12 @@ package struct OpenAIProviderConfiguration: Sendable {
     }
 
     /// The fields of every request.
-    func headerFields() throws(Invalid) -> [(name: String, value: String)] {
-        if self.kind.dialect.needsKey, self.apiKey?.isEmpty ?? true {
+    ///
+    /// - Parameter format: what the wire format itself says of them.
+    func headerFields(
+        key keyField: KeyField = .bearer, format: [(name: String, value: String)] = []
+    ) throws(Invalid) -> [(name: String, value: String)] {
+        if self.kind.needsKey, self.apiKey?.isEmpty ?? true {
             throw Invalid(field: "api_key", expected: "a key: kind \(self.kind.rawValue) does not answer without one")
         }
         var fields = [
@@ -92,12 +98,12 @@ package struct OpenAIProviderConfiguration: Sendable {
             (name: "content-type", value: "application/json"),
             (name: "accept", value: "text/event-stream, application/json"),
         ]
-        if let key = self.apiKey, !key.isEmpty {
-            fields.append((name: "authorization", value: "Bearer \(key.revealed)"))
-        }
+        fields += format
+        let key = self.apiKey.flatMap { $0.isEmpty ? nil : keyField.field($0) }
+        if let key { fields.append(key) }
         if !self.keepsConnections { fields.append((name: "connection", value: "close")) }
         for field in fields where !HTTPField.isValidValue(field.value) {
-            let name = field.name == "authorization" ? "api_key" : field.name
+            let name = field.name == key?.name ? "api_key" : field.name
             throw Invalid(field: name, expected: "printable ASCII characters on one line")
         }
         for header in self.extraHeaders {

@@ -1,0 +1,36 @@
+/// Which server or product a provider is: `kind` of its configuration.
+package enum ProviderKind: String, Sendable, Hashable, CaseIterable {
+    case openai
+    case azureOpenAI = "azure_openai"
+    case openrouter
+    case anthropic
+    case gemini
+    case lmStudio = "lm_studio"
+    case vllm
+    case llamaCpp = "llama_cpp"
+    case ollama
+    case custom
+
+    /// The address when none is configured; `nil` when there is no usual one.
+    package var standardBaseURL: String? {
+        switch self {
+        case .openai: "https://api.openai.com/v1"
+        case .openrouter: "https://openrouter.ai/api/v1"
+        case .anthropic: "https://api.anthropic.com/v1"
+        case .gemini: "https://generativelanguage.googleapis.com/v1beta"
+        case .lmStudio: "http://127.0.0.1:1234/v1"
+        case .vllm: "http://127.0.0.1:8000/v1"
+        case .llamaCpp: "http://127.0.0.1:8080/v1"
+        case .ollama: "http://127.0.0.1:11434/v1"
+        case .azureOpenAI, .custom: nil
+        }
+    }
+
+    /// Whether it answers nobody without a key.
+    package var needsKey: Bool {
+        switch self {
+        case .openai, .azureOpenAI, .openrouter, .anthropic, .gemini: true
+        case .lmStudio, .vllm, .llamaCpp, .ollama, .custom: false
+        }
+    }
+}
