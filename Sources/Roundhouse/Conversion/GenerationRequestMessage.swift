@@ -1,3 +1,4 @@
+internal import Inference
 internal import RoundhouseAPI
 
 /// The fields that `GenerateRequest` and `StreamGenerateRequest` share: they differ in name only, so that every RPC
@@ -20,7 +21,32 @@ protocol GenerationRequestMessage {
     var frequencyPenalty: Double { get }
     var requestID: String { get }
     var metadata: [String: String] { get }
+    var tools: [Roundhouse_V1_Tool] { get }
+    var hasToolChoice: Bool { get }
+    var toolChoice: Roundhouse_V1_ToolChoice { get }
+    var hasParallelToolCalls: Bool { get }
+    var parallelToolCalls: Bool { get }
+    var responseFormat: Roundhouse_V1_ResponseFormat { get }
+    var hasReasoning: Bool { get }
+    var reasoning: Roundhouse_V1_ReasoningOptions { get }
+    var requirements: Roundhouse_V1_ModelRequirements { get }
+    var strategy: String { get }
+    var recovery: Roundhouse_V1_RecoveryMode { get }
+    var priority: Roundhouse_V1_RequestPriority { get }
+    var tags: [String] { get }
+    var explain: Bool { get }
+    var hasShareIdentical: Bool { get }
+    var shareIdentical: Bool { get }
+
+    /// What happens after a failure in mid-answer when the client does not say.
+    static var defaultRecovery: RecoveryMode { get }
 }
 
-extension Roundhouse_V1_GenerateRequest: GenerationRequestMessage {}
-extension Roundhouse_V1_StreamGenerateRequest: GenerationRequestMessage {}
+extension Roundhouse_V1_GenerateRequest: GenerationRequestMessage {
+    /// Nobody has seen what the failed attempt said.
+    static var defaultRecovery: RecoveryMode { .restart }
+}
+
+extension Roundhouse_V1_StreamGenerateRequest: GenerationRequestMessage {
+    static var defaultRecovery: RecoveryMode { .fail }
+}

@@ -5,6 +5,8 @@ internal import RoundhouseAPI
 struct RequestReader {
     private(set) var violations: [FieldViolation] = []
 
+    mutating func report(_ violation: FieldViolation) { self.violations.append(violation) }
+
     /// - Throws: ``RequestError/invalidRequest(_:)`` with every violation.
     static func inferenceRequest(
         from message: some GenerationRequestMessage,
@@ -16,6 +18,12 @@ struct RequestReader {
             target: reader.target(message.model),
             messages: reader.messages(message.messages),
             sampling: reader.sampling(message),
+            tools: reader.tools(message.tools),
+            toolChoice: reader.toolChoice(message.hasToolChoice ? message.toolChoice : nil, among: message.tools),
+            allowsParallelToolCalls: message.hasParallelToolCalls ? message.parallelToolCalls : nil,
+            responseFormat: reader.responseFormat(message.responseFormat),
+            reasoning: message.hasReasoning ? reader.reasoning(message.reasoning) : nil,
+            routing: reader.routing(message),
             metadata: reader.metadata(message.metadata)
         )
         guard reader.violations.isEmpty else { throw .invalidRequest(reader.violations) }
@@ -53,7 +61,7 @@ struct RequestReader {
         return .automatic
     }
 
-    private mutating func requestID(_ text: String, makeID: () -> String) -> String {
+    mutating func requestID(_ text: String, makeID: () -> String) -> String {
         guard !text.isEmpty else { return makeID() }
         let isPrintable = text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
         if text.utf8.count > 128 || !isPrintable {
@@ -62,53 +70,6 @@ struct RequestReader {
             )
         }
         return text
-    }
-
-    private mutating func messages(_ messages: [Roundhouse_V1_Message]) -> [Message] {
-        if messages.isEmpty {
-            self.violations.append(FieldViolation("messages", "is empty: at least one message is expected"))
-        }
-        return messages.enumerated().map { index, message in
-            Message(
-                role: self.role(message.role, field: "messages[\(index)].role"),
-                parts: self.parts(message.parts, field: "messages[\(index)].parts")
-            )
-        }
-    }
-
-    private mutating func role(_ role: Roundhouse_V1_Role, field: String) -> Message.Role {
-        switch role {
-        case .system: return .system
-        case .user: return .user
-        case .assistant: return .assistant
-        case .tool: return .tool
-        case .unspecified, .UNRECOGNIZED:
-            self.violations.append(
-                FieldViolation(
-                    field,
-                    found: "\(role.rawValue)",
-                    expected: "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
-                )
-            )
-            return .user
-        }
-    }
-
-    private mutating func parts(_ parts: [Roundhouse_V1_Part], field: String) -> [Message.Part] {
-        if parts.isEmpty {
-            self.violations.append(FieldViolation(field, "is empty: at least one part is expected"))
-        }
-        return parts.enumerated().compactMap { index, part in
-            switch part.content {
-            case .text(let text):
-                return .text(text)
-            case .image, .toolCall, .toolResult, .reasoning:
-                return nil
-            case nil:
-                self.violations.append(FieldViolation("\(field)[\(index)]", "has no content: 'text' is expected"))
-                return nil
-            }
-        }
     }
 
     private mutating func sampling(_ message: some GenerationRequestMessage) -> SamplingParameters {
@@ -143,7 +104,7 @@ struct RequestReader {
         return sampling
     }
 
-    private mutating func number(_ value: Double, in range: ClosedRange<Double>, field: String) -> Double {
+    mutating func number(_ value: Double, in range: ClosedRange<Double>, field: String) -> Double {
         // NaN is in no range, so it ends up here too.
         if !range.contains(value) {
             let bounds = "\(Int(range.lowerBound)) to \(Int(range.upperBound))"
@@ -164,7 +125,7 @@ struct RequestReader {
         return sequences
     }
 
-    private mutating func metadata(_ metadata: [String: String]) -> [String: String] {
+    mutating func metadata(_ metadata: [String: String]) -> [String: String] {
         if metadata.count > 16 {
             self.violations.append(
                 FieldViolation("metadata", found: "\(metadata.count) entries", expected: "at most 16")
@@ -187,24 +148,5 @@ struct RequestReader {
             }
         }
         return metadata
-    }
-}
-
-/// One field of a request that is not as it should be.
-struct FieldViolation: Error, Sendable, Hashable {
-    /// Its path from the request: `messages[0].role`.
-    var field: String
-    /// What is wrong and what was expected.
-    var description: String
-
-    init(_ field: String, _ description: String) {
-        self.field = field
-        self.description = description
-    }
-
-    /// - Parameter found: quoted in the description, shortened to 100 characters.
-    init(_ field: String, found: String, expected: String) {
-        let shown = found.count > 100 ? "\(found.prefix(100))…" : found
-        self.init(field, "is '\(shown)'; expected \(expected)")
     }
 }

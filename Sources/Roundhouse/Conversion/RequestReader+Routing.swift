@@ -1,0 +1,121 @@
+internal import Inference
+internal import RoundhouseAPI
+internal import SwiftProtobuf
+
+// Who may answer, and what is done when somebody fails.
+extension RequestReader {
+    mutating func routing(_ message: some GenerationRequestMessage) -> RoutingOptions {
+        RoutingOptions(
+            requirements: self.requirements(message.requirements),
+            strategy: message.strategy.isEmpty ? nil : message.strategy,
+            recovery: self.recovery(message.recovery, default: type(of: message).defaultRecovery),
+            priority: self.priority(message.priority),
+            tags: self.tags(message.tags, field: "tags", most: 16),
+            allowsSharing: message.hasShareIdentical ? message.shareIdentical : nil,
+            wantsExplanation: message.explain
+        )
+    }
+
+    private mutating func recovery(
+        _ mode: Roundhouse_V1_RecoveryMode, default unspecified: RecoveryMode
+    ) -> RecoveryMode {
+        switch mode {
+        case .unspecified: unspecified
+        case .fail: .fail
+        case .restart: .restart
+        case .continue: .continue
+        case .UNRECOGNIZED(let number): self.unknown(number, "recovery", of: "", "a RecoveryMode") ?? .fail
+        }
+    }
+
+    mutating func priority(_ priority: Roundhouse_V1_RequestPriority) -> RequestPriority {
+        switch priority {
+        case .unspecified, .normal: .normal
+        case .low: .low
+        case .high: .high
+        case .critical: .critical
+        case .UNRECOGNIZED(let number): self.unknown(number, "priority", of: "", "a RequestPriority") ?? .normal
+        }
+    }
+
+    /// Labels; each 1-63 bytes without control characters.
+    mutating func tags(_ tags: [String], field: String, most: Int) -> [String] {
+        if tags.count > most {
+            self.report(FieldViolation(field, found: "\(tags.count) tags", expected: "at most \(most)"))
+        }
+        for (index, tag) in tags.enumerated() {
+            let isFit = tag.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+            if !(1...63).contains(tag.utf8.count) || !isFit {
+                self.report(
+                    FieldViolation(
+                        "\(field)[\(index)]", found: tag, expected: "1-63 bytes without control characters"))
+            }
+        }
+        return tags
+    }
+
+    mutating func requirements(_ message: Roundhouse_V1_ModelRequirements) -> ModelRequirements {
+        ModelRequirements(
+            task: message.task.isEmpty
+                ? nil : self.named(message.task, as: ModelCategory.self, field: "requirements.task"),
+            capabilities: Set(
+                message.capabilities.enumerated().compactMap { index, name in
+                    self.named(name, as: Capability.self, field: "requirements.capabilities[\(index)]")
+                }),
+            minContextLength: message.hasMinContextLength
+                ? Int(self.atLeast(1, message.minContextLength, "min_context_length")) : nil,
+            maxPricePerMillionTokens: message.hasMaxPriceNanoUsd
+                ? self.atLeast(0, message.maxPriceNanoUsd, "max_price_nano_usd") : nil,
+            maxCostNanoUSD: message.hasMaxCostNanoUsd
+                ? self.atLeast(0, message.maxCostNanoUsd, "max_cost_nano_usd") : nil,
+            minQualityScore: message.hasMinQualityScore
+                ? self.number(message.minQualityScore, in: 0...1, field: "requirements.min_quality_score") : nil,
+            minSafetyScore: message.hasMinSafetyScore
+                ? self.number(message.minSafetyScore, in: 0...1, field: "requirements.min_safety_score") : nil,
+            maxLatency: message.hasMaxLatency ? self.latency(message.maxLatency) : nil,
+            freeOnly: message.freeOnly,
+            localOnly: message.localOnly,
+            allowedProviders: self.providers(message.allowedProviders, field: "requirements.allowed_providers"),
+            deniedProviders: self.providers(message.deniedProviders, field: "requirements.denied_providers"),
+            tags: self.tags(message.tags, field: "requirements.tags", most: 64)
+        )
+    }
+
+    private mutating func named<Value: RawRepresentable<String> & CaseIterable>(
+        _ name: String, as type: Value.Type, field: String
+    ) -> Value? {
+        if let value = Value(rawValue: name) { return value }
+        let expected = Value.allCases.map(\.rawValue).joined(separator: ", ")
+        self.report(FieldViolation(field, found: name, expected: "one of \(expected)"))
+        return nil
+    }
+
+    private mutating func atLeast<Number: FixedWidthInteger>(_ least: Number, _ value: Number, _ field: String)
+        -> Number
+    {
+        if value < least {
+            self.report(FieldViolation("requirements.\(field)", found: "\(value)", expected: "at least \(least)"))
+        }
+        return value
+    }
+
+    private mutating func latency(_ message: Google_Protobuf_Duration) -> Duration? {
+        let latency: Duration? = Duration(message)
+        if let latency, latency > .zero { return latency }
+        self.report(
+            FieldViolation(
+                "requirements.max_latency", found: "\(message.seconds)s \(message.nanos)ns",
+                expected: "a duration above 0"))
+        return nil
+    }
+
+    private mutating func providers(_ names: [String], field: String) -> [ProviderID] {
+        names.enumerated().compactMap { index, name in
+            if let id = ProviderID(name) { return id }
+            self.report(
+                FieldViolation(
+                    "\(field)[\(index)]", found: name, expected: "a provider's name: \(ProviderID.expectation)"))
+            return nil
+        }
+    }
+}
