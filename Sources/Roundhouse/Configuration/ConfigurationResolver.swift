@@ -124,6 +124,11 @@ extension ConfigurationDecoder {
         }
         self.requireReadable(provider.caFile, at: "\(path).ca_file", expected: "a PEM file that can be read")
         self.resolveKey(of: &provider, at: path)
+        if provider.apiVersion != nil, provider.kind != .azureOpenAI, self.isSound("\(path).kind") {
+            self.report(
+                "\(path).api_version", found: "it with kind \(provider.kind.rawValue)",
+                expected: "it with kind azure_openai only")
+        }
         if provider.managed != nil, !provider.kind.loadsModels, self.isSound("\(path).kind") {
             let kinds = RoundhouseConfiguration.Provider.Kind.allCases.filter(\.loadsModels).map(\.rawValue)
             self.report(
@@ -161,14 +166,19 @@ extension ConfigurationDecoder {
                 provider.apiKey = self.readKey(file, at: "\(path).api_key_file")
             }
         }
-        let isGiven = self.isGiven("\(path).api_key") || provider.apiKeyFile != nil
+        let given = ["api_key", "api_key_file", "api_keys", "api_key_command"].filter { self.isGiven("\(path).\($0)") }
+        if given.count > 1, given != ["api_key", "api_key_file"] {
+            self.report("\(path).\(given[1])", found: "\(given[0]) as well", expected: "one of the two")
+        }
+        let isGiven = !given.isEmpty
         if hasHeader, isGiven {
             let header = provider.headers.first { $0.name.lowercased() == "authorization" }?.name ?? ""
             self.report("\(path).headers.\(header)", found: "a key as well", expected: "one of the two")
         }
         if provider.kind.needsKey, !isGiven, self.isSound("\(path).kind") {
             let reason = "kind \(provider.kind.rawValue) needs one; an endpoint without keys is kind custom"
-            self.report("\(path).api_key", "missing, expected a key or api_key_file (\(reason))")
+            self.report(
+                "\(path).api_key", "missing, expected a key, api_key_file, api_keys or api_key_command (\(reason))")
         }
     }
 

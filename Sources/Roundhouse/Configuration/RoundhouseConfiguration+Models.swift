@@ -81,7 +81,7 @@ extension RoundhouseConfiguration {
         }
     }
 
-    /// An upstream that speaks the OpenAI wire format.
+    /// An upstream that is asked over the network.
     public struct Provider: Sendable, Hashable {
         /// The part of its models' ids in front of the slash. Not `local`.
         public var id: ProviderID
@@ -89,8 +89,15 @@ extension RoundhouseConfiguration {
         public var kind: Kind
         /// Where it is, up to and without `/chat/completions`, without a slash at the end.
         public var baseURL: String
-        /// Sent as `Authorization: Bearer …`. `nil`: no such header.
+        /// Sent where the wire format wants it, such as `Authorization: Bearer …`. `nil`: no such header.
         public var apiKey: SecretString?
+        /// More keys: when one is refused or at its limit, the next is used.
+        public var apiKeys: [SecretString] = []
+        /// A command, run by `/bin/sh`, each line of whose output is a key. `nil` (default): none.
+        public var apiKeyCommand: String?
+        /// For kind `azure_openai`: the `api-version` of the classic addresses, which hold the deployment. `nil`
+        /// (default): the v1 addresses, which need none.
+        public var apiVersion: String?
         /// The file that ``apiKey`` was read from, when it was.
         public var apiKeyFile: String?
         /// Headers sent with every request.
@@ -103,8 +110,14 @@ extension RoundhouseConfiguration {
         public var streaming = true
         /// Smaller is asked first when `model` is `auto`. 0 to 1000, default 100.
         public var priority = 100
-        /// Connections at a time, and so requests at a time. 1 to 65,535, default 1024.
+        /// Connections at a time. 1 to 65,535, default 1024.
         public var maxConnections = 1024
+        /// Requests at a time. 1 to 1,000,000; `nil` (default): as many as connections.
+        public var maxConcurrentRequests: Int?
+        /// Requests that may wait for their turn; more are refused. 0 to 1,000,000, default 1024.
+        public var maxQueue = 1024
+        /// Whether HTTP/2 is spoken where the server offers it. Default `auto`.
+        public var httpVersion = HTTPVersion.auto
         /// How long each phase of a request may take.
         public var timeouts = Timeouts()
         /// For kinds `ollama` and `lm_studio`: whether Roundhouse loads and unloads the provider's models as it does its
@@ -123,13 +136,27 @@ extension RoundhouseConfiguration {
             self.models = models
         }
 
+        public enum HTTPVersion: String, Sendable, Hashable, CaseIterable {
+            /// HTTP/2 where the server offers it, over TLS.
+            case auto
+            case http1
+        }
+
+        /// Whether anything that could hold a key is configured.
+        public var hasCredentials: Bool {
+            self.apiKey != nil || !self.apiKeys.isEmpty || self.apiKeyCommand != nil
+        }
+
         /// Whether its models' loads and unloads are Roundhouse's to decide.
         public var isManaged: Bool { self.kind.loadsModels && self.managed != false }
 
-        /// All kinds speak the OpenAI wire format; the kind settles the default address and small differences.
+        /// The kind settles the wire format, the default address and small differences.
         public enum Kind: String, Sendable, Hashable, CaseIterable {
             case openAI = "openai"
+            case azureOpenAI = "azure_openai"
             case openRouter = "openrouter"
+            case anthropic
+            case gemini
             case lmStudio = "lm_studio"
             case vLLM = "vllm"
             case llamaCpp = "llama_cpp"
@@ -141,11 +168,13 @@ extension RoundhouseConfiguration {
                 switch self {
                 case .openAI: "https://api.openai.com/v1"
                 case .openRouter: "https://openrouter.ai/api/v1"
+                case .anthropic: "https://api.anthropic.com/v1"
+                case .gemini: "https://generativelanguage.googleapis.com/v1beta"
                 case .lmStudio: "http://127.0.0.1:1234/v1"
                 case .vLLM: "http://127.0.0.1:8000/v1"
                 case .llamaCpp: "http://127.0.0.1:8080/v1"
                 case .ollama: "http://127.0.0.1:11434/v1"
-                case .custom: nil
+                case .azureOpenAI, .custom: nil
                 }
             }
 
@@ -153,14 +182,14 @@ extension RoundhouseConfiguration {
             public var loadsModels: Bool {
                 switch self {
                 case .lmStudio, .ollama: true
-                case .openAI, .openRouter, .vLLM, .llamaCpp, .custom: false
+                case .openAI, .azureOpenAI, .openRouter, .anthropic, .gemini, .vLLM, .llamaCpp, .custom: false
                 }
             }
 
             /// Whether the product answers nobody without a key.
             public var needsKey: Bool {
                 switch self {
-                case .openAI, .openRouter: true
+                case .openAI, .azureOpenAI, .openRouter, .anthropic, .gemini: true
                 case .lmStudio, .vLLM, .llamaCpp, .ollama, .custom: false
                 }
             }
@@ -190,6 +219,8 @@ extension RoundhouseConfiguration {
         public var idle = Duration.seconds(120)
         /// For the whole request. Default 30 min.
         public var total = Duration.seconds(1800)
+        /// For a request's turn while as many as may run do. Default 10 s.
+        public var queue = Duration.seconds(10)
 
         public init() {}
     }

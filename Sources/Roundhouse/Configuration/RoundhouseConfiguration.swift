@@ -17,6 +17,8 @@ public struct RoundhouseConfiguration: Sendable, Hashable {
     public var local: Local
     /// When models are loaded and unloaded.
     public var lifecycle: Lifecycle
+    public var routing = Routing()
+    public var openRouter = OpenRouter()
     /// Upstreams that are asked over the network. Ids are unique.
     public var providers: [Provider]
     /// Bare names that stand for models. Names are unique.

@@ -106,6 +106,30 @@ extension ScalarCodec where Value == String {
         $0
     }
 
+    /// A line for a shell.
+    static let command = Self(expectation: "a command of 1 to 4096 characters on one line") { text, _ in
+        let isFit =
+            (1...4096).contains(text.count) && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+        return isFit ? .success(text) : .failure(ScalarMismatch())
+    } render: {
+        $0
+    }
+
+    /// Azure's `api-version`.
+    static let apiVersion = Self(expectation: "a date such as '2024-10-21', perhaps with -preview") { text, _ in
+        let isFit =
+            (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E: true
+                default: false
+                }
+            }
+        return isFit ? .success(text) : .failure(ScalarMismatch())
+    } render: {
+        $0
+    }
+
     /// The part of a ``ModelID`` after the slash.
     static let modelName = Self(expectation: "1-255 characters without white space") { text, _ in
         ModelID(provider: .local, name: text) == nil ? .failure(ScalarMismatch()) : .success(text)

@@ -3,11 +3,11 @@ import Inference
 /// The rows of the configuration, in the order of the template and the docs.
 enum SettingTables {
     static let root: [Setting<RoundhouseConfiguration>] =
-        Self.grpc + Self.log + Self.storage + Self.local + Self.lifecycle + [
+        Self.grpc + Self.log + Self.storage + Self.local + Self.lifecycle + Self.routing + [
             .elements(
                 "providers", \.providers, of: Self.provider,
                 prototype: { RoundhouseConfiguration.Provider(id: .local, kind: .custom, baseURL: "") },
-                "Upstreams that are asked over the network. All kinds speak the OpenAI wire format in this version."
+                "Upstreams that are asked over the network."
             ),
             .aliases(
                 "aliases", \.aliases,
@@ -186,6 +186,18 @@ enum SettingTables {
             "api_key_file", \.apiKeyFile, .path, sample: .alternative("/run/secrets/openai"),
             "Reads the key from a file instead."
         ),
+        .list(
+            "api_keys", \.apiKeys, .secret(allowingSpaces: false),
+            "Several keys instead: one that is refused or at its limit rests, and the next is used."
+        ),
+        .optional(
+            "api_key_command", \.apiKeyCommand, .command, sample: .alternative("pass show openai"),
+            "Reads the keys from the output of a command instead, a line for each; run by /bin/sh, and again when a key is refused."
+        ),
+        .optional(
+            "api_version", \.apiVersion, .apiVersion, sample: .alternative("'2024-10-21'"),
+            "For kind azure_openai: the api-version of the classic addresses, whose deployment is the model's name. Without it: the v1 addresses."
+        ),
         .headers(
             "headers", \.headers,
             "Headers sent with every request. Values may hold ${NAME} and are treated as secrets."
@@ -202,8 +214,17 @@ enum SettingTables {
         .scalar("priority", \.priority, .integer(0...1000), "Smaller is asked first when the model is 'auto'."),
         .scalar(
             "max_connections", \.maxConnections, .integer(1...65_535),
-            "Connections at a time, and so requests at a time."
+            "Connections at a time."
         ),
+        .optional(
+            "max_concurrent_requests", \.maxConcurrentRequests, .integer(1...1_000_000), sample: .example("64"),
+            "Requests at a time. Without it: as many as connections."
+        ),
+        .scalar(
+            "max_queue", \.maxQueue, .integer(0...1_000_000),
+            "Requests that may wait for their turn; more are refused."
+        ),
+        .scalar("http_version", \.httpVersion, .choice, "Whether HTTP/2 is spoken where the server offers it."),
         .scalar("timeouts.connect", \.timeouts.connect, Self.timeout, "Until the connection stands, TLS included."),
         .scalar(
             "timeouts.first_token", \.timeouts.firstToken, Self.timeout,
@@ -211,6 +232,10 @@ enum SettingTables {
         ),
         .scalar("timeouts.idle", \.timeouts.idle, Self.timeout, "Between two pieces of output."),
         .scalar("timeouts.total", \.timeouts.total, Self.timeout, "For the whole request."),
+        .scalar(
+            "timeouts.queue", \.timeouts.queue, Self.timeout,
+            "For a request's turn while as many as may run do."
+        ),
         .optional(
             "managed", \.managed, .bool, sample: .alternative("false"),
             """
