@@ -132,4 +132,25 @@ extension Migrations {
     static let singleAttempt = """
         ALTER TABLE requests ADD COLUMN attempt_us INTEGER;
         """
+
+    /// What requests and their attempts cost, in nano-USD. The rarer figures of tokens are a JSON object, absent when there
+    /// are none.
+    static let costs = """
+        ALTER TABLE requests ADD COLUMN cost_nano_usd INTEGER;
+        ALTER TABLE requests ADD COLUMN is_cost_estimated INTEGER;
+        ALTER TABLE requests ADD COLUMN more_tokens TEXT;
+        ALTER TABLE attempts ADD COLUMN usage TEXT;
+        ALTER TABLE attempts ADD COLUMN cost_nano_usd INTEGER;
+        ALTER TABLE attempts ADD COLUMN is_cost_estimated INTEGER;
+        ALTER TABLE attempts ADD COLUMN is_hedge INTEGER;
+        """
+
+    /// Runtime settings that are neither models, providers nor aliases, by name.
+    static let settings = """
+        CREATE TABLE settings (
+            name TEXT NOT NULL PRIMARY KEY,
+            value TEXT NOT NULL,
+            updated_at INTEGER NOT NULL
+        ) STRICT;
+        """
 }

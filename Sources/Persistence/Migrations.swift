@@ -28,6 +28,12 @@ enum Migrations {
         migrator.registerMigration("0005-single-attempt", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: Self.singleAttempt)
         }
+        migrator.registerMigration("0006-costs", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: Self.costs)
+        }
+        migrator.registerMigration("0007-settings", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: Self.settings)
+        }
         return migrator
     }
 

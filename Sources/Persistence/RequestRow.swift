@@ -7,14 +7,15 @@ enum RequestRow {
         INSERT INTO requests (
             id, requested_model, provider, model, started_at, latency_us, first_token_us, input_tokens, output_tokens,
             cached_input_tokens, reasoning_tokens, is_estimated, finish_reason, status, error_message, is_streamed,
-            metadata, attempt_us
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            metadata, attempt_us, cost_nano_usd, is_cost_estimated, more_tokens
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     private static let insertAttempt = """
         INSERT INTO attempts (
-            request, position, provider, model, duration_us, fault, fault_message, http_status, retry_after_us
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            request, position, provider, model, duration_us, fault, fault_message, http_status, retry_after_us, usage,
+            cost_nano_usd, is_cost_estimated, is_hedge
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     static func insert(_ record: RequestRecord, into database: Database) throws {
@@ -27,7 +28,8 @@ enum RequestRow {
             usage?.isEstimated, record.finishReason?.rawValue, record.status, record.errorMessage?.storable,
             record.isStreamed,
             record.metadata.isEmpty ? "{}" : try Stored.json(record.metadata),
-            single?.duration.microseconds,
+            single?.duration.microseconds, record.cost?.nanoUSD, record.cost?.isEstimated,
+            try usage.flatMap(MoreTokens.init).map(Stored.json),
         ])
         if single != nil { return }
         let sequence = database.lastInsertedRowID
@@ -35,7 +37,8 @@ enum RequestRow {
             try database.cachedStatement(sql: Self.insertAttempt).execute(arguments: [
                 sequence, position, attempt.model.provider.rawValue, attempt.model.name, attempt.duration.microseconds,
                 attempt.fault?.reason, attempt.fault?.message.storable, attempt.fault?.httpStatus,
-                attempt.fault?.retryAfter?.microseconds,
+                attempt.fault?.retryAfter?.microseconds, try attempt.usage.map { try Stored.json(StoredUsage($0)) },
+                attempt.cost?.nanoUSD, attempt.cost?.isEstimated, attempt.isHedge ? true : nil,
             ])
         }
     }
@@ -50,6 +53,7 @@ enum RequestRow {
             latency: .microseconds(try row.value("latency_us", as: Int64.self)),
             firstTokenLatency: try row.value("first_token_us", as: Int64?.self).map { .microseconds($0) },
             usage: try Self.usage(row),
+            cost: try Self.cost(row),
             finishReason: try row.value("finish_reason", as: String?.self).flatMap(FinishReason.init(rawValue:)),
             attempts: try Self.attempts(row, of: model, in: database),
             status: try row.value("status"),
@@ -62,14 +66,18 @@ enum RequestRow {
     /// The attempt that needs no row of its own: the only one, by the model that answered.
     private static func single(_ record: RequestRecord) -> Attempt? {
         guard record.attempts.count == 1, let attempt = record.attempts.first, attempt.fault == nil,
-            attempt.model == record.model
+            attempt.model == record.model, attempt.usage == record.usage, attempt.cost == record.cost, !attempt.isHedge
         else { return nil }
         return attempt
     }
 
     private static func attempts(_ row: Row, of model: ModelID?, in database: Database) throws -> [Attempt] {
         if let model, let duration = try row.value("attempt_us", as: Int64?.self) {
-            return [Attempt(model: model, duration: .microseconds(duration))]
+            return [
+                Attempt(
+                    model: model, duration: .microseconds(duration), usage: try Self.usage(row),
+                    cost: try Self.cost(row))
+            ]
         }
         return try Row.fetchAll(
             database.cachedStatement(sql: "SELECT * FROM attempts WHERE request = ? ORDER BY position"),
@@ -88,13 +96,22 @@ enum RequestRow {
         guard let input = try row.value("input_tokens", as: Int?.self),
             let output = try row.value("output_tokens", as: Int?.self)
         else { return nil }
-        return Usage(
+        var usage = Usage(
             inputTokens: input,
             outputTokens: output,
             cachedInputTokens: try row.value("cached_input_tokens") ?? 0,
             reasoningTokens: try row.value("reasoning_tokens") ?? 0,
             isEstimated: try row.value("is_estimated") ?? false
         )
+        if let more = try row.value("more_tokens", as: String?.self) {
+            try Stored.decode(MoreTokens.self, from: more, in: "column 'more_tokens'").add(to: &usage)
+        }
+        return usage
+    }
+
+    private static func cost(_ row: Row) throws -> Cost? {
+        guard let nanoUSD = try row.value("cost_nano_usd", as: Int64?.self) else { return nil }
+        return Cost(nanoUSD: nanoUSD, isEstimated: try row.value("is_cost_estimated", as: Bool?.self) ?? false)
     }
 
     private static func attempt(_ row: Row) throws -> Attempt? {
@@ -105,8 +122,17 @@ enum RequestRow {
         let fault = try row.value("fault", as: String?.self).map { reason in
             UpstreamFault(Self.kind(reason, retryAfter: retryAfter), message, httpStatus: status)
         }
+        let usage = try row.value("usage", as: String?.self).map { text in
+            try Stored.decode(StoredUsage.self, from: text, in: "column 'usage'").usage
+        }
         return Attempt(
-            model: model, duration: .microseconds(try row.value("duration_us", as: Int64.self)), fault: fault)
+            model: model,
+            duration: .microseconds(try row.value("duration_us", as: Int64.self)),
+            fault: fault,
+            usage: usage,
+            cost: try Self.cost(row),
+            isHedge: try row.value("is_hedge", as: Bool?.self) ?? false
+        )
     }
 
     /// The fault that ``UpstreamFault/reason`` names. One that this version does not know was an error of the upstream.
