@@ -10,6 +10,8 @@ enum RequestError: Error, Sendable, Hashable {
     case modelNotFound(requested: String)
     /// Nothing can answer now; nobody was asked.
     case nobodyReady([Candidates.Unavailable])
+    /// Nothing that was asked for is what the request requires.
+    case requirementsNotMet([Candidates.Unmet])
     /// Everyone who was asked failed. Never empty.
     case allFailed([Attempt])
     /// The answer was cut after output had been sent.
@@ -25,6 +27,12 @@ enum RequestError: Error, Sendable, Hashable {
             self = .modelNotFound(requested: requested)
         case .nobodyReady(let unavailable):
             self = .nobodyReady(unavailable)
+        case .requirementsNotMet(let unmet):
+            self = .requirementsNotMet(unmet)
+        case .unknownStrategy(let name, let known):
+            self = .invalidRequest([
+                FieldViolation("strategy", found: name, expected: "one of \(known.joined(separator: ", "))")
+            ])
         case .allFailed(let attempts):
             self = attempts.last?.fault?.kind == .cancelled ? .cancelled : .allFailed(attempts)
         }
@@ -35,6 +43,10 @@ enum RequestError: Error, Sendable, Hashable {
 struct SentOutput: Sendable, Hashable {
     var textBytes = 0
     var reasoningBytes = 0
+    /// Pieces of tool calls or of a refusal, from which nobody can go on.
+    var hasOther = false
+
+    var isOnlyText: Bool { !self.hasOther }
 }
 
 /// The gRPC status of one fault, when it is what the client is told.

@@ -15,7 +15,7 @@ struct RequestFailure: Error, Sendable, Hashable {
 
     var code: RPCError.Code {
         switch self.cause {
-        case .invalidRequest: .invalidArgument
+        case .invalidRequest, .requirementsNotMet: .invalidArgument
         case .modelNotFound: .notFound
         case .nobodyReady: .unavailable
         case .allFailed(let attempts): Self.verdict(over: attempts).code
@@ -37,6 +37,9 @@ struct RequestFailure: Error, Sendable, Hashable {
                 + "'roundhouse engines install llama.cpp'"
         case .nobodyReady(let unavailable):
             "no model is ready: " + Self.listing(unavailable.map { "\($0.model): \($0.reason)" })
+        case .requirementsNotMet(let unmet):
+            (unmet.count == 1 ? "" : "no model is what the request requires: ")
+                + Self.listing(unmet.map(Self.sentence))
         case .allFailed(let attempts):
             (attempts.count == 1 ? "" : "every model failed: ") + Self.listing(attempts.map(Self.sentence))
         case .interrupted(let attempt, let sent):
@@ -54,6 +57,7 @@ struct RequestFailure: Error, Sendable, Hashable {
         case .invalidRequest: "INVALID_REQUEST"
         case .modelNotFound: "MODEL_NOT_FOUND"
         case .nobodyReady: "NO_READY_MODEL"
+        case .requirementsNotMet(let unmet): Self.reason(of: unmet)
         case .allFailed(let attempts): Self.verdict(over: attempts).reason
         case .interrupted(let attempt, _): attempt.fault.map { FaultStatus($0).reason } ?? "UPSTREAM_ERROR"
         case .cancelled: "CANCELLED"
@@ -69,7 +73,7 @@ struct RequestFailure: Error, Sendable, Hashable {
         case .allFailed(let attempts):
             guard self.code == .unavailable || self.code == .resourceExhausted else { return nil }
             return attempts.compactMap { $0.fault?.retryAfter }.min() ?? .seconds(1)
-        case .invalidRequest, .modelNotFound, .interrupted, .cancelled, .deadlineExceeded:
+        case .invalidRequest, .modelNotFound, .requirementsNotMet, .interrupted, .cancelled, .deadlineExceeded:
             return nil
         }
     }
@@ -88,6 +92,8 @@ struct RequestFailure: Error, Sendable, Hashable {
             status.violations = violations
         case .modelNotFound(let requested):
             status.resource = .model(requested)
+        case .requirementsNotMet(let unmet):
+            status.violations = Self.violations(of: unmet)
         case .nobodyReady, .allFailed, .interrupted, .cancelled, .deadlineExceeded:
             break
         }
@@ -103,6 +109,8 @@ struct RequestFailure: Error, Sendable, Hashable {
             return ["model": String(requested.prefix(Self.longestMessageShown))]
         case .nobodyReady(let unavailable):
             return Self.numbered(unavailable.map { "\($0.model): \($0.reason)" })
+        case .requirementsNotMet(let unmet):
+            return Self.numbered(unmet.map(Self.sentence))
         case .allFailed(let attempts):
             return Self.numbered(attempts.map(Self.sentence))
         case .interrupted(let attempt, let sent):
@@ -123,6 +131,32 @@ struct RequestFailure: Error, Sendable, Hashable {
         // A fault of the request itself ended the search: it is the answer, whatever came before.
         if attempts.last?.fault?.disposition == .fail || Set(statuses.map(\.code)).count == 1 { return last }
         return statuses.last { $0.code == .unavailable } ?? last
+    }
+
+    /// What a model lacks that the request needs is its own reason; anything else is what the client asked for.
+    private static func reason(of unmet: [Candidates.Unmet]) -> String {
+        let lacksCapability = unmet.allSatisfy { model in
+            model.rejections.contains { if case .capability = $0 { true } else { false } }
+        }
+        return lacksCapability ? "CAPABILITY_UNSUPPORTED" : "REQUIREMENTS_NOT_MET"
+    }
+
+    /// A violation for each requirement, with what the first model that lacks it says.
+    private static func violations(of unmet: [Candidates.Unmet]) -> [FieldViolation] {
+        var violations: [FieldViolation] = []
+        for model in unmet {
+            for rejection in model.rejections {
+                let field =
+                    rejection.requirement == "messages" ? "messages" : "requirements.\(rejection.requirement)"
+                guard !violations.contains(where: { $0.field == field }) else { continue }
+                violations.append(FieldViolation(field, "\(model.model) \(rejection)"))
+            }
+        }
+        return violations
+    }
+
+    private static func sentence(_ unmet: Candidates.Unmet) -> String {
+        "\(unmet.model) " + unmet.rejections.map(\.description).joined(separator: ", ")
     }
 
     private static func sentence(_ attempt: Attempt) -> String {

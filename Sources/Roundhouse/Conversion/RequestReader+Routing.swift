@@ -2,6 +2,81 @@ internal import Inference
 internal import RoundhouseAPI
 internal import SwiftProtobuf
 
+extension RequestReader {
+    /// - Throws: ``RequestError/invalidRequest(_:)`` with every violation.
+    static func embeddingOrder(
+        from message: Roundhouse_V1_EmbedRequest,
+        makeID: () -> String
+    ) throws(RequestError) -> EmbeddingOrder {
+        var reader = RequestReader()
+        let id = reader.requestID(message.requestID, makeID: makeID)
+        let order = EmbeddingOrder(
+            request: EmbeddingRequest(
+                id: id,
+                model: "",
+                inputs: reader.inputs(message.inputs),
+                dimensions: message.hasDimensions ? reader.dimensions(message.dimensions) : nil
+            ),
+            target: reader.target(message.model),
+            routing: RoutingOptions(
+                requirements: reader.requirements(message.requirements),
+                strategy: message.strategy.isEmpty ? nil : message.strategy,
+                tags: reader.tags(message.tags, field: "tags", most: 16)
+            ),
+            normalizes: message.hasNormalize && message.normalize,
+            metadata: reader.metadata(message.metadata)
+        )
+        guard reader.violations.isEmpty else { throw .invalidRequest(reader.violations) }
+        return order
+    }
+
+    /// - Throws: ``RequestError/invalidRequest(_:)`` with every violation.
+    static func inferenceRequest(
+        from message: Roundhouse_V1_ExplainRouteRequest
+    ) throws(RequestError) -> InferenceRequest {
+        var reader = RequestReader()
+        var request = InferenceRequest(
+            id: "",
+            target: reader.target(message.model),
+            messages: reader.messages(message.messages, mayBeEmpty: true),
+            tools: reader.tools(message.tools),
+            responseFormat: reader.responseFormat(message.responseFormat),
+            routing: RoutingOptions(
+                requirements: reader.requirements(message.requirements),
+                strategy: message.strategy.isEmpty ? nil : message.strategy,
+                priority: reader.priority(message.priority),
+                tags: reader.tags(message.tags, field: "tags", most: 16)
+            )
+        )
+        if message.hasMaxOutputTokens {
+            request.sampling.maxOutputTokens = Int(message.maxOutputTokens)
+            if message.maxOutputTokens < 1 {
+                reader.report(
+                    FieldViolation("max_output_tokens", found: "\(message.maxOutputTokens)", expected: "at least 1"))
+            }
+        }
+        guard reader.violations.isEmpty else { throw .invalidRequest(reader.violations) }
+        return request
+    }
+
+    private mutating func inputs(_ inputs: [String]) -> [String] {
+        if !(1...2048).contains(inputs.count) {
+            self.report(FieldViolation("inputs", found: "\(inputs.count) texts", expected: "1 to 2048"))
+        }
+        for (index, input) in inputs.enumerated() where input.isEmpty {
+            self.report(FieldViolation("inputs[\(index)]", "is empty: a text is expected"))
+        }
+        return inputs
+    }
+
+    private mutating func dimensions(_ dimensions: Int32) -> Int {
+        if !(1...65_536).contains(dimensions) {
+            self.report(FieldViolation("dimensions", found: "\(dimensions)", expected: "a number from 1 to 65536"))
+        }
+        return Int(dimensions)
+    }
+}
+
 // Who may answer, and what is done when somebody fails.
 extension RequestReader {
     mutating func routing(_ message: some GenerationRequestMessage) -> RoutingOptions {

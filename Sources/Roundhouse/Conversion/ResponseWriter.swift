@@ -22,12 +22,20 @@ struct ResponseWriter {
         switch output {
         case .progress(let progress):
             message.progress = Roundhouse_V1_LoadProgress(progress)
-        case .started(let model, let attempt):
+        case .started(let started):
             message.started = .with {
-                $0.model = model.description
-                $0.provider = model.provider.rawValue
-                $0.attempt = Int32(clamping: attempt)
+                $0.model = started.model.description
+                $0.provider = started.model.provider.rawValue
+                $0.attempt = Int32(clamping: started.attempt)
                 $0.requestID = self.requestID
+                $0.continued = started.continues
+                if let explanation = started.explanation { $0.route = Roundhouse_V1_RouteDecision(explanation) }
+            }
+        case .superseded(let attempt, let fault):
+            message.superseded = .with {
+                $0.attempt = Int32(clamping: attempt)
+                $0.fault = fault.reason
+                $0.message = fault.message
             }
         case .delta(.textDelta(let text)):
             message.textDelta = .with { $0.text = text }
@@ -61,39 +69,6 @@ struct ResponseWriter {
     }
 }
 
-/// Collects what the pipeline delivers into the answer of one `Generate` call.
-struct ResponseCollector {
-    private(set) var response = Roundhouse_V1_GenerateResponse()
-
-    init(requestID: String) {
-        self.response.requestID = requestID
-    }
-
-    mutating func take(_ outputs: [PipelineOutput]) {
-        for output in outputs {
-            switch output {
-            case .started(let model, _): self.response.model = model.description
-            case .delta(.textDelta(let text)): self.response.text += text
-            case .delta(.reasoningDelta(let text)): self.response.reasoning += text
-            case .delta(.toolCallDelta(let delta)): self.take(delta)
-            case .delta(.refusalDelta(let text)): self.response.refusal += text
-            case .delta(.citation(let citation)): self.response.citations.append(Roundhouse_V1_Citation(citation))
-            case .progress, .delta(.usage), .delta(.finished), .delta(.reasoningSignature): break
-            case .completed(let completion): self.response.completed = Roundhouse_V1_Completed(completion)
-            }
-        }
-    }
-
-    private mutating func take(_ delta: ToolCallDelta) {
-        // An index far away would make room for nothing: such a fragment begins the next call.
-        let index = min(max(delta.index, 0), self.response.toolCalls.count)
-        if index == self.response.toolCalls.count { self.response.toolCalls.append(Roundhouse_V1_ToolCall()) }
-        if let id = delta.id { self.response.toolCalls[index].id = id }
-        if let name = delta.name { self.response.toolCalls[index].name = name }
-        self.response.toolCalls[index].argumentsJson += delta.argumentsFragment
-    }
-}
-
 extension Roundhouse_V1_Citation {
     init(_ citation: Citation) {
         self.init()
@@ -110,16 +85,35 @@ extension Roundhouse_V1_Completed {
     init(_ completion: Completion) {
         self.init()
         self.finishReason = Roundhouse_V1_FinishReason(completion.finishReason)
-        self.usage = .with {
-            $0.inputTokens = Int64(completion.usage.inputTokens)
-            $0.outputTokens = Int64(completion.usage.outputTokens)
-            $0.cachedInputTokens = Int64(completion.usage.cachedInputTokens)
-            $0.reasoningTokens = Int64(completion.usage.reasoningTokens)
-            $0.estimated = completion.usage.isEstimated
-        }
+        self.usage = Roundhouse_V1_Usage(completion.usage)
         self.attempts = completion.attempts.map(Roundhouse_V1_Attempt.init)
         if let latency = completion.firstTokenLatency { self.firstTokenLatency = .init(latency) }
         self.latency = .init(completion.latency)
+        if let cost = completion.cost { self.cost = Roundhouse_V1_Cost(cost) }
+        self.model = completion.model?.description ?? ""
+        self.shared = completion.isShared
+    }
+}
+
+extension Roundhouse_V1_Usage {
+    init(_ usage: Inference.Usage) {
+        self.init()
+        self.inputTokens = Int64(usage.inputTokens)
+        self.outputTokens = Int64(usage.outputTokens)
+        self.cachedInputTokens = Int64(usage.cachedInputTokens)
+        self.reasoningTokens = Int64(usage.reasoningTokens)
+        self.estimated = usage.isEstimated
+        self.audioInputTokens = Int64(usage.audioInputTokens)
+        self.audioOutputTokens = Int64(usage.audioOutputTokens)
+        self.cacheWriteInputTokens = Int64(usage.cacheWriteInputTokens)
+    }
+}
+
+extension Roundhouse_V1_Cost {
+    init(_ cost: Inference.Cost) {
+        self.init()
+        self.nanoUsd = cost.nanoUSD
+        self.estimated = cost.isEstimated
     }
 }
 
@@ -131,6 +125,25 @@ extension Roundhouse_V1_Attempt {
         self.fault = attempt.fault?.reason ?? ""
         self.message = attempt.fault?.message ?? ""
         self.duration = .init(attempt.duration)
+        if let usage = attempt.usage { self.usage = Roundhouse_V1_Usage(usage) }
+        if let cost = attempt.cost { self.cost = Roundhouse_V1_Cost(cost) }
+        self.hedge = attempt.isHedge
+        self.httpStatus = Int32(clamping: attempt.fault?.httpStatus ?? 0)
+        self.disposition = attempt.fault?.disposition.name ?? ""
+    }
+}
+
+extension UpstreamFault.Disposition {
+    /// As in `Attempt.disposition`.
+    var name: String {
+        switch self {
+        case .retrySame: "retry_same"
+        case .retryOther: "retry_other"
+        case .largerContext: "larger_context"
+        case .otherFilter: "other_filter"
+        case .keyIsDead: "key_is_dead"
+        case .fail: "fail"
+        }
     }
 }
 

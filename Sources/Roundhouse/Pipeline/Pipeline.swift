@@ -1,35 +1,44 @@
 internal import GRPCCore
 internal import Inference
+internal import ModelRegistry
 internal import Routing
 
-/// A request's life, on one screen: find an upstream that answers, pass on what it says, tell the truth about the end,
-/// keep a record.
+/// A request's life, on one screen: find an upstream that answers, pass on what it says, have another take over when it
+/// fails, tell the truth about the end, keep a record.
 struct Pipeline: Sendable {
     let router: Router
     let recorder: any RequestRecorder
     let counters: RequestCounters
+    /// `nil`: no calls are shared.
+    let shared: SharedCalls?
     private let clock = ContinuousClock()
 
-    init(router: Router, recorder: any RequestRecorder, counters: RequestCounters) {
+    init(
+        router: Router, recorder: any RequestRecorder, counters: RequestCounters, shared: SharedCalls? = nil
+    ) {
         self.router = router
         self.recorder = recorder
         self.counters = counters
+        self.shared = shared
     }
+
+    /// Takes outputs in order: `started` first but for progress, `completed` last and only when the answer is whole. Its
+    /// await is the backpressure: while it waits, the upstream is not read.
+    typealias Delivery = ([PipelineOutput]) async throws -> Void
 
     /// Carries out a request.
     ///
     /// - Parameters:
     ///   - wantsProgress: also delivers how the load of a model goes that has to be loaded first.
-    ///   - deadline: the client's, to tell its passing from a client that left; the transport enforces it.
-    ///   - deliver: takes outputs in order: `started` first but for progress, `completed` last and only when the answer is
-    ///     whole. Its await is the backpressure: while it waits, the upstream is not read.
+    ///   - deadline: the client's, to share it out over attempts and to tell its passing from a client that left; the
+    ///     transport enforces it.
     /// - Throws: ``RequestFailure`` when the answer is not whole, or what `deliver` threw.
     func run(
         _ request: InferenceRequest,
         delivery: UpstreamRequest.Delivery,
         wantsProgress: Bool = false,
         deadline: ContinuousClock.Instant? = nil,
-        deliver: ([PipelineOutput]) async throws -> Void
+        deliver: Delivery
     ) async throws {
         var life = RequestLife(
             request: request,
@@ -39,35 +48,142 @@ struct Pipeline: Sendable {
             time: .now()
         )
         self.counters.began()
+        var attempts: [Attempt] = []
         do {
-            let routed =
-                wantsProgress
-                ? try await self.beginTelling(request, delivery: delivery, deliver: deliver)
-                : try await self.router.begin(request, delivery: delivery)
-            defer { routed.stream.cancel() }
-            life.started(routed)
-            try await self.relay(routed, life: &life, deliver: deliver)
-            self.finish(&life, error: nil)
+            let route = try self.router.route(request, delivery: delivery, deadline: deadline)
+            defer { attempts = route.attempts }
+            do {
+                try await self.answer(by: route, &life, wantsProgress: wantsProgress, deliver: deliver)
+            } catch {
+                let bill = life.attemptBill
+                route.abandoned(usage: bill?.usage, cost: bill?.cost)
+                throw error
+            }
         } catch {
-            let cause = life.failed(error, at: self.clock.now)
-            self.finish(&life, error: cause)
-            throw RequestFailure(cause: cause, requestID: request.id)
+            let cause = life.error(for: error, at: self.clock.now)
+            let failure = RequestFailure(cause: cause, requestID: request.id)
+            self.finish(life, failure: failure, attempts: attempts)
+            throw failure
+        }
+        self.finish(life, failure: nil, attempts: attempts)
+    }
+
+    /// Relays attempt after attempt until one of them finishes.
+    private func answer(
+        by route: Route,
+        _ life: inout RequestLife,
+        wantsProgress: Bool,
+        deliver: Delivery
+    ) async throws {
+        var upstream =
+            wantsProgress ? try await self.beginTelling(route, deliver: deliver) : try await route.next()
+        defer { upstream.stream.cancel() }
+        var outputs = [self.started(upstream, by: route, continues: false, life: &life)]
+        while true {
+            do throws(RelayFailure) {
+                try await self.relay(upstream, &life, &outputs, deliver: deliver)
+                break
+            } catch {
+                // Whoever takes what is delivered is gone, or the client is: nobody needs another attempt.
+                guard case .upstream(let fault) = error, fault.kind != .cancelled, !Task.isCancelled else {
+                    throw error.cause
+                }
+                upstream.stream.cancel()
+                upstream = try await self.recover(from: fault, by: route, &life, &outputs)
+            }
+        }
+        let bill = life.attemptBill
+        route.succeeded(usage: bill?.usage, cost: bill?.cost)
+        outputs.append(.completed(life.complete(route.attempts, at: self.clock.now)))
+        try await deliver(outputs)
+    }
+
+    /// Finds who takes over after a failure in mid-answer, and adds what the client is told of it.
+    private func recover(
+        from fault: UpstreamFault,
+        by route: Route,
+        _ life: inout RequestLife,
+        _ outputs: inout [PipelineOutput]
+    ) async throws -> RoutedStream {
+        let recovery = life.recovery(from: fault)
+        let bill = life.attemptBill
+        route.failed(fault, usage: bill?.usage, cost: bill?.cost)
+        let attempts = route.attempts
+        guard let attempt = attempts.last else { throw fault }
+        do {
+            outputs.removeAll(keepingCapacity: true)
+            switch recovery {
+            case .fail: throw Interruption(attempt: attempt)
+            case .restart:
+                let upstream = try await route.next()
+                life.superseded()
+                outputs = [.superseded(attempt: attempts.count, fault: fault)]
+                outputs.append(self.started(upstream, by: route, continues: false, life: &life))
+                return upstream
+            case .continue(let text):
+                life.continued()
+                let upstream = try await route.next(prefill: text)
+                outputs = [self.started(upstream, by: route, continues: true, life: &life)]
+                return upstream
+            }
+        } catch let failure as RoutingFailure where !failure.isCancellation {
+            // Nobody else could; what the client is told is what cut its answer.
+            throw Interruption(attempt: attempt)
         }
     }
 
-    /// Finds an upstream as ``Router/begin(_:delivery:progress:)`` does, and delivers the newest progress meanwhile.
-    private func beginTelling(
-        _ request: InferenceRequest,
-        delivery: UpstreamRequest.Delivery,
-        deliver: ([PipelineOutput]) async throws -> Void
-    ) async throws -> RoutedStream {
+    private func started(
+        _ upstream: RoutedStream, by route: Route, continues: Bool, life: inout RequestLife
+    ) -> PipelineOutput {
+        life.started(upstream.model, prices: upstream.candidate.model.prices, continues: continues)
+        return .started(
+            PipelineOutput.Started(
+                model: upstream.model,
+                attempt: route.attempts.count + 1,
+                continues: continues,
+                explanation: life.request.routing.wantsExplanation ? route.explanation : nil
+            )
+        )
+    }
+
+    /// Passes on what an upstream says, until it says that it has finished.
+    ///
+    /// - Parameter outputs: what is to be delivered first; at the end, what was not delivered yet.
+    private func relay(
+        _ upstream: RoutedStream,
+        _ life: inout RequestLife,
+        _ outputs: inout [PipelineOutput],
+        deliver: Delivery
+    ) async throws(RelayFailure) {
+        var batch: [InferenceEvent]? = upstream.firstEvents
+        while let events = batch {
+            life.take(events, at: self.clock.now, into: &outputs)
+            if life.isFinished { return }
+            if !outputs.isEmpty {
+                do {
+                    try await deliver(outputs)
+                } catch {
+                    throw .delivery(error)
+                }
+                outputs.removeAll(keepingCapacity: true)
+            }
+            do throws(UpstreamFault) {
+                batch = try await upstream.stream.next()
+            } catch {
+                throw .upstream(error)
+            }
+        }
+        throw .upstream(UpstreamFault(.truncated, "the upstream stopped without saying that it had finished"))
+    }
+
+    /// Finds an upstream as ``Route/next(prefill:progress:)`` does, and delivers the newest progress meanwhile.
+    private func beginTelling(_ route: Route, deliver: Delivery) async throws -> RoutedStream {
         let (progress, continuation) = AsyncStream.makeStream(
             of: LoadProgress.self, bufferingPolicy: .bufferingNewest(1))
         return try await withThrowingTaskGroup(of: RoutedStream.self) { group in
             group.addTask {
                 defer { continuation.finish() }
-                return try await self.router.begin(
-                    request, delivery: delivery, progress: ProgressSink { continuation.yield($0) })
+                return try await route.next(progress: ProgressSink { continuation.yield($0) })
             }
             do {
                 for await update in progress { try await deliver([.progress(update)]) }
@@ -77,52 +193,34 @@ struct Pipeline: Sendable {
                 try? await group.next()?.stream.cancel()
                 throw error
             }
-            guard let routed = try await group.next() else { throw CancellationError() }
-            return routed
+            guard let upstream = try await group.next() else { throw CancellationError() }
+            return upstream
         }
     }
 
-    private func relay(
-        _ routed: RoutedStream,
-        life: inout RequestLife,
-        deliver: ([PipelineOutput]) async throws -> Void
-    ) async throws {
-        var outputs = [PipelineOutput.started(model: routed.model, attempt: routed.failedAttempts.count + 1)]
-        var batch: [InferenceEvent]? = routed.firstEvents
-        while let events = batch {
-            life.take(events, at: self.clock.now, into: &outputs)
-            if !outputs.isEmpty { try await deliver(outputs) }
-            if life.isComplete { return }
-            outputs.removeAll(keepingCapacity: true)
-            batch = try await routed.stream.next()
-        }
-        throw UpstreamFault(.truncated, "the upstream stopped without saying that it had finished")
-    }
-
-    private func finish(_ life: inout RequestLife, error: RequestError?) {
-        let failure = error.map { RequestFailure(cause: $0, requestID: life.request.id) }
+    private func finish(_ life: RequestLife, failure: RequestFailure?, attempts: [Attempt]) {
         self.counters.ended(ok: failure == nil)
-        self.recorder.record(life.record(failure: failure, at: self.clock.now))
+        self.recorder.record(life.record(failure: failure, attempts: attempts, at: self.clock.now))
     }
 }
 
-/// What the pipeline gives to whoever asked.
-enum PipelineOutput: Sendable, Hashable {
-    /// Before ``started(model:attempt:)``, and only when it was asked for.
-    case progress(LoadProgress)
-    /// - Parameter attempt: from 1.
-    case started(model: ModelID, attempt: Int)
-    /// Only deltas: ``InferenceEvent/isOutput``.
-    case delta(InferenceEvent)
-    case completed(Completion)
+/// Which side of a relay failed.
+private enum RelayFailure: Error {
+    case upstream(UpstreamFault)
+    case delivery(any Error)
+
+    var cause: any Error {
+        switch self {
+        case .upstream(let fault): fault
+        case .delivery(let error): error
+        }
+    }
 }
 
-/// How a whole answer ended and what it took.
-struct Completion: Sendable, Hashable {
-    var finishReason: FinishReason
-    var usage: Usage
-    /// Everyone who was asked, the one who answered last.
-    var attempts: [Attempt]
-    var firstTokenLatency: Duration?
-    var latency: Duration
+extension RoutingFailure {
+    /// Whether the client left, rather than that nobody could answer.
+    fileprivate var isCancellation: Bool {
+        guard case .allFailed(let attempts) = self else { return false }
+        return attempts.last?.fault?.kind == .cancelled
+    }
 }

@@ -9,12 +9,16 @@ struct RequestLife: Sendable {
     private let arrival: ContinuousClock.Instant
     private let time: WallTime
 
-    private var answering: (model: ModelID, beganAt: ContinuousClock.Instant)?
-    private var failedAttempts: [Attempt] = []
-    private var firstOutputAt: ContinuousClock.Instant?
-    private var usage: Usage?
+    /// The attempt that answers, or answered last.
+    private var answering: AnsweringAttempt?
+    /// What the client has of the answer and may keep.
     private var sent = SentOutput()
-    private var toolCallBytes = 0
+    /// The text of it, for an attempt that goes on from there.
+    private var text = ""
+    private var firstOutputAt: ContinuousClock.Instant?
+    /// Of former attempts that the answer is made of, too: those that were continued.
+    private var continuedUsage: Usage?
+    private var finishReason: FinishReason?
     private var completion: Completion?
 
     init(
@@ -31,12 +35,56 @@ struct RequestLife: Sendable {
         self.time = time
     }
 
-    /// Whether ``PipelineOutput/completed(_:)`` was made.
-    var isComplete: Bool { self.completion != nil }
+    /// Whether the upstream said that it had finished.
+    var isFinished: Bool { self.finishReason != nil }
 
-    mutating func started(_ routed: RoutedStream) {
-        self.answering = (routed.model, routed.beganAt)
-        self.failedAttempts = routed.failedAttempts
+    /// What the attempt under way took so far, and what that costs. `nil` when none is under way.
+    var attemptBill: (usage: Usage, cost: Cost?)? {
+        self.answering.map { attempt in
+            let usage = attempt.usage ?? self.estimatedUsage(of: attempt)
+            return (usage, Cost(of: usage, at: attempt.prices))
+        }
+    }
+
+    // MARK: - Attempts
+
+    /// An upstream begins to answer.
+    ///
+    /// - Parameter continues: that it goes on from what was sent.
+    mutating func started(_ model: ModelID, prices: ModelPrices?, continues: Bool = false) {
+        self.answering = AnsweringAttempt(
+            model: model, prices: prices, seam: continues ? Seam(after: self.text) : nil,
+            prefillBytes: continues ? self.text.utf8.count : 0)
+        self.finishReason = nil
+    }
+
+    /// What to do after the attempt under way failed, or what the client wants done.
+    func recovery(from fault: UpstreamFault) -> Recovery {
+        switch self.request.routing.recovery {
+        case .fail: .fail
+        case .restart: .restart
+        // Half a tool call cannot be gone on from, and a refusal should not be.
+        case .continue: self.sent.isOnlyText && !self.text.isEmpty ? .continue(from: self.text) : .fail
+        }
+    }
+
+    enum Recovery: Sendable, Hashable {
+        case fail
+        case restart
+        case `continue`(from: String)
+    }
+
+    /// Another attempt takes the place of the one that failed, and what that one said is void.
+    mutating func superseded() {
+        self.sent = SentOutput()
+        self.text = ""
+        self.continuedUsage = nil
+    }
+
+    /// Another attempt goes on from what the one said that failed.
+    mutating func continued() {
+        guard let bill = self.attemptBill else { return }
+        self.continuedUsage = self.continuedUsage.map { $0 + bill.usage } ?? bill.usage
     }
 
     /// Takes what arrived together and adds what is to be delivered, neighbouring deltas of one kind merged.
@@ -45,78 +93,47 @@ struct RequestLife: Sendable {
         at now: ContinuousClock.Instant,
         into outputs: inout [PipelineOutput]
     ) {
-        for event in events where !self.isComplete {
+        for event in events where !self.isFinished {
             switch event {
-            case .textDelta(let text):
-                self.sent.textBytes += text.utf8.count
-                self.append(event, at: now, to: &outputs)
+            case .textDelta(let text): self.take(text: text, at: now, into: &outputs)
             case .reasoningDelta(let text):
+                self.answering?.reasoningBytes += text.utf8.count
+                // An attempt that goes on has its own thoughts about it, which nobody asked for twice.
+                guard self.answering?.seam == nil else { continue }
                 self.sent.reasoningBytes += text.utf8.count
                 self.append(event, at: now, to: &outputs)
+            case .reasoningSignature:
+                if self.answering?.seam == nil { self.append(event, at: now, to: &outputs) }
             case .toolCallDelta(let delta):
-                self.toolCallBytes += delta.argumentsFragment.utf8.count
+                self.answering?.toolCallBytes += delta.argumentsFragment.utf8.count
+                self.sent.hasOther = true
                 self.append(event, at: now, to: &outputs)
             case .refusalDelta(let text):
-                self.sent.textBytes += text.utf8.count
+                self.answering?.textBytes += text.utf8.count
+                self.sent.hasOther = true
                 self.append(event, at: now, to: &outputs)
-            case .reasoningSignature, .citation:
-                self.append(event, at: now, to: &outputs)
-            case .usage(let usage):
-                self.usage = usage
+            case .citation: self.append(event, at: now, to: &outputs)
+            case .usage(let usage): self.answering?.usage = usage
             case .finished(let reason):
-                outputs.append(.completed(self.complete(reason, at: now)))
+                self.take(text: nil, at: now, into: &outputs)
+                self.finishReason = reason
             }
         }
     }
 
-    /// Notes that it failed.
-    ///
-    /// - Returns: what the client is told.
-    mutating func failed(_ error: any Error, at now: ContinuousClock.Instant) -> RequestError {
-        switch error {
-        case let failure as RoutingFailure:
-            if case .allFailed(let attempts) = failure { self.failedAttempts = attempts }
-            let cause = RequestError(failure)
-            return cause == .cancelled ? self.cancellation(at: now) : cause
-        case let fault as UpstreamFault where fault.kind != .cancelled:
-            guard let answering = self.answering else { return self.cancellation(at: now) }
-            let attempt = Attempt(
-                model: answering.model,
-                duration: answering.beganAt.duration(to: now),
-                fault: fault
-            )
-            self.failedAttempts.append(attempt)
-            return .interrupted(attempt, sent: self.sent)
-        default:
-            // The client left: its transport or its cancellation says so, in errors of many types.
-            return self.cancellation(at: now)
+    /// - Parameter text: `nil` at the end, where what a seam still holds is given out.
+    private mutating func take(
+        text: String?, at now: ContinuousClock.Instant, into outputs: inout [PipelineOutput]
+    ) {
+        self.answering?.textBytes += text?.utf8.count ?? 0
+        var fresh = text ?? ""
+        if self.answering?.seam != nil {
+            fresh = (text.map { self.answering?.seam?.take($0) } ?? self.answering?.seam?.finish()) ?? ""
         }
-    }
-
-    private func cancellation(at now: ContinuousClock.Instant) -> RequestError {
-        guard let deadline = self.deadline else { return .cancelled }
-        // The transport's timers count in milliseconds and may be one early.
-        return now >= deadline - .milliseconds(2) ? .deadlineExceeded : .cancelled
-    }
-
-    /// The record of the request, which has just ended.
-    func record(failure: RequestFailure?, at now: ContinuousClock.Instant) -> RequestRecord {
-        RequestRecord(
-            id: self.request.id,
-            requestedModel: self.request.target.description,
-            model: self.answering?.model ?? self.failedAttempts.last?.model,
-            startedAtMicroseconds: self.time.microsecondsSince1970,
-            latency: self.arrival.duration(to: now),
-            firstTokenLatency: self.firstOutputAt.map { self.arrival.duration(to: $0) },
-            // What was produced is counted, also when the client did not wait for the end.
-            usage: self.completion?.usage ?? (self.answering == nil ? nil : self.usage ?? self.estimatedUsage()),
-            finishReason: self.completion?.finishReason,
-            attempts: self.completion?.attempts ?? self.failedAttempts,
-            status: failure?.code.name ?? "OK",
-            errorMessage: failure?.message,
-            isStreamed: self.delivery == .streamed,
-            metadata: self.request.metadata
-        )
+        guard !fresh.isEmpty else { return }
+        self.sent.textBytes += fresh.utf8.count
+        if self.request.routing.recovery == .continue { self.text += fresh }
+        self.append(.textDelta(fresh), at: now, to: &outputs)
     }
 
     private mutating func append(
@@ -132,14 +149,18 @@ struct RequestLife: Sendable {
         }
     }
 
-    private mutating func complete(_ reason: FinishReason, at now: ContinuousClock.Instant) -> Completion {
-        var attempts = self.failedAttempts
-        if let answering = self.answering {
-            attempts.append(Attempt(model: answering.model, duration: answering.beganAt.duration(to: now)))
-        }
+    // MARK: - The end
+
+    /// The answer is whole.
+    ///
+    /// - Parameter attempts: everyone who was asked, the one who answered last.
+    mutating func complete(_ attempts: [Attempt], at now: ContinuousClock.Instant) -> Completion {
+        let own = self.attemptBill?.usage ?? Usage(inputTokens: 0, outputTokens: 0, isEstimated: true)
         let completion = Completion(
-            finishReason: reason,
-            usage: self.usage ?? self.estimatedUsage(),
+            finishReason: self.finishReason ?? .other,
+            usage: self.continuedUsage.map { $0 + own } ?? own,
+            cost: attempts.totalCost,
+            model: self.answering?.model,
             attempts: attempts,
             firstTokenLatency: self.firstOutputAt.map { self.arrival.duration(to: $0) },
             latency: self.arrival.duration(to: now)
@@ -148,48 +169,117 @@ struct RequestLife: Sendable {
         return completion
     }
 
-    private func estimatedUsage() -> Usage {
+    /// What the client is told of a failure.
+    func error(for error: any Error, at now: ContinuousClock.Instant) -> RequestError {
+        switch error {
+        case let failure as RoutingFailure:
+            let cause = RequestError(failure)
+            return cause == .cancelled ? self.cancellation(at: now) : cause
+        case let interruption as Interruption: return .interrupted(interruption.attempt, sent: self.sent)
+        // The client left: its transport or its cancellation says so, in errors of many types.
+        default: return self.cancellation(at: now)
+        }
+    }
+
+    private func cancellation(at now: ContinuousClock.Instant) -> RequestError {
+        guard let deadline = self.deadline else { return .cancelled }
+        // The transport's timers count in milliseconds and may be one early.
+        return now >= deadline - .milliseconds(2) ? .deadlineExceeded : .cancelled
+    }
+
+    /// The record of the request, which has just ended.
+    func record(failure: RequestFailure?, attempts: [Attempt], at now: ContinuousClock.Instant) -> RequestRecord {
+        RequestRecord(
+            id: self.request.id,
+            requestedModel: self.request.target.description,
+            model: self.answering?.model ?? attempts.last?.model,
+            startedAtMicroseconds: self.time.microsecondsSince1970,
+            latency: self.arrival.duration(to: now),
+            firstTokenLatency: self.firstOutputAt.map { self.arrival.duration(to: $0) },
+            // What was produced is counted, also when the client did not wait for the end.
+            usage: self.completion?.usage ?? self.attemptBill?.usage,
+            cost: attempts.totalCost,
+            finishReason: self.completion?.finishReason,
+            attempts: attempts,
+            status: failure?.code.name ?? "OK",
+            errorMessage: failure?.message,
+            isStreamed: self.delivery == .streamed,
+            metadata: self.request.metadata
+        )
+    }
+
+    /// The record of a request for vectors that went well.
+    func record(of outcome: EmbeddingOutcome) -> RequestRecord {
+        RequestRecord(
+            id: self.request.id,
+            requestedModel: self.request.target.description,
+            model: outcome.model,
+            startedAtMicroseconds: self.time.microsecondsSince1970,
+            latency: outcome.latency,
+            usage: outcome.usage,
+            cost: outcome.cost,
+            finishReason: .stop,
+            attempts: outcome.attempts,
+            status: "OK",
+            isStreamed: false,
+            metadata: self.request.metadata
+        )
+    }
+
+    private func estimatedUsage(of attempt: AnsweringAttempt) -> Usage {
         Usage(
-            inputTokens: TokenEstimate.input(of: self.request.messages),
+            inputTokens: TokenEstimate.input(of: self.request.messages)
+                + TokenEstimate.tokens(ofBytes: attempt.prefillBytes),
             outputTokens: TokenEstimate.tokens(
-                ofBytes: self.sent.textBytes + self.sent.reasoningBytes + self.toolCallBytes
+                ofBytes: attempt.textBytes + attempt.reasoningBytes + attempt.toolCallBytes
             ),
-            reasoningTokens: TokenEstimate.tokens(ofBytes: self.sent.reasoningBytes),
+            reasoningTokens: TokenEstimate.tokens(ofBytes: attempt.reasoningBytes),
             isEstimated: true
         )
     }
 }
 
-/// Guesses tokens from bytes, for upstreams that do not say: about four bytes a token, and four tokens around each
-/// message for the chat template.
-enum TokenEstimate {
-    static func tokens(ofBytes bytes: Int) -> Int { (bytes + 3) / 4 }
+/// What one attempt has said so far.
+private struct AnsweringAttempt: Sendable {
+    let model: ModelID
+    let prices: ModelPrices?
+    /// For an attempt that goes on from what another one said.
+    var seam: Seam?
+    /// Bytes of the begun answer that it was given.
+    let prefillBytes: Int
+    var usage: Usage?
+    var textBytes = 0
+    var reasoningBytes = 0
+    var toolCallBytes = 0
+}
 
-    static func input(of messages: [Message]) -> Int {
-        messages.reduce(0) { $0 + self.tokens(ofBytes: $1.text.utf8.count) + 4 }
+/// An upstream failed after it had begun to answer, and nobody took over.
+struct Interruption: Error {
+    let attempt: Attempt
+}
+
+extension [Attempt] {
+    /// What all of them cost together; `nil` when no price is known.
+    var totalCost: Cost? {
+        self.reduce(nil) { sum, attempt in
+            guard let cost = attempt.cost else { return sum }
+            return sum.map { $0 + cost } ?? cost
+        }
     }
 }
 
-extension InferenceEvent {
-    /// Both events in one, when they are deltas of the same thing.
-    func merged(with next: InferenceEvent) -> InferenceEvent? {
-        switch (self, next) {
-        case (.textDelta(let first), .textDelta(let second)):
-            .textDelta(first + second)
-        case (.reasoningDelta(let first), .reasoningDelta(let second)):
-            .reasoningDelta(first + second)
-        case (.toolCallDelta(let first), .toolCallDelta(let second))
-        where first.index == second.index && second.id == nil && second.name == nil:
-            .toolCallDelta(
-                ToolCallDelta(
-                    index: first.index,
-                    id: first.id,
-                    name: first.name,
-                    argumentsFragment: first.argumentsFragment + second.argumentsFragment
-                )
-            )
-        default:
-            nil
-        }
+extension Usage {
+    /// Of two attempts that made one answer.
+    fileprivate static func + (left: Usage, right: Usage) -> Usage {
+        Usage(
+            inputTokens: left.inputTokens + right.inputTokens,
+            outputTokens: left.outputTokens + right.outputTokens,
+            cachedInputTokens: left.cachedInputTokens + right.cachedInputTokens,
+            cacheWriteInputTokens: left.cacheWriteInputTokens + right.cacheWriteInputTokens,
+            reasoningTokens: left.reasoningTokens + right.reasoningTokens,
+            audioInputTokens: left.audioInputTokens + right.audioInputTokens,
+            audioOutputTokens: left.audioOutputTokens + right.audioOutputTokens,
+            isEstimated: left.isEstimated || right.isEstimated
+        )
     }
 }

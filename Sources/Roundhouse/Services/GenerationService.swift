@@ -21,7 +21,7 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var collector = ResponseCollector(requestID: inference.id)
-        try await self.pipeline.run(inference, delivery: .whole, deadline: context.deadline) { collector.take($0) }
+        try await self.pipeline.runShared(inference, delivery: .whole, deadline: context.deadline) { collector.take($0) }
         return collector.response
     }
 
@@ -35,7 +35,7 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         }
         var writer = ResponseWriter(requestID: inference.id)
         let wantsProgress = RequestReader.wantsProgress(request)
-        try await self.pipeline.run(
+        try await self.pipeline.runShared(
             inference, delivery: .streamed, wantsProgress: wantsProgress, deadline: context.deadline
         ) { outputs in
             try await response.write(contentsOf: writer.messages(from: outputs))
@@ -65,19 +65,31 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         request: Roundhouse_V1_EmbedRequest,
         context: ServerContext
     ) async throws -> Roundhouse_V1_EmbedResponse {
-        throw RPCError(code: .unimplemented, message: "")
+        let order = try Self.read { () throws(RequestError) in
+            try RequestReader.embeddingOrder(from: request, makeID: RequestID.make)
+        }
+        let outcome = try await self.pipeline.embed(order, deadline: context.deadline)
+        return Roundhouse_V1_EmbedResponse(outcome, requestID: order.request.id)
     }
 
     func explainRoute(
         request: Roundhouse_V1_ExplainRouteRequest,
         context: ServerContext
     ) async throws -> Roundhouse_V1_ExplainRouteResponse {
-        throw RPCError(code: .unimplemented, message: "")
+        let inference = try Self.read { () throws(RequestError) in
+            try RequestReader.inferenceRequest(from: request)
+        }
+        do {
+            let explanation = try self.router.explain(inference)
+            return .with { $0.route = Roundhouse_V1_RouteDecision(explanation) }
+        } catch {
+            throw RequestFailure(cause: RequestError(error), requestID: "")
+        }
     }
 
-    private static func read(
-        _ body: () throws(RequestError) -> InferenceRequest
-    ) throws(RequestFailure) -> InferenceRequest {
+    private static func read<Request>(
+        _ body: () throws(RequestError) -> Request
+    ) throws(RequestFailure) -> Request {
         do {
             return try body()
         } catch {
