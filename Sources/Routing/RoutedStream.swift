@@ -1,8 +1,10 @@
 public import Inference
+internal import ModelRegistry
 
 /// An upstream that answers: its first events and the rest to come.
 public struct RoutedStream: Sendable {
-    public let model: ModelID
+    /// Who answers.
+    public let candidate: RouteCandidate
     /// Who was asked before, and why they did not answer.
     public let failedAttempts: [Attempt]
     /// Held back until the first of them was output or the end: give these first.
@@ -11,6 +13,12 @@ public struct RoutedStream: Sendable {
     public let stream: any UpstreamStream
     /// When this upstream was asked.
     public let beganAt: ContinuousClock.Instant
+    /// Whether it was asked beside a slow one.
+    public let isHedge: Bool
+
+    public var model: ModelID { self.candidate.model.id }
+    /// From 1.
+    public var attempt: Int { self.failedAttempts.count + 1 }
 }
 
 /// Why nobody answered.

@@ -1,21 +1,44 @@
 public import Inference
 public import ModelRegistry
 
-/// Finds an upstream that answers: asks the candidates in order until one produces its first output.
-///
-/// Everything that fails before that is invisible to the client but for ``RoutedStream/failedAttempts``. What fails
-/// after it is the caller's to tell.
+/// Finds upstreams that answer.
 public struct Router: Sendable {
-    private let registry: Registry
-    private let catalog: ProviderCatalog
-    private let selection: CandidateSelection
-    private let clock = ContinuousClock()
+    private let core: RouterCore
 
-    /// - Parameter catalog: with an adapter for each provider of the registry.
-    public init(registry: Registry, catalog: ProviderCatalog) {
-        self.registry = registry
-        self.catalog = catalog
-        self.selection = CandidateSelection { catalog.availability(of: $0) }
+    /// - Parameters:
+    ///   - catalog: with an adapter for each provider of the registry.
+    ///   - figures: what was seen of the models lately; the router writes it, a selection reads it.
+    ///   - events: is told of breakers that open and close.
+    ///   - random: 0..<1, for the jitter of waits.
+    public init(
+        registry: Registry,
+        catalog: ProviderCatalog,
+        figures: RoutingFigures = RoutingFigures(),
+        policy: FallbackPolicy = FallbackPolicy(),
+        events: (any EventRecorder)? = nil,
+        time: RoutingTime = .continuous,
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+    ) {
+        let selection = CandidateSelection { catalog.availability(of: $0) }
+        self.core = RouterCore(
+            catalog: catalog,
+            figures: figures,
+            policy: policy,
+            events: events,
+            time: time,
+            random: random,
+            choose: { request throws(SelectionError) in
+                let chosen = try selection.candidates(for: request.target, in: registry.snapshot)
+                return RouteChoice(
+                    candidates: chosen.models.map { RouteCandidate(model: $0, figures: figures[$0.id]) },
+                    unavailable: chosen.unavailable)
+            },
+            chainMember: { id, _ in
+                let snapshot = registry.snapshot
+                guard let model = snapshot.model(id), snapshot.disabledReason(of: model) == nil else { return nil }
+                if case .unavailable = catalog.availability(of: id) { return nil }
+                return RouteCandidate(model: model, figures: figures[id])
+            })
     }
 
     /// - Parameter providers: one for each provider of the registry.
@@ -23,44 +46,31 @@ public struct Router: Sendable {
         self.init(registry: registry, catalog: ProviderCatalog(providers))
     }
 
+    /// What was seen of the models lately.
+    public var figures: RoutingFigures { self.core.figures }
+    public var breakers: Breakers { self.core.breakers }
+    public var policy: FallbackPolicy { self.core.policy }
+
     /// Whether a request for a model sent now has a chance.
     public func availability(of model: ModelID) -> ProviderAvailability {
-        self.catalog.availability(of: model)
+        self.core.catalog.availability(of: model)
     }
 
-    /// Asks candidates until one answers.
+    /// Chooses who may answer a request. Nobody is asked yet.
     ///
-    /// Cancelling the task closes the connection of the attempt under way.
-    ///
-    /// - Parameter progress: is told how the load of a model goes that has to be loaded first.
-    /// - Throws: ``RoutingFailure`` when nobody answers.
-    public func begin(
+    /// - Parameters:
+    ///   - deadline: the client's; its time is shared out over the attempts.
+    ///   - estimate: what an attempt took that was cancelled because another was quicker.
+    /// - Throws: ``RoutingFailure`` when nobody may be asked.
+    public func route(
         _ request: InferenceRequest,
         delivery: UpstreamRequest.Delivery,
-        progress: ProgressSink? = nil
-    ) async throws(RoutingFailure) -> RoutedStream {
-        let candidates: Candidates
-        do {
-            candidates = try self.selection.candidates(for: request.target, in: self.registry.snapshot)
-        } catch {
-            throw RoutingFailure(error)
-        }
-        var attempts = candidates.unavailable.map { left in
-            Attempt(model: left.model, duration: .zero, fault: UpstreamFault(.unreachable, left.reason))
-        }
-        for candidate in candidates.models {
-            let begin = self.clock.now
-            do {
-                let upstream = UpstreamRequest(
-                    inference: request, model: candidate.id.name, delivery: delivery, progress: progress)
-                return try await self.attempt(candidate, upstream, begin: begin, after: attempts)
-            } catch {
-                attempts.append(
-                    Attempt(model: candidate.id, duration: begin.duration(to: self.clock.now), fault: error))
-                if error.disposition == .fail { break }
-            }
-        }
-        throw .allFailed(attempts)
+        deadline: ContinuousClock.Instant? = nil,
+        estimate: Route.Estimate? = nil
+    ) throws(RoutingFailure) -> Route {
+        Route(
+            request, choice: try self.choose(request), delivery: delivery, deadline: deadline, estimate: estimate,
+            core: self.core)
     }
 
     /// Counts the input tokens of a request with the first candidate that can tell.
@@ -70,62 +80,28 @@ public struct Router: Sendable {
     public func countTokens(
         _ request: InferenceRequest
     ) async throws(RoutingFailure) -> (model: ModelID, tokens: Int?) {
-        let candidates: Candidates
-        do {
-            candidates = try self.selection.candidates(for: request.target, in: self.registry.snapshot)
-        } catch {
-            throw RoutingFailure(error)
-        }
         var attempts: [Attempt] = []
-        for candidate in candidates.models {
-            guard let provider = self.catalog[candidate.id.provider] else { continue }
-            let begin = self.clock.now
-            do {
-                let upstream = UpstreamRequest(inference: request, model: candidate.id.name, delivery: .whole)
-                return (candidate.id, try await provider.countTokens(upstream))
+        for candidate in try self.choose(request).candidates.prefix(max(1, self.policy.maxAttempts)) {
+            let model = candidate.model.id
+            guard let provider = self.core.catalog[model.provider] else { continue }
+            let begin = self.core.time.now()
+            do throws(UpstreamFault) {
+                let upstream = UpstreamRequest(inference: request, model: model.name, delivery: .whole)
+                return (model, try await provider.countTokens(upstream))
             } catch {
-                attempts.append(
-                    Attempt(model: candidate.id, duration: begin.duration(to: self.clock.now), fault: error))
+                let duration = begin.duration(to: self.core.time.now())
+                attempts.append(Attempt(model: model, duration: duration, fault: error))
                 if error.disposition == .fail { break }
             }
         }
         throw .allFailed(attempts)
     }
 
-    private func attempt(
-        _ candidate: ModelDescription,
-        _ request: UpstreamRequest,
-        begin: ContinuousClock.Instant,
-        after attempts: [Attempt]
-    ) async throws(UpstreamFault) -> RoutedStream {
-        guard let provider = self.catalog[candidate.id.provider] else {
-            throw UpstreamFault(.unreachable, "provider '\(candidate.id.provider)' is not running")
-        }
-        let stream = try await provider.start(request)
-        var held: [InferenceEvent] = []
-        while let batch = try await stream.next() {
-            held.append(contentsOf: batch)
-            if batch.contains(where: { $0.commits }) {
-                return RoutedStream(
-                    model: candidate.id,
-                    failedAttempts: attempts,
-                    firstEvents: held,
-                    stream: stream,
-                    beganAt: begin
-                )
-            }
-        }
-        throw UpstreamFault(.truncated, "the answer ended before it began")
-    }
-}
-
-extension InferenceEvent {
-    /// Whether the attempt can no longer be exchanged for another unseen: output, or a proper end without any.
-    fileprivate var commits: Bool {
-        switch self {
-        case .usage: false
-        case .finished: true
-        default: self.isOutput
+    private func choose(_ request: InferenceRequest) throws(RoutingFailure) -> RouteChoice {
+        do throws(SelectionError) {
+            return try self.core.choose(request)
+        } catch {
+            throw RoutingFailure(error)
         }
     }
 }

@@ -12,7 +12,12 @@ public final class ScriptedProvider: Provider {
         var cancelled = 0
         var availability: [String: ProviderAvailability] = [:]
         var tokenCount: Int?
+        var embeddingRequests: [EmbeddingRequest] = []
+        var embedding: EmbeddingScript?
     }
+
+    /// Answers a request for vectors.
+    public typealias EmbeddingScript = @Sendable (EmbeddingRequest) throws(UpstreamFault) -> EmbeddingAnswer
 
     /// What happens to one request.
     public enum Script: Sendable {
@@ -22,6 +27,10 @@ public final class ScriptedProvider: Provider {
         case answer([[InferenceEvent]], fault: UpstreamFault? = nil)
         /// Batches of events, then silence until the request is cancelled.
         case hang(after: [[InferenceEvent]])
+        /// The upstream says nothing until the latch is opened, then answers as with ``answer(_:fault:)``.
+        case later(Latch, [[InferenceEvent]], fault: UpstreamFault? = nil)
+        /// The upstream neither accepts nor refuses it until the request is cancelled.
+        case stall
     }
 
     public init(_ id: ProviderID, script: @escaping @Sendable (UpstreamRequest) -> Script) {
@@ -49,6 +58,13 @@ public final class ScriptedProvider: Provider {
         self.state.withLock { $0.availability[model] = availability }
     }
 
+    /// Every text that vectors were asked for, in order.
+    public var embeddingRequests: [EmbeddingRequest] { self.state.withLock { $0.embeddingRequests } }
+
+    public func setEmbedding(_ script: @escaping EmbeddingScript) {
+        self.state.withLock { $0.embedding = script }
+    }
+
     public func setTokenCount(_ count: Int?) {
         self.state.withLock { $0.tokenCount = count }
     }
@@ -59,7 +75,22 @@ public final class ScriptedProvider: Provider {
         case .refuse(let fault): throw fault
         case .answer(let batches, let fault): return ScriptedStream(batches, end: .fault(fault), provider: self)
         case .hang(let batches): return ScriptedStream(batches, end: .silence, provider: self)
+        case .later(let latch, let batches, let fault):
+            return ScriptedStream(batches, end: .fault(fault), provider: self, latch: latch)
+        case .stall:
+            await Latch().pass()
+            self.noteCancellation()
+            throw UpstreamFault(.cancelled, "cancelled")
         }
+    }
+
+    public func embed(_ request: EmbeddingRequest) async throws(UpstreamFault) -> EmbeddingAnswer {
+        let script = self.state.withLock { state in
+            state.embeddingRequests.append(request)
+            return state.embedding
+        }
+        guard let script else { throw UpstreamFault(.unsupported, "provider '\(self.id)' has no embeddings") }
+        return try script(request)
     }
 
     public func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int? {
@@ -90,14 +121,20 @@ private final class ScriptedStream: UpstreamStream {
     private let state: Mutex<State>
     private let end: End
     private let provider: ScriptedProvider
+    private let latch: Latch?
 
-    init(_ batches: [[InferenceEvent]], end: End, provider: ScriptedProvider) {
+    init(_ batches: [[InferenceEvent]], end: End, provider: ScriptedProvider, latch: Latch? = nil) {
         self.state = Mutex(State(batches: batches[...]))
         self.end = end
         self.provider = provider
+        self.latch = latch
     }
 
     func next() async throws(UpstreamFault) -> [InferenceEvent]? {
+        if let latch, await !latch.pass() {
+            self.cancel()
+            throw UpstreamFault(.cancelled, "cancelled")
+        }
         if let batch = self.state.withLock({ $0.batches.popFirst() }) { return batch }
         switch self.end {
         case .fault(let fault):

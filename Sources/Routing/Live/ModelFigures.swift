@@ -1,5 +1,5 @@
 public import Inference
-private import Synchronization
+internal import Synchronization
 
 /// What was seen of one model lately: read by every decision, without a lock, and written by every attempt.
 ///
@@ -15,8 +15,8 @@ public final class ModelFigures: Sendable {
     private let latencyBits = Atomic<UInt64>(Double.nan.bitPattern)
     /// 0...1; NaN until something is known.
     private let successBits = Atomic<UInt64>(Double.nan.bitPattern)
-    private let openUntilTime = Atomic<UInt64>(0)
     private let excludedUntilTime = Atomic<UInt64>(0)
+    let breaker = GuardedBreaker()
     private let averages = Mutex(Averages())
 
     init(model: ModelID, provider: ProviderFigures) {
@@ -34,10 +34,10 @@ public final class ModelFigures: Sendable {
     /// The part of its attempts that went well lately, 0...1. NaN until something is known.
     public var successRate: Double { Double(bitPattern: self.successBits.load(ordering: .relaxed)) }
 
-    /// Until then its circuit breaker lets nobody through. 0: it is closed.
+    /// Until then its circuit breaker lets nobody through. 0: it is closed; in the past: it lets a few through, to see.
     public var openUntil: UInt64 {
-        get { self.openUntilTime.load(ordering: .relaxed) }
-        set { self.openUntilTime.store(newValue, ordering: .relaxed) }
+        get { self.breaker.openUntil }
+        set { self.breaker.openUntil = newValue }
     }
 
     /// Until then it is asked only when nobody else is left: it failed lately, or said when to come back. 0: it is not.
@@ -66,10 +66,25 @@ public final class ModelFigures: Sendable {
         self.latencyBits.store(value.bitPattern, ordering: .relaxed)
     }
 
+    /// Notes that it was silent for so long, and then was no longer waited for: that is news when more was not expected.
+    public func note(silence: Duration, at now: UInt64) {
+        guard silence.nanoseconds > self.firstTokenNanoseconds else { return }
+        self.note(firstToken: silence, at: now)
+    }
+
     /// Notes whether an attempt went well. What is nobody's fault, such as a client that leaves, is not noted.
     public func note(success: Bool, at now: UInt64) {
         let value = self.averages.withLock { $0.success.add(success ? 1 : 0, at: now) }
         self.successBits.store(value.bitPattern, ordering: .relaxed)
+    }
+
+    /// Notes a whole answer: that it went well, and how long it took.
+    public func note(answerIn latency: Duration, at now: UInt64) {
+        let (mean, success) = self.averages.withLock {
+            ($0.latency.add(latency.nanoseconds, at: now), $0.success.add(1, at: now))
+        }
+        self.latencyBits.store(mean.bitPattern, ordering: .relaxed)
+        self.successBits.store(success.bitPattern, ordering: .relaxed)
     }
 
     private struct Averages {
@@ -83,7 +98,7 @@ public final class ModelFigures: Sendable {
 public final class ProviderFigures: Sendable {
     public let provider: ProviderID
     private let running = Atomic<Int>(0)
-    private let openUntilTime = Atomic<UInt64>(0)
+    let breaker = GuardedBreaker()
 
     init(provider: ProviderID) {
         self.provider = provider
@@ -96,8 +111,8 @@ public final class ProviderFigures: Sendable {
 
     /// As ``ModelFigures/openUntil``.
     public var openUntil: UInt64 {
-        get { self.openUntilTime.load(ordering: .relaxed) }
-        set { self.openUntilTime.store(newValue, ordering: .relaxed) }
+        get { self.breaker.openUntil }
+        set { self.breaker.openUntil = newValue }
     }
 }
 
@@ -119,7 +134,12 @@ public final class RoutingFigures: Sendable {
     }
 
     /// Nanoseconds since the figures were made; never 0.
-    public var now: UInt64 { max(1, UInt64(self.start.duration(to: self.clock()).nanoseconds)) }
+    public var now: UInt64 { self.nanoseconds(at: self.clock()) }
+
+    /// The same of another moment: for who has looked at the clock already.
+    public func nanoseconds(at instant: ContinuousClock.Instant) -> UInt64 {
+        max(1, self.start.duration(to: instant).wholeNanoseconds)
+    }
 
     public subscript(id: ModelID) -> ModelFigures {
         self.state.withLock { state in

@@ -1,0 +1,46 @@
+public import Inference
+public import ModelRegistry
+
+extension Router {
+    /// Vectors, and how they came about.
+    public struct RoutedEmbedding: Sendable {
+        public let candidate: RouteCandidate
+        public let answer: EmbeddingAnswer
+        /// Everyone who was asked, the one who answered last.
+        public let attempts: [Attempt]
+
+        public var model: ModelID { self.candidate.model.id }
+    }
+
+    /// Turns texts into vectors with the first candidate that can, by the same rules as answers.
+    ///
+    /// - Parameters:
+    ///   - request: its model and its time limit are the router's to fill in.
+    ///   - target: an alias should lead to one model only, or to copies of it: vectors of different models do not compare.
+    ///   - routing: who may answer; embeddings are what it is taken to require.
+    ///   - cost: what the usage of an answer cost.
+    /// - Throws: ``RoutingFailure`` when nobody may be asked, or everyone failed.
+    public func embed(
+        _ request: EmbeddingRequest,
+        target: InferenceRequest.Target,
+        routing: RoutingOptions = RoutingOptions(),
+        deadline: ContinuousClock.Instant? = nil,
+        cost: (Usage, ModelDescription) -> Cost? = { Cost(of: $0, at: $1.prices) }
+    ) async throws(RoutingFailure) -> RoutedEmbedding {
+        var wanted = InferenceRequest(id: request.id, target: target, messages: [], routing: routing)
+        wanted.routing.requirements.task = wanted.routing.requirements.task ?? .embedding
+        let route = try self.route(wanted, delivery: .whole, deadline: deadline)
+        let (asking, answer) = try await route.search(
+            Route.Search(isStreamed: false)
+        ) { asking throws(UpstreamFault) in
+            var upstream = request
+            upstream.model = asking.model.name
+            upstream.timeLimit = asking.limit
+            return try await asking.provider.embed(upstream)
+        }
+        _ = route.answers(asking, firstOutputAt: asking.beganAt)
+        let model = asking.candidate.model
+        route.succeeded(usage: answer.usage, cost: answer.usage.flatMap { cost($0, model) })
+        return RoutedEmbedding(candidate: asking.candidate, answer: answer, attempts: route.attempts)
+    }
+}

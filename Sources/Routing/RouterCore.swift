@@ -1,0 +1,116 @@
+import Inference
+import ModelRegistry
+
+/// What all requests share: who there is, what was seen of them, and the budgets.
+final class RouterCore: Sendable {
+    /// Who may answer a request. The one seam between choosing and asking.
+    typealias Choose = @Sendable (InferenceRequest) throws(SelectionError) -> RouteChoice
+    /// A model of a fallback chain; `nil` when it cannot answer this request.
+    typealias ChainMember = @Sendable (ModelID, InferenceRequest) -> RouteCandidate?
+
+    let catalog: ProviderCatalog
+    let figures: RoutingFigures
+    let policy: FallbackPolicy
+    let breakers: Breakers
+    let time: RoutingTime
+    let choose: Choose
+    /// 0..<1
+    let random: @Sendable () -> Double
+    private let chainMember: ChainMember
+    private let exclusions: Exclusions
+    private let retries: TokenBudget
+    private let hedges: TokenBudget
+
+    init(
+        catalog: ProviderCatalog,
+        figures: RoutingFigures,
+        policy: FallbackPolicy,
+        events: (any EventRecorder)?,
+        time: RoutingTime,
+        random: @escaping @Sendable () -> Double,
+        choose: @escaping Choose,
+        chainMember: @escaping ChainMember
+    ) {
+        self.catalog = catalog
+        self.figures = figures
+        self.policy = policy
+        self.breakers = Breakers(figures: figures, settings: policy.breaker, recorder: events)
+        self.time = time
+        self.random = random
+        self.choose = choose
+        self.chainMember = chainMember
+        self.exclusions = Exclusions(afterFault: policy.excludeFailedFor)
+        let now = time.now()
+        // What a quiet server may use at once: ten seconds' worth, ten hedges.
+        self.retries = TokenBudget(
+            ratio: policy.retryBudgetRatio, perSecond: policy.retryBudgetMinPerSecond,
+            size: max(1, policy.retryBudgetMinPerSecond * 10), now: now)
+        self.hedges = TokenBudget(ratio: policy.hedgeBudgetRatio, size: 10, now: now)
+    }
+
+    /// A request came.
+    func countRequest() {
+        self.retries.deposit()
+        if self.policy.hedgeAfter != nil { self.hedges.deposit() }
+    }
+
+    func mayRetry(at now: ContinuousClock.Instant) -> Bool { self.retries.withdraw(at: now) }
+    func mayHedge(at now: ContinuousClock.Instant) -> Bool { self.hedges.withdraw(at: now) }
+
+    /// The models that the policy has for a fault of such a kind.
+    func chain(after fault: UpstreamFault, of request: InferenceRequest) -> [RouteCandidate] {
+        let members =
+            switch fault.disposition {
+            case .largerContext: self.policy.contextLengthChain
+            case .otherFilter: self.policy.contentFilterChain
+            case .retrySame, .retryOther, .keyIsDead, .fail: [ModelID]()
+            }
+        // Who names a model wants that one.
+        if members.isEmpty { return [] }
+        if case .model = request.target { return [] }
+        return members.compactMap { self.chainMember($0, request) }
+    }
+
+    /// Closes the books of an attempt with everyone but the request itself. Once for each that was begun.
+    ///
+    /// - Parameters:
+    ///   - fault: `nil` when the answer is whole.
+    ///   - hadOutput: whether it had produced output.
+    func settle(
+        _ asking: Asking, fault: UpstreamFault?, hadOutput: Bool, at instant: ContinuousClock.Instant
+    ) {
+        let figures = asking.candidate.figures
+        figures.ended()
+        figures.provider.ended()
+        let now = self.figures.nanoseconds(at: instant)
+        let duration = asking.beganAt.duration(to: instant)
+        let isRushed = asking.limit.map { $0 < self.policy.breaker?.blameTimeoutsFrom ?? .zero } ?? false
+        self.breakers.record(fault, asking.admission, of: figures, isRushed: isRushed, at: now)
+        guard let fault else {
+            figures.note(answerIn: duration, at: now)
+            return
+        }
+        if !hadOutput && asking.isStreamed && (fault.kind == .cancelled || fault.kind == .timedOut(.firstToken)) {
+            figures.note(silence: duration, at: now)
+        }
+        guard fault.blame != .innocent, !(isRushed && fault.isTimeout) else { return }
+        figures.note(success: false, at: now)
+        self.exclusions.note(fault, of: figures, at: now)
+    }
+}
+
+/// An attempt under way.
+struct Asking: Sendable {
+    /// In the ``AttemptPlan``.
+    let place: Int
+    let candidate: RouteCandidate
+    let provider: any Provider
+    let beganAt: ContinuousClock.Instant
+    let admission: Breakers.Admission
+    let isStreamed: Bool
+    let isHedge: Bool
+    /// How long it may go without output; `nil`: as long as the provider allows.
+    let limit: Duration?
+
+    var model: ModelID { self.candidate.model.id }
+}
