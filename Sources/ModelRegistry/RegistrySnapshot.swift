@@ -19,6 +19,11 @@ public struct RegistrySnapshot: Sendable {
     /// Of ``modelsByPriority``, those that a request may get that names none: they answer with text, nobody switched
     /// them off, and discovery did not lose what it had found.
     package var automaticEntries: [RegistryEntry] { self.shared.contents.automaticEntries }
+    /// As ``modelsByPriority``.
+    package var entriesByPriority: [RegistryEntry] { self.shared.contents.entriesByPriority }
+    /// The same for copies of one snapshot, and different from that of every other that lives at the same time: what is
+    /// made of a snapshot and kept must keep the snapshot too.
+    package var identity: ObjectIdentifier { ObjectIdentifier(self.shared) }
 
     /// - Throws: ``RegistryError`` for two things of one name, a model of an unknown provider, or an alias that leads
     ///   nowhere.

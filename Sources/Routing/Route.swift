@@ -15,6 +15,7 @@ public final class Route: Sendable {
     public let request: InferenceRequest
     private let delivery: UpstreamRequest.Delivery
     private let estimate: Estimate?
+    private let prefix: PromptPrefix?
     let core: RouterCore
     private let books: Mutex<RouteBooks>
 
@@ -29,6 +30,7 @@ public final class Route: Sendable {
         self.request = request
         self.delivery = delivery
         self.estimate = estimate
+        self.prefix = choice.prefix
         self.core = core
         let plan = AttemptPlan(
             candidates: choice.candidates, policy: core.policy, begin: core.time.now(), deadline: deadline)
@@ -245,6 +247,7 @@ public final class Route: Sendable {
 
     private func end(_ fault: UpstreamFault?, usage: Usage?, cost: Cost?) {
         guard let asking = self.books.withLock({ $0.answering.take() }) else { return }
+        if fault == nil { self.core.note(answered: asking.model, prefix: self.prefix) }
         self.close(asking, fault, hadOutput: true, usage: usage, cost: cost)
     }
 

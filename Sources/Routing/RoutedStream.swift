@@ -27,6 +27,10 @@ public enum RoutingFailure: Error, Sendable, Hashable {
     case modelNotFound(requested: String)
     /// Nothing can answer now; nobody was asked.
     case nobodyReady([Candidates.Unavailable])
+    /// Nothing that was asked for is what the request requires.
+    case requirementsNotMet([Candidates.Unmet])
+    /// The request names a strategy that does not exist.
+    case unknownStrategy(String, known: [String])
     /// Everyone who was asked failed, or one failed in a way that no other can mend (its attempt is the last).
     case allFailed([Attempt])
 
@@ -34,6 +38,8 @@ public enum RoutingFailure: Error, Sendable, Hashable {
         switch error {
         case .modelNotFound(let requested): self = .modelNotFound(requested: requested)
         case .nobodyReady(let unavailable): self = .nobodyReady(unavailable)
+        case .requirementsNotMet(let unmet): self = .requirementsNotMet(unmet)
+        case .unknownStrategy(let name, let known): self = .unknownStrategy(name, known: known)
         }
     }
 }

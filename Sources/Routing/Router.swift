@@ -4,41 +4,63 @@ public import ModelRegistry
 /// Finds upstreams that answer.
 public struct Router: Sendable {
     private let core: RouterCore
+    private let registry: Registry
+    /// Chooses who is asked.
+    public let selector: RouteSelector
 
     /// - Parameters:
     ///   - catalog: with an adapter for each provider of the registry.
-    ///   - figures: what was seen of the models lately; the router writes it, a selection reads it.
+    ///   - figures: what was seen of the models lately; the router writes it, the selection reads it.
+    ///   - selection: who is chosen; can be exchanged later, see ``selector``.
+    ///   - strategies: beside the built-in ones.
+    ///   - policy: what is done when somebody fails.
     ///   - events: is told of breakers that open and close.
+    ///   - wallClock: microseconds since 1970-01-01 UTC, for rules that look at the time.
     ///   - random: 0..<1, for the jitter of waits.
     public init(
         registry: Registry,
         catalog: ProviderCatalog,
         figures: RoutingFigures = RoutingFigures(),
+        selection: SelectionPolicy = SelectionPolicy(),
+        strategies: [any SelectionStrategy] = [],
         policy: FallbackPolicy = FallbackPolicy(),
         events: (any EventRecorder)? = nil,
         time: RoutingTime = .continuous,
+        wallClock: @escaping @Sendable () -> Int64 = { 0 },
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
-        let selection = CandidateSelection { catalog.availability(of: $0) }
+        let breakers = Breakers(figures: figures, settings: policy.breaker, recorder: events)
+        let selector = RouteSelector(
+            figures: figures,
+            availability: { catalog.availability(of: $0) },
+            policy: selection,
+            strategies: strategies,
+            breakerState: { breakers.state(of: $0).rawValue },
+            wallClock: wallClock
+        )
+        self.selector = selector
+        self.registry = registry
         self.core = RouterCore(
             catalog: catalog,
             figures: figures,
             policy: policy,
-            events: events,
+            breakers: breakers,
             time: time,
             random: random,
             choose: { request throws(SelectionError) in
-                let chosen = try selection.candidates(for: request.target, in: registry.snapshot)
-                return RouteChoice(
-                    candidates: chosen.models.map { RouteCandidate(model: $0, figures: figures[$0.id]) },
-                    unavailable: chosen.unavailable)
+                let wanted = selector.request(for: request)
+                return RouteChoice(try selector.decide(wanted, in: registry.snapshot), prefix: wanted.prefix)
             },
-            chainMember: { id, _ in
-                let snapshot = registry.snapshot
-                guard let model = snapshot.model(id), snapshot.disabledReason(of: model) == nil else { return nil }
-                if case .unavailable = catalog.availability(of: id) { return nil }
-                return RouteCandidate(model: model, figures: figures[id])
-            })
+            chainMember: { id, request in
+                // By the rules for a model that was named: it must be able to do what the request needs.
+                var wanted = SelectionRequest(request)
+                wanted.target = .model(id)
+                guard let decision = try? selector.decide(wanted, in: registry.snapshot),
+                    let member = decision.candidates.first
+                else { return nil }
+                return RouteCandidate(model: member.model, figures: member.figures)
+            },
+            answered: { model, prefix in selector.note(answered: model, prefix: prefix) })
     }
 
     /// - Parameter providers: one for each provider of the registry.
@@ -95,6 +117,17 @@ public struct Router: Sendable {
             }
         }
         throw .allFailed(attempts)
+    }
+
+    /// What would be decided for a request now, and why everybody else is not asked.
+    ///
+    /// - Throws: ``RoutingFailure`` when what was asked for, or a strategy, does not exist.
+    public func explain(_ request: InferenceRequest) throws(RoutingFailure) -> RouteExplanation {
+        do throws(SelectionError) {
+            return try self.selector.explain(self.selector.request(for: request), in: self.registry.snapshot)
+        } catch {
+            throw RoutingFailure(error)
+        }
     }
 
     private func choose(_ request: InferenceRequest) throws(RoutingFailure) -> RouteChoice {

@@ -17,6 +17,8 @@ final class RouterCore: Sendable {
     /// 0..<1
     let random: @Sendable () -> Double
     private let chainMember: ChainMember
+    /// Notes whose engine has a prompt's beginning in its cache now.
+    private let answered: @Sendable (ModelID, PromptPrefix?) -> Void
     private let exclusions: Exclusions
     private let retries: TokenBudget
     private let hedges: TokenBudget
@@ -25,20 +27,22 @@ final class RouterCore: Sendable {
         catalog: ProviderCatalog,
         figures: RoutingFigures,
         policy: FallbackPolicy,
-        events: (any EventRecorder)?,
+        breakers: Breakers,
         time: RoutingTime,
         random: @escaping @Sendable () -> Double,
         choose: @escaping Choose,
-        chainMember: @escaping ChainMember
+        chainMember: @escaping ChainMember,
+        answered: @escaping @Sendable (ModelID, PromptPrefix?) -> Void = { _, _ in }
     ) {
         self.catalog = catalog
         self.figures = figures
         self.policy = policy
-        self.breakers = Breakers(figures: figures, settings: policy.breaker, recorder: events)
+        self.breakers = breakers
         self.time = time
         self.random = random
         self.choose = choose
         self.chainMember = chainMember
+        self.answered = answered
         self.exclusions = Exclusions(afterFault: policy.excludeFailedFor)
         let now = time.now()
         // What a quiet server may use at once: ten seconds' worth, ten hedges.
@@ -46,6 +50,10 @@ final class RouterCore: Sendable {
             ratio: policy.retryBudgetRatio, perSecond: policy.retryBudgetMinPerSecond,
             size: max(1, policy.retryBudgetMinPerSecond * 10), now: now)
         self.hedges = TokenBudget(ratio: policy.hedgeBudgetRatio, size: 10, now: now)
+    }
+
+    func note(answered model: ModelID, prefix: PromptPrefix?) {
+        if let prefix { self.answered(model, prefix) }
     }
 
     /// A request came.

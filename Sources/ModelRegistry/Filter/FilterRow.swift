@@ -55,7 +55,7 @@ package final class RegistryEntry: Sendable {
     /// Bare names that lead to it, sorted.
     package let aliases: [String]
 
-    init(_ model: ModelDescription, id: String? = nil, aliases: [String]) {
+    package init(_ model: ModelDescription, id: String? = nil, aliases: [String] = []) {
         self.model = model
         self.id = id ?? model.id.description
         self.aliases = aliases

@@ -63,7 +63,9 @@ private struct Follower {
     }
 
     func failure(for error: any Error, at now: ContinuousClock.Instant) -> RequestFailure {
-        if let failure = error as? RequestFailure { return RequestFailure(cause: failure.cause, requestID: self.request.id) }
+        if let failure = error as? RequestFailure {
+            return RequestFailure(cause: failure.cause, requestID: self.request.id)
+        }
         let isLate = self.deadline.map { now >= $0 - .milliseconds(2) } ?? false
         return RequestFailure(cause: isLate ? .deadlineExceeded : .cancelled, requestID: self.request.id)
     }

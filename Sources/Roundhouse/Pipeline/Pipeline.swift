@@ -141,7 +141,7 @@ struct Pipeline: Sendable {
                 model: upstream.model,
                 attempt: route.attempts.count + 1,
                 continues: continues,
-                explanation: life.request.routing.wantsExplanation ? route.explanation : nil
+                explanation: life.request.routing.wantsExplanation ? try? self.router.explain(life.request) : nil
             )
         )
     }

@@ -21,7 +21,9 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var collector = ResponseCollector(requestID: inference.id)
-        try await self.pipeline.runShared(inference, delivery: .whole, deadline: context.deadline) { collector.take($0) }
+        try await self.pipeline.runShared(inference, delivery: .whole, deadline: context.deadline) {
+            collector.take($0)
+        }
         return collector.response
     }
 

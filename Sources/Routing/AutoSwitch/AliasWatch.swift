@@ -135,11 +135,13 @@ public struct AliasWatch: Sendable {
         let good = self.samples.count { $0.isSuccess }
         let rate = Double(good) / Double(count)
         if rate < self.limits.minSuccessRate {
-            return "answered \(good) of its last \(count) requests, below the \(self.limits.minSuccessRate) that it must"
+            return
+                "answered \(good) of its last \(count) requests, below the \(self.limits.minSuccessRate) that it must"
         }
         let latencies = self.samples.compactMap(\.latency).sorted()
         if let most = self.limits.maxLatency, !latencies.isEmpty, latencies[latencies.count / 2] > most {
-            return "takes \(latencies[latencies.count / 2]) to the first token at the median, above the \(most) that it may"
+            return
+                "takes \(latencies[latencies.count / 2]) to the first token at the median, above the \(most) that it may"
         }
         return nil
     }

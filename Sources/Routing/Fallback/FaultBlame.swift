@@ -14,7 +14,8 @@ extension UpstreamFault {
     /// What a fault says of the model that was asked.
     var blame: FaultBlame {
         switch self.kind {
-        case .serverError, .unreachable, .timedOut, .truncated, .malformed, .authenticationFailed, .modelNotFound: .broken
+        case .serverError, .unreachable, .timedOut, .truncated, .malformed, .authenticationFailed, .modelNotFound:
+            .broken
         case .rateLimited, .overloaded, .queueFull, .insufficientMemory: .busy
         case .contextLengthExceeded, .contentFiltered, .invalidRequest, .unsupported, .cancelled: .innocent
         }

@@ -15,9 +15,18 @@ public struct RouteCandidate: Sendable {
 public struct RouteChoice: Sendable {
     public var candidates: [RouteCandidate]
     public var unavailable: [Candidates.Unavailable]
+    /// The beginnings of the prompt, to be remembered with who answers.
+    var prefix: PromptPrefix?
 
     public init(candidates: [RouteCandidate], unavailable: [Candidates.Unavailable] = []) {
         self.candidates = candidates
         self.unavailable = unavailable
+    }
+
+    init(_ decision: RouteDecision, prefix: PromptPrefix?) {
+        self.init(
+            candidates: decision.candidates.map { RouteCandidate(model: $0.model, figures: $0.figures) },
+            unavailable: decision.unavailable)
+        self.prefix = prefix
     }
 }

@@ -16,6 +16,7 @@ public final class ModelFigures: Sendable {
     /// 0...1; NaN until something is known.
     private let successBits = Atomic<UInt64>(Double.nan.bitPattern)
     private let excludedUntilTime = Atomic<UInt64>(0)
+    private let notedTime = Atomic<UInt64>(0)
     let breaker = GuardedBreaker()
     private let averages = Mutex(Averages())
 
@@ -33,6 +34,9 @@ public final class ModelFigures: Sendable {
     public var latencyNanoseconds: Double { Double(bitPattern: self.latencyBits.load(ordering: .relaxed)) }
     /// The part of its attempts that went well lately, 0...1. NaN until something is known.
     public var successRate: Double { Double(bitPattern: self.successBits.load(ordering: .relaxed)) }
+
+    /// When something was noted last: what is known fades from then on. 0: never.
+    public var notedAt: UInt64 { self.notedTime.load(ordering: .relaxed) }
 
     /// Until then its circuit breaker lets nobody through. 0: it is closed; in the past: it lets a few through, to see.
     public var openUntil: UInt64 {
@@ -58,6 +62,7 @@ public final class ModelFigures: Sendable {
     public func note(firstToken: Duration, at now: UInt64) {
         let value = self.averages.withLock { $0.firstToken.add(firstToken.nanoseconds, at: now) }
         self.firstTokenBits.store(value.bitPattern, ordering: .relaxed)
+        self.notedTime.store(now, ordering: .relaxed)
     }
 
     /// Notes how long a whole answer took.
@@ -76,6 +81,7 @@ public final class ModelFigures: Sendable {
     public func note(success: Bool, at now: UInt64) {
         let value = self.averages.withLock { $0.success.add(success ? 1 : 0, at: now) }
         self.successBits.store(value.bitPattern, ordering: .relaxed)
+        self.notedTime.store(now, ordering: .relaxed)
     }
 
     /// Notes a whole answer: that it went well, and how long it took.
@@ -85,6 +91,7 @@ public final class ModelFigures: Sendable {
         }
         self.latencyBits.store(mean.bitPattern, ordering: .relaxed)
         self.successBits.store(success.bitPattern, ordering: .relaxed)
+        self.notedTime.store(now, ordering: .relaxed)
     }
 
     private struct Averages {

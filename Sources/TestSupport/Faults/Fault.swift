@@ -65,7 +65,8 @@ package enum Fault: String, Sendable, CaseIterable {
         case .commentsOnly:
             // Blank lines where the format has no comments.
             let comment = wire.streamType == "text/event-stream" ? ": waiting\n\n" : "\n"
-            return self.head(wire) + Array(repeating: [.delay(.milliseconds(20))] + self.frames([comment]), count: 200).joined()
+            return self.head(wire)
+                + Array(repeating: [.delay(.milliseconds(20))] + self.frames([comment]), count: 200).joined()
         case .closeInAnswer: return begun + [.close]
         case .missingTerminator: return begun + self.frames(rest.map(wire.frame)) + .lastChunk
         case .emptyAnswer: return self.head(wire) + .lastChunk

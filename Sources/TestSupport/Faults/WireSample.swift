@@ -67,7 +67,8 @@ package struct WireSample: Sendable, Hashable {
         closing: [
             Self.event("content_block_stop", #""index":0"#),
             Self.event(
-                "message_delta", #""delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":7}"#),
+                "message_delta", #""delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":7}"#
+            ),
             Self.event("message_stop", nil),
         ],
         token: { Self.event("content_block_delta", #""index":0,"delta":{"type":"text_delta","text":"\#($0)"}"#) },

@@ -25,8 +25,12 @@ struct AnswerMessageTests {
         for event in events { message.take(event) }
         #expect(
             message.parts == [
-                .with { $0.reasoning = .with { ($0.text, $0.signature, $0.origin) = ("let me see", "s1", "anthropic") } },
-                .with { $0.reasoning = .with { ($0.signature, $0.origin, $0.redacted) = ("hidden", "anthropic", true) } },
+                .with {
+                    $0.reasoning = .with { ($0.text, $0.signature, $0.origin) = ("let me see", "s1", "anthropic") }
+                },
+                .with {
+                    $0.reasoning = .with { ($0.signature, $0.origin, $0.redacted) = ("hidden", "anthropic", true) }
+                },
                 .with { $0.reasoning.text = "again" },
                 .with { $0.text = "It is" },
                 .with { $0.toolCall = .with { ($0.id, $0.name, $0.argumentsJson) = ("a", "look", "{\"x\":1}") } },

@@ -10,7 +10,8 @@ struct AliasWatchTests {
     private let third: ModelID
     private let start = ContinuousClock.now
     private let limits = AliasWatch.Limits(
-        minSuccessRate: 0.9, maxLatency: .seconds(2), window: .seconds(60), minRequests: 10, recoverAfter: .seconds(600))
+        minSuccessRate: 0.9, maxLatency: .seconds(2), window: .seconds(60), minRequests: 10, recoverAfter: .seconds(600)
+    )
 
     init() throws {
         self.first = try #require(ModelID("a/first"))
