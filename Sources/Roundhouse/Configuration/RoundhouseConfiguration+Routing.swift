@@ -120,8 +120,8 @@ extension RoundhouseConfiguration {
         public struct Conditions: Sendable, Hashable {
             /// What was asked for: names of aliases, or `auto`. A rule never applies to a model that was named.
             public var models: [String] = []
-            /// What is to come out.
-            public var tasks: [ModelCategory] = []
+            /// What is to come out; `nil`: anything.
+            public var task: ModelCategory?
             public var priorities: [RequestPriority] = []
             /// The request has every one.
             public var tags: [String] = []
@@ -135,7 +135,7 @@ extension RoundhouseConfiguration {
             /// `HH:MM`, from 00:00 to 24:00. A time after ``to`` runs over midnight.
             public var from: TimeOfDay?
             public var to: TimeOfDay?
-            /// Minutes east of UTC. -1440 to 1440, default 0.
+            /// Minutes east of UTC. -840 to 840, default 0.
             public var utcOffset = 0
 
             public init() {}

@@ -145,7 +145,7 @@ extension SettingTables {
     static let rule: [Setting<RoundhouseConfiguration.Rule>] = [
         .scalar("name", \.name, .text, sample: .required("long-prompts"), "For explanations and logs."),
         .list("when.models", \.when.models, .aliasOrAuto, "What was asked for: aliases, or auto."),
-        .list("when.tasks", \.when.tasks, .choice, "What is to come out."),
+        .optional("when.task", \.when.task, .choice, sample: .alternative("text"), "What is to come out."),
         .list("when.priorities", \.when.priorities, .choice, "The request's priority is one of these."),
         .list("when.tags", \.when.tags, .tag, "The request has every one of these tags."),
         .list("when.capabilities", \.when.capabilities, .choice, "The request needs every one of these."),
@@ -164,7 +164,7 @@ extension SettingTables {
             "It is before this time. Earlier than 'from': over midnight."
         ),
         .scalar(
-            "when.utc_offset", \.when.utcOffset, .integer(-1440...1440), "Minutes east of UTC that the times are of."
+            "when.utc_offset", \.when.utcOffset, .integer(-840...840), "Minutes east of UTC that the times are of."
         ),
         .list(
             "pool", \.pool, .target,
