@@ -1,35 +1,12 @@
 // Walks the JSON of one chunk or completion once, key by key, and notes what we know.
 
-#include "Parser.hpp"
+#include "Fields.hpp"
 
 #include <string_view>
 
 using namespace simdjson;
 
 namespace {
-
-// A key of the wrong type: the walk stops and hands back its name.
-using Field = const char *;
-constexpr Field fine = nullptr;
-
-Field readText(dom::element value, csj_text &into, Field name) {
-    if (value.is_null()) return fine;
-    std::string_view view;
-    if (value.get(view) != SUCCESS) return name;
-    into = text(view);
-    return fine;
-}
-
-// Counts of tokens: some servers write 12.0, none has a use for a negative one.
-Field readCount(dom::element value, int64_t &into, Field name) {
-    if (value.is_null()) return fine;
-    double fraction;
-    if (value.get(into) != SUCCESS) {
-        if (value.get(fraction) != SUCCESS || !(fraction >= 0 && fraction < 9e15)) return name;
-        into = static_cast<int64_t>(fraction);
-    }
-    return into < 0 ? name : fine;
-}
 
 Field readDetail(dom::element value, std::string_view key, int64_t &into, Field name) {
     if (value.is_null()) return fine;
@@ -258,16 +235,6 @@ Field readTokenization(dom::element root, csj_tokenization &result) {
         if (wrong) return wrong;
     }
     return fine;
-}
-
-// Runs `body`, which may throw for want of memory and for nothing else.
-template <typename Body>
-csj_status guarded(Body body) {
-    try {
-        return body();
-    } catch (...) {
-        return CSJ_NO_MEMORY;
-    }
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ struct csj_parser {
     std::vector<csj_tool_call> toolCalls;
     // Compact JSON of arguments that came as objects: one string per call, since growing must not move the others.
     std::vector<std::unique_ptr<std::string>> argumentTexts;
+    std::vector<csj_anthropic_piece> anthropicPieces;
+    std::vector<csj_anthropic_citation> anthropicCitations;
 
 private:
     bool reserve(size_t length);
@@ -34,6 +36,8 @@ private:
 inline void reset(csj_parser &parser) {
     parser.toolCalls.clear();
     parser.argumentTexts.clear();
+    parser.anthropicPieces.clear();
+    parser.anthropicCitations.clear();
 }
 
 csj_text text(std::string_view view);

@@ -126,4 +126,6 @@ size_t csj_parser_memory(const csj_parser *parser);
 }
 #endif
 
+#include "CSimdJSONAnthropic.h"
+
 #endif

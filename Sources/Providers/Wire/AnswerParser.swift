@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// A parser holds some 16 KiB of buffers, so streams do not own one: they borrow one for a batch of chunks.
 @safe struct AnswerParser: ~Copyable {
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
 
     private init(_ handle: OpaquePointer) {
         unsafe self.handle = unsafe handle
@@ -60,7 +60,7 @@ import Synchronization
         return unsafe (raw.prompt.string, raw.token_count < 0 ? nil : Int(raw.token_count))
     }
 
-    private static func fault(
+    static func fault(
         _ status: csj_status, field: UnsafePointer<CChar>?, _ text: Span<UInt8>
     ) -> UpstreamFault {
         switch status {
@@ -151,13 +151,13 @@ package struct UpstreamErrorDetail: Sendable, Hashable {
 }
 
 extension csj_text {
-    fileprivate var string: String? {
+    var string: String? {
         guard let data = unsafe self.data else { return nil }
         return unsafe String(
             decoding: UnsafeRawBufferPointer(start: data, count: self.length), as: UTF8.self)
     }
 
-    fileprivate var nonEmptyString: String? {
+    var nonEmptyString: String? {
         unsafe self.length == 0 ? nil : self.string
     }
 }

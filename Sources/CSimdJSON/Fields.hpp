@@ -1,0 +1,40 @@
+#pragma once
+
+#include "Parser.hpp"
+
+#include <string_view>
+
+// What the readers of all wire formats share. `null` counts as absent everywhere.
+
+// A key of the wrong type: the walk stops and hands back its name.
+using Field = const char *;
+constexpr Field fine = nullptr;
+
+inline Field readText(simdjson::dom::element value, csj_text &into, Field name) {
+    if (value.is_null()) return fine;
+    std::string_view view;
+    if (value.get(view) != simdjson::SUCCESS) return name;
+    into = text(view);
+    return fine;
+}
+
+// Counts of tokens: some servers write 12.0, none has a use for a negative one.
+inline Field readCount(simdjson::dom::element value, int64_t &into, Field name) {
+    if (value.is_null()) return fine;
+    double fraction;
+    if (value.get(into) != simdjson::SUCCESS) {
+        if (value.get(fraction) != simdjson::SUCCESS || !(fraction >= 0 && fraction < 9e15)) return name;
+        into = static_cast<int64_t>(fraction);
+    }
+    return into < 0 ? name : fine;
+}
+
+// Runs `body`, which may throw for want of memory and for nothing else.
+template <typename Body>
+csj_status guarded(Body body) {
+    try {
+        return body();
+    } catch (...) {
+        return CSJ_NO_MEMORY;
+    }
+}
