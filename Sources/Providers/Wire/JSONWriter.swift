@@ -41,6 +41,20 @@ package struct JSONWriter: Sendable {
         self.bytes.append(contentsOf: value ? "true".utf8 : "false".utf8)
     }
 
+    /// JSON that is written already, put in as it is.
+    package mutating func raw(_ key: StaticString? = nil, _ json: String) {
+        self.prepare(key)
+        self.bytes.append(json.utf8.span)
+    }
+
+    /// `value` in base64 (RFC 4648 §4), padded, as a text.
+    package mutating func base64(_ key: StaticString? = nil, _ value: [UInt8]) {
+        self.prepare(key)
+        self.bytes.append(UInt8(ascii: "\""))
+        Base64.append(value.span, to: &self.bytes)
+        self.bytes.append(UInt8(ascii: "\""))
+    }
+
     private mutating func nest(
         _ key: StaticString?, open: UInt8, close: UInt8, _ body: (inout JSONWriter) -> Void
     ) {
