@@ -11,7 +11,8 @@ package enum ModelListers {
         case .ollama: try OllamaModelLister(configuration, group: group)
         case .lmStudio: try LMStudioModelLister(configuration, group: group)
         case .openrouter: try OpenRouterModelLister(configuration, group: group)
-        case .openai, .azureOpenAI, .vllm, .llamaCpp, .custom, .anthropic, .gemini:
+        case .anthropic: try AnthropicModelLister(configuration, group: group)
+        case .openai, .azureOpenAI, .vllm, .llamaCpp, .custom, .gemini:
             try OpenAIModelLister(configuration, group: group)
         }
     }

@@ -182,6 +182,7 @@ package struct HTTPResponseParser: Sendable {
         case 8 where name.equalsIgnoringCase("location"): self.head.location = value.text
         case 10 where name.equalsIgnoringCase("connection"): self.takeConnection(value)
         case 10 where name.equalsIgnoringCase("keep-alive"): self.takeKeepAlive(value)
+        case 10 where name.equalsIgnoringCase("request-id"): self.head.requestID = value.text
         case 11 where name.equalsIgnoringCase("retry-after"): self.head.retryAfter = value.text
         case 12 where name.equalsIgnoringCase("content-type"): self.head.mediaType = .init(value)
         case 12 where name.equalsIgnoringCase("x-request-id"): self.head.requestID = value.text

@@ -15,13 +15,17 @@ package final class JSONClient: Sendable {
 
     /// Opens no connection yet.
     ///
+    /// - Parameters:
+    ///   - keyField: where the upstream wants the key.
+    ///   - format: fields that its wire format asks for in every request.
     /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package init(
-        _ configuration: EndpointConfiguration, group: any EventLoopGroup
+        _ configuration: EndpointConfiguration, key keyField: KeyField = .bearer,
+        format: [(name: String, value: String)] = [], group: any EventLoopGroup
     ) throws(EndpointConfiguration.Invalid) {
         self.origin = try configuration.origin()
         self.secret = configuration.apiKey
-        self.fields = try configuration.headerFields().map { field in
+        self.fields = try configuration.headerFields(key: keyField, format: format).map { field in
             field.name == "accept" ? (name: field.name, value: "application/json") : field
         }
         var timeouts = HTTPTimeouts.listing

@@ -11,6 +11,16 @@ package enum OpenAIFaults {
     ///
     /// - Parameter now: seconds since 1970, for a `Retry-After` that is a date.
     package static func fault(_ head: HTTPResponseHead, body: Span<UInt8>, now: Int64) -> UpstreamFault {
+        self.fault(head, body: body, now: now, meaning: Self.kind(_:status:retryAfter:))
+    }
+
+    /// What an error means, by its details, its status and how long the upstream wants us to stay away.
+    typealias Meaning = (UpstreamErrorDetail?, _ status: Int, _ retryAfter: Duration?) -> UpstreamFault.Kind
+
+    /// For wire formats whose errors have this shape and names of their own.
+    static func fault(
+        _ head: HTTPResponseHead, body: Span<UInt8>, now: Int64, meaning: Meaning
+    ) -> UpstreamFault {
         if (300..<400).contains(head.status) {
             let target = head.location.map { " to \($0.prefix(self.messageLimit))" } ?? ""
             return UpstreamFault(
@@ -24,15 +34,19 @@ package enum OpenAIFaults {
         if head.status == 404, detail == nil { message += " (is base_url right?)" }
         if let id = head.requestID { message += " (its request id: \(id.prefix(80)))" }
         return UpstreamFault(
-            Self.kind(detail, status: head.status, retryAfter: retryAfter),
+            meaning(detail, head.status, retryAfter),
             self.sentence("HTTP \(head.status)", detail, message), httpStatus: head.status)
     }
 
     /// An error inside an answer that began with 200.
     static func inStream(_ detail: UpstreamErrorDetail?, _ text: String) -> UpstreamFault {
+        self.inStream(detail, text, meaning: Self.kind(_:status:retryAfter:))
+    }
+
+    static func inStream(_ detail: UpstreamErrorDetail?, _ text: String, meaning: Meaning) -> UpstreamFault {
         let message = detail?.message ?? (text.isEmpty ? "no explanation" : text)
         return UpstreamFault(
-            Self.kind(detail, status: detail?.status ?? 500, retryAfter: nil),
+            meaning(detail, detail?.status ?? 500, nil),
             self.sentence("the upstream failed in its answer", detail, message))
     }
 
@@ -43,7 +57,7 @@ package enum OpenAIFaults {
         return line.count > self.messageLimit ? line.prefix(self.messageLimit - 1) + "…" : line
     }
 
-    private static func kind(
+    static func kind(
         _ detail: UpstreamErrorDetail?, status: Int, retryAfter: Duration?
     ) -> UpstreamFault.Kind {
         for name in [detail?.code, detail?.type] {

@@ -1,0 +1,51 @@
+package import Inference
+
+/// Anthropic's Messages API, and the servers that speak it too. Pure.
+package struct AnthropicFormat: WireFormat {
+    /// The name under which signatures of thoughts are kept: ``ReasoningSignature/origin``.
+    package static let origin = "anthropic"
+    /// The version of the API that is spoken. Later ones are announced by beta fields, none of which is sent.
+    package static let version = "2023-06-01"
+
+    /// `max_tokens`, which the API wants in every request, where the client set no limit. Tokens of the answer; thoughts
+    /// that were asked for come on top. At least 1.
+    package var defaultMaxTokens: Int
+
+    package init(defaultMaxTokens: Int = 4096) {
+        self.defaultMaxTokens = defaultMaxTokens
+    }
+
+    package var keyField: KeyField { .named("x-api-key") }
+    package var fields: [(name: String, value: String)] { Self.versionField }
+
+    static let versionField = [(name: "anthropic-version", value: Self.version)]
+
+    package func call(_ request: UpstreamRequest) throws(UpstreamFault) -> WireCall {
+        WireCall(path: "/messages", body: try AnthropicEncoder(request, defaultMaxTokens: self.defaultMaxTokens).body())
+    }
+
+    package func decoder(for request: UpstreamRequest, limits: DecoderLimits) -> AnthropicResponseDecoder {
+        AnthropicResponseDecoder(delivery: request.delivery, limits: limits)
+    }
+
+    package func countTokens(
+        _ request: UpstreamRequest, calling caller: some WireCaller
+    ) async throws(UpstreamFault) -> Int? {
+        let encoder = try AnthropicEncoder(request, defaultMaxTokens: self.defaultMaxTokens)
+        let call = WireCall(path: "/messages/count_tokens", body: encoder.countBody())
+        let body = try await caller.body(of: call, requestID: request.inference.id)
+        return try JSONAnswer(head: HTTPResponseHead(status: 200), body: body).decode(Count.self).inputTokens.count
+    }
+
+    package func fault(_ head: HTTPResponseHead, body: Span<UInt8>, now: Int64) -> UpstreamFault {
+        AnthropicFaults.fault(head, body: body, now: now)
+    }
+
+    private struct Count: Decodable {
+        let inputTokens: WholeNumber
+
+        private enum CodingKeys: String, CodingKey {
+            case inputTokens = "input_tokens"
+        }
+    }
+}
