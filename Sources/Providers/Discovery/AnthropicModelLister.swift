@@ -30,11 +30,14 @@ package struct AnthropicModelLister: ModelLister {
             }
             guard page.hasMore else { return builder.listing }
             guard let last = page.lastID ?? page.data.last?.id else {
-                throw UpstreamFault(.malformed, "GET \(path): last_id: missing, though has_more is true")
+                throw UpstreamFault(
+                    .malformed, "GET \(self.client.origin.path)\(path): last_id: missing, though has_more is true")
             }
             path = "/models?limit=1000&after_id=\(Self.escaped(last))"
         }
-        throw UpstreamFault(.malformed, "GET /models: has_more is still true after \(Self.maximumPages) pages")
+        throw UpstreamFault(
+            .malformed, "GET \(self.client.origin.path)/models: has_more is still true after \(Self.maximumPages) pages"
+        )
     }
 
     static func listed(_ model: AnthropicModels.Model) -> ListedModel {
