@@ -87,14 +87,20 @@ package final class HTTPClient: Sendable {
     }
 
     private func limitWait(of exchange: any HTTPExchange, to limit: Duration) {
+        let due = min(.now() + TimeAmount(limit), exchange.firstTokenDeadline, exchange.deadline)
         // Weak: a request that was served long ago must not be kept, prompt and all, until its timer fires.
-        self.group.next().scheduleTask(in: TimeAmount(limit)) { [weak exchange] in
+        self.group.next().scheduleTask(deadline: due) { [weak exchange] in
             guard let exchange, self.pool.withLock({ $0.withdraw(exchange) }) else { return }
-            exchange.fail(
-                UpstreamFault(
-                    .overloaded(retryAfter: nil),
-                    "waited \(limit) for one of \(self.limits.connections) connections to \(self.origin)"))
+            exchange.fail(self.waitFault(of: exchange, due: due, limit: limit))
         }
+    }
+
+    private func waitFault(of exchange: any HTTPExchange, due: NIODeadline, limit: Duration) -> UpstreamFault {
+        if due == exchange.deadline { return .timedOut(.total, exchange.timeouts) }
+        if due == exchange.firstTokenDeadline { return .timedOut(.firstToken, exchange.timeouts) }
+        return UpstreamFault(
+            .overloaded(retryAfter: nil),
+            "waited \(limit) for one of \(self.limits.connections) connections to \(self.origin)")
     }
 
     private static let closedFault = UpstreamFault(.unreachable, "the provider is shut down")

@@ -89,8 +89,7 @@ final class HTTPConnection: ChannelDuplexHandler {
             self.client.release(link)
             return
         }
-        let now = NIODeadline.now()
-        self.state = .busy(HTTPConnectionState.Busy(exchange: exchange, started: now, lastActivity: now))
+        self.state = .busy(HTTPConnectionState.Busy(exchange, started: .now()))
         self.requestsSent += 1
         context.writeAndFlush(self.wrapOutboundOut(exchange.request), promise: nil)
         self.armTimer()
@@ -104,8 +103,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func resumeReading(_ exchange: any HTTPExchange) {
         guard case .busy(var busy) = self.state, busy.exchange === exchange, busy.isPaused else { return }
-        busy.isPaused = false
-        busy.lastActivity = .now()
+        busy.resume()
         self.state = .busy(busy)
         self.armTimer()
         if self.hasHeldRead {
@@ -162,7 +160,6 @@ final class HTTPConnection: ChannelDuplexHandler {
                 case .head:
                     guard busy.exchange.receive(self.parser.head) else { return .drop }
                 case .body(let range):
-                    busy.hasBody = true
                     guard busy.exchange.receive(bytes.extracting(range)) else { return .drop }
                 case .end:
                     busy.hasEnded = true
@@ -187,18 +184,10 @@ final class HTTPConnection: ChannelDuplexHandler {
             _ = busy.exchange.flush()
             return
         }
-        busy.lastActivity = .now()
-        let isFirstBody = busy.hasBody && !busy.limitsIdleness
-        busy.limitsIdleness = busy.hasBody
         let advice = busy.exchange.flush()
-        switch advice {
-        case .goOn: break
-        case .pause: busy.isPaused = true
-        case .waitForDetails: busy.waitsForDetailsSince = busy.waitsForDetailsSince ?? busy.lastActivity
-        case .settled: busy.settledSince = busy.settledSince ?? busy.lastActivity
-        }
+        let fallsDueEarlier = busy.take(advice)
         self.state = .busy(busy)
-        if isFirstBody || advice == .waitForDetails || advice == .settled { self.armTimer() }
+        if fallsDueEarlier { self.armTimer() }
     }
 
     // MARK: - The end
@@ -290,7 +279,7 @@ final class HTTPConnection: ChannelDuplexHandler {
             self.close()
             ready?(.failure(UpstreamFault(.timedOut(.connect), "no TLS session with \(self.client.origin) in time")))
         case (.patienceOver, .busy(let busy)): self.end(busy, .patienceOver)
-        case (.timedOut(let phase), .busy(let busy)): self.end(busy, .fault(Self.fault(phase, busy.exchange.timeouts)))
+        case (.timedOut(let phase), .busy(let busy)): self.end(busy, .fault(.timedOut(phase, busy.exchange.timeouts)))
         case (.patienceOver, _), (.timedOut, _): break
         }
     }
@@ -299,14 +288,5 @@ final class HTTPConnection: ChannelDuplexHandler {
         busy.exchange.receive(end)
         _ = busy.exchange.flush()
         self.close()
-    }
-
-    private static func fault(_ phase: UpstreamFault.Phase, _ limits: HTTPTimeouts) -> UpstreamFault {
-        switch phase {
-        case .connect: UpstreamFault(.timedOut(phase), "no connection within \(limits.connect)")
-        case .firstToken: UpstreamFault(.timedOut(phase), "no answer within \(limits.firstToken)")
-        case .idle: UpstreamFault(.timedOut(phase), "the answer stopped for \(limits.idle)")
-        case .total: UpstreamFault(.timedOut(phase), "no complete answer within \(limits.total)")
-        }
     }
 }

@@ -13,16 +13,52 @@ enum HTTPConnectionState {
     struct Busy {
         let exchange: any HTTPExchange
         let started: NIODeadline
-        var lastActivity: NIODeadline
+        /// The consumer got something, or came back for it.
+        var lastOutput: NIODeadline
         var hasBytes = false
-        var hasBody = false
-        /// The timer knows that the limit between portions counts now.
-        var limitsIdleness = false
+        /// The decoder has made something of the answer.
+        var hasOutput = false
         var isPaused = false
         /// The response's framing is complete.
         var hasEnded = false
         var waitsForDetailsSince: NIODeadline?
         var settledSince: NIODeadline?
+
+        init(_ exchange: any HTTPExchange, started: NIODeadline) {
+            self.exchange = exchange
+            self.started = started
+            self.lastOutput = started
+        }
+
+        /// Notes what a read has brought the consumer.
+        ///
+        /// - Returns: whether something may fall due earlier than before.
+        mutating func take(_ advice: ReadAdvice) -> Bool {
+            switch advice {
+            case .nothingYet: return false
+            case .goOn, .pause:
+                let isFirst = !self.hasOutput
+                self.hasOutput = true
+                self.lastOutput = .now()
+                // Only whoever takes the elements ends a pause: see ``resume()``.
+                if advice == .pause { self.isPaused = true }
+                return isFirst
+            case .waitForDetails:
+                guard self.waitsForDetailsSince == nil else { return false }
+                self.waitsForDetailsSince = .now()
+                return true
+            case .settled:
+                guard self.settledSince == nil else { return false }
+                self.settledSince = .now()
+                return true
+            }
+        }
+
+        /// The consumer has caught up.
+        mutating func resume() {
+            self.isPaused = false
+            self.lastOutput = .now()
+        }
     }
 
     enum TimerEvent {
@@ -54,10 +90,11 @@ enum HTTPConnectionState {
         } else if busy.isPaused {
             // The consumer's slowness is not the peer's.
             next = (.distantFuture, .timedOut(.total))
-        } else if busy.hasBody {
-            next = (busy.lastActivity + TimeAmount(limits.idle), .timedOut(.idle))
+        } else if busy.hasOutput {
+            next = (busy.lastOutput + TimeAmount(limits.idle), .timedOut(.idle))
         } else {
-            next = (busy.started + TimeAmount(limits.firstToken), .timedOut(.firstToken))
+            let limit = busy.started + TimeAmount(limits.firstToken)
+            next = (min(limit, busy.exchange.firstTokenDeadline), .timedOut(.firstToken))
         }
         let total = busy.exchange.deadline
         return next.time < total ? next : (total, .timedOut(.total))

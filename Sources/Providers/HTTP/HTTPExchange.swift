@@ -3,13 +3,15 @@ package import NIOCore
 
 /// What a connection carries: one request, and somebody who takes the answer apart.
 ///
-/// All but ``request``, ``timeouts`` and ``deadline`` is called on the connection's event loop.
+/// All but ``request``, ``timeouts`` and the deadlines is called on the connection's event loop.
 package protocol HTTPExchange: AnyObject, Sendable {
     /// Head and body, ready to be sent. It may be sent again: see ``takeRetry()``.
     var request: ByteBuffer { get }
     var timeouts: HTTPTimeouts { get }
     /// When ``HTTPTimeouts/total`` is over.
     var deadline: NIODeadline { get }
+    /// When ``HTTPTimeouts/firstTokenOverall`` is over.
+    var firstTokenDeadline: NIODeadline { get }
 
     /// The request is about to be sent on `link`.
     ///
@@ -38,13 +40,31 @@ extension HTTPExchange {
 
 /// What a connection does after it handed over what a read brought.
 package enum ReadAdvice: Sendable, Hashable {
+    /// It made something for the consumer.
     case goOn
+    /// It made nothing: what limits the time to the next output counts on.
+    case nothingYet
     /// The consumer is behind: read no more until ``HTTPConnectionLink/resumeReading(_:)``.
     case pause
     /// Give the details that are still missing ``HTTPTimeouts/patience``, not longer.
     case waitForDetails
     /// The consumer has all: read to the response's end, soon, so that the connection can be used again.
     case settled
+}
+
+extension UpstreamFault {
+    /// A time limit of `limits` was reached.
+    static func timedOut(_ phase: Phase, _ limits: HTTPTimeouts) -> UpstreamFault {
+        switch phase {
+        case .connect: UpstreamFault(.timedOut(phase), "no connection within \(limits.connect)")
+        case .firstToken:
+            UpstreamFault(
+                .timedOut(phase),
+                "no output within \(limits.firstTokenOverall.map { min($0, limits.firstToken) } ?? limits.firstToken)")
+        case .idle: UpstreamFault(.timedOut(phase), "the answer stopped for \(limits.idle)")
+        case .total: UpstreamFault(.timedOut(phase), "no complete answer within \(limits.total)")
+        }
+    }
 }
 
 extension TimeAmount {

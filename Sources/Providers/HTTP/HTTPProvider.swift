@@ -79,9 +79,9 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     }
 
     private func timeouts(firstTokenLimit limit: Duration?) -> HTTPTimeouts? {
-        guard let limit, limit < self.configuration.timeouts.firstToken else { return nil }
+        guard let limit else { return nil }
         var timeouts = self.configuration.timeouts
-        timeouts.firstToken = limit
+        timeouts.firstTokenOverall = limit
         return timeouts
     }
 

@@ -41,9 +41,12 @@ package enum ResponseEnd: Sendable, Hashable {
 package struct HTTPTimeouts: Sendable, Hashable {
     /// For TCP and TLS together.
     package var connect: Duration = .seconds(5)
-    /// From sending the request to the first byte of the answer's body.
+    /// From sending the request to the first element that the decoder made: comments and pings of a stream are none. An
+    /// answer that comes whole is its first element.
     package var firstToken: Duration = .seconds(120)
-    /// Between two portions of the body, while somebody reads it.
+    /// The same from handing in the request, connecting and queueing included; `nil`: ``firstToken`` alone counts.
+    package var firstTokenOverall: Duration?
+    /// Between two portions of elements, while somebody takes them.
     package var idle: Duration = .seconds(120)
     /// From handing in the request, waiting for a connection included, to the answer's end.
     package var total: Duration = .seconds(1800)

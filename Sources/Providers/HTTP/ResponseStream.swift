@@ -10,6 +10,7 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     package let timeouts: HTTPTimeouts
     private let bufferLimit: Int
     package let deadline: NIODeadline
+    package let firstTokenDeadline: NIODeadline
     private let client: HTTPClient
 
     /// Only the connection's event loop takes this lock, so it is never contended: it is there to make that safe to say.
@@ -59,7 +60,9 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     ) {
         self.request = request
         self.timeouts = timeouts
-        self.deadline = .now() + TimeAmount(timeouts.total)
+        let now = NIODeadline.now()
+        self.deadline = now + TimeAmount(timeouts.total)
+        self.firstTokenDeadline = timeouts.firstTokenOverall.map { now + TimeAmount($0) } ?? .distantFuture
         self.bufferLimit = bufferLimit
         self.client = client
         self.decoding = Mutex(Decoding(decoder: decoder))
@@ -217,6 +220,7 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
             return (batch, decoding.outcome == nil && decoding.decoder.isWaitingForDetails)
         }
         let hasEnded = batch.outcome != nil
+        let hasOutput = !batch.elements.isEmpty
         let (waiter, isPaused) = unsafe self.shared.withLock { shared in
             guard !shared.isCancelled else { return unsafe (nil as UnsafeContinuation<Void, Never>?, false) }
             if shared.elements.isEmpty {
@@ -239,7 +243,8 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         unsafe waiter?.resume()
         if hasEnded { return .settled }
         if isWaitingForDetails { return .waitForDetails }
-        return isPaused ? .pause : .goOn
+        if isPaused { return .pause }
+        return hasOutput ? .goOn : .nothingYet
     }
 
     private struct Batch {

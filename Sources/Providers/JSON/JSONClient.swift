@@ -98,7 +98,7 @@ package final class JSONClient: Sendable {
 
 extension HTTPTimeouts {
     /// For questions that a server may have to think about.
-    package static let listing = Self.limits(total: .seconds(60), firstToken: .seconds(30))
+    package static let listing = Self.limits(total: .seconds(60), firstToken: .seconds(60))
     /// For questions that are answered from memory.
     package static let status = Self.limits(total: .seconds(4), firstToken: .seconds(3))
 
