@@ -290,9 +290,9 @@ import Testing
         #expect(seen?.message == "there is no key: the file /nowhere/key cannot be read")
     }
 
-    @Test func `A command's first line is the key`() async throws {
-        let keys = await Self.loaded(.command("op") { "sk-a\nthanks for using op\n" })
-        #expect(try keys.get() == ["sk-a"])
+    @Test func `A command's output holds a key on each line`() async throws {
+        let keys = await Self.loaded(.command("op") { "sk-a\n\nsk-b\n" })
+        #expect(try keys.get() == ["sk-a", "sk-b"])
         #expect(KeySource.command("op") { "" }.lifetime == .seconds(900))
     }
 }

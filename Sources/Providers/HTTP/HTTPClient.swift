@@ -28,7 +28,11 @@ package final class HTTPClient: Sendable {
         self.limits = limits
         self.tls = origin.isSecure ? tls : nil
         self.pool = Mutex(
-            ConnectionPool(limit: limits.connections, waiterLimit: limits.waitingRequests) { $0 === $1 })
+            ConnectionPool(
+                limits: .init(
+                    connections: limits.connections, requests: limits.concurrentRequests,
+                    waiters: limits.waitingRequests)
+            ) { $0 === $1 })
     }
 
     /// Sends `request`, head and body in one, and hands its answer to `decoder`.
@@ -56,6 +60,11 @@ package final class HTTPClient: Sendable {
         self.pool.withLock { ($0.openCount, $0.idleCount) }
     }
 
+    /// Requests that are on a connection, and those that wait for one.
+    package var requestCounts: (underWay: Int, waiting: Int) {
+        self.pool.withLock { ($0.requestCount, $0.waiterCount) }
+    }
+
     // MARK: - Requests
 
     func submit(_ exchange: any HTTPExchange) {
@@ -69,8 +78,7 @@ package final class HTTPClient: Sendable {
             exchange.fail(
                 UpstreamFault(
                     .overloaded(retryAfter: nil),
-                    "all \(self.limits.connections) connections to \(self.origin) are busy and "
-                        + "\(self.limits.waitingRequests) requests wait"))
+                    "every connection to \(self.origin) is busy and \(self.limits.waitingRequests) requests wait"))
         case .closed: exchange.fail(Self.closedFault)
         }
     }
@@ -100,7 +108,12 @@ package final class HTTPClient: Sendable {
         if due == exchange.firstTokenDeadline { return .timedOut(.firstToken, exchange.timeouts) }
         return UpstreamFault(
             .overloaded(retryAfter: nil),
-            "waited \(limit) for one of \(self.limits.connections) connections to \(self.origin)")
+            "waited \(limit) for a connection to \(self.origin)")
+    }
+
+    private func perform(_ work: ConnectionPool<HTTPConnectionLink, any HTTPExchange>.Work) {
+        for (link, exchange) in work.begin { link.begin(exchange) }
+        for _ in 0..<work.opens { self.open() }
     }
 
     private static let closedFault = UpstreamFault(.unreachable, "the provider is shut down")
@@ -109,16 +122,13 @@ package final class HTTPClient: Sendable {
 
     /// A connection is free: the next in the queue uses it.
     func release(_ link: HTTPConnectionLink) {
-        let (waiter, isClosed) = self.pool.withLock { ($0.released(link), $0.isClosed) }
-        if let waiter {
-            link.begin(waiter)
-        } else if isClosed {
-            link.closeIfIdle()
-        }
+        let (work, isClosed) = self.pool.withLock { ($0.released(link), $0.isClosed) }
+        self.perform(work)
+        if isClosed { link.closeIfIdle() }
     }
 
     func closed(_ link: HTTPConnectionLink) {
-        if self.pool.withLock({ $0.closed(link) }) { self.open() }
+        self.perform(self.pool.withLock { $0.closed(link) })
     }
 
     private func open() {
@@ -171,17 +181,14 @@ package final class HTTPClient: Sendable {
     }
 
     private func opened(_ link: HTTPConnectionLink) {
-        let (waiter, isClosed) = self.pool.withLock { ($0.opened(link), $0.isClosed) }
-        if let waiter {
-            link.begin(waiter)
-        } else if isClosed {
-            link.closeIfIdle()
-        }
+        let (work, isClosed) = self.pool.withLock { ($0.opened(link), $0.isClosed) }
+        self.perform(work)
+        if isClosed { link.closeIfIdle() }
     }
 
     private func openFailed(_ fault: UpstreamFault) {
-        let (waiter, opensAnother) = self.pool.withLock { $0.openFailed() }
-        waiter?.fail(fault)
-        if opensAnother { self.open() }
+        let (waiters, work) = self.pool.withLock { $0.openFailed() }
+        for waiter in waiters { waiter.fail(fault) }
+        self.perform(work)
     }
 }

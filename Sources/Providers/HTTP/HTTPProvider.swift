@@ -65,6 +65,9 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         self.client.shutdown()
     }
 
+    /// Requests that the upstream works on, and those that wait until it may.
+    package var requestCounts: (underWay: Int, waiting: Int) { self.client.requestCounts }
+
     private var decoderLimits: DecoderLimits {
         DecoderLimits(
             secret: self.configuration.apiKey, maximumEventBytes: self.configuration.maximumEventBytes,

@@ -64,7 +64,9 @@ package struct HTTPTimeouts: Sendable, Hashable {
 package struct HTTPLimits: Sendable, Hashable {
     /// Connections open or opening at once.
     package var connections: Int = 1024
-    /// Requests that wait for a connection; one more is ``UpstreamFault/Kind/overloaded(retryAfter:)``.
+    /// Requests under way at once, over however many connections.
+    package var concurrentRequests: Int = 1024
+    /// Requests that wait for their turn; one more is ``UpstreamFault/Kind/overloaded(retryAfter:)``.
     package var waitingRequests: Int = 1024
     /// Bytes of an answer that wait for their consumer before the socket is no longer read.
     package var bufferedBytes: Int = 256 * 1024

@@ -46,11 +46,11 @@ package struct KeySource: Sendable {
                 throw Unusable("cannot be read")
             }
             guard data.count <= Self.maximumBytes else { throw Unusable("is longer than \(Self.maximumBytes) bytes") }
-            return try Self.keys(Self.lines(String(decoding: data, as: UTF8.self)).filter { !$0.hasPrefix("#") })
+            return try Self.keys(Self.lines(String(decoding: data, as: UTF8.self)))
         }
     }
 
-    /// A program, whose first line of output is the key.
+    /// A program, each line of whose output is a key, as in a file.
     ///
     /// - Parameters:
     ///   - program: named in messages; its arguments are not, since they may be secret.
@@ -60,7 +60,7 @@ package struct KeySource: Sendable {
         _ program: String, lifetime: Duration = .seconds(900), run: @escaping @Sendable () async throws -> String
     ) -> KeySource {
         KeySource(name: "the command \(program)", lifetime: lifetime) {
-            try Self.keys(Self.lines(try await run()).prefix(1))
+            try Self.keys(Self.lines(try await run()))
         }
     }
 
@@ -77,7 +77,7 @@ package struct KeySource: Sendable {
     private static let maximumBytes = 64 * 1024
 
     private static func lines(_ text: String) -> [Substring] {
-        text.split(whereSeparator: \.isNewline)
+        text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("#") }
     }
 
     private static func keys(_ texts: some Sequence<Substring>) throws(Unusable) -> [Secret] {
