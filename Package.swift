@@ -33,7 +33,7 @@ let package = Package(
     name: "roundhouse",
     products: [
         .executable(name: "roundhouse", targets: ["RoundhouseCLI"]),
-        .library(name: "Roundhouse", targets: ["Roundhouse"]),
+        .library(name: "Roundhouse", targets: ["Roundhouse", "Routing", "ModelRegistry", "Inference"]),
         .library(name: "GRPCTransport", targets: ["GRPCTransport"]),
         .plugin(name: "GenerateProtos", targets: ["GenerateProtos"]),
     ],

@@ -27,6 +27,10 @@ struct Composition: Sendable {
     let preloader: Preloader
     let records: EngineRecords
     let router: Router
+    let figures: RoutingFigures
+    let openRouter: OpenRouterSettings
+    let shared: SharedCalls
+    let aliasSupervisor: AliasSupervisor
     let discovery: DiscoveryPort
     let services: [any RegistrableRPCService]
     /// Models whose load at the start has not begun yet.
@@ -65,7 +69,26 @@ struct Composition: Sendable {
         let joint = try Self.joint(foundations, registry: registry, events: self.events)
         (self.joint, self.manager, self.records) = (joint, joint.manager, joint.records)
         let manager = joint.manager
-        self.router = Router(registry: registry, catalog: joint.catalog)
+        self.figures = RoutingFigures()
+        let router = Router(
+            registry: registry,
+            catalog: joint.catalog,
+            figures: self.figures,
+            strategies: foundations.strategies,
+            policy: FallbackPolicy(configuration.routing),
+            events: self.events,
+            wallClock: { WallTime.now().microsecondsSince1970 }
+        )
+        self.router = router
+        self.openRouter = restored.openRouter
+        try Self.check(configuration.routing, in: registry.snapshot, strategies: router.selector.strategyNames)
+        restored.openRouter.onChange { filter in
+            router.selector.setPolicy(
+                SelectionPolicy(
+                    configuration.routing, filter: filter,
+                    openRouterProviders: registry.snapshot.openRouterProviders))
+        }
+        self.shared = SharedCalls(isStandard: configuration.routing.shareIdentical)
         self.switcher = ModelSwitcher(loading: manager, events: self.events)
         let preloaded = local.preloaded
         self.starting = StartingModels(preloaded)
@@ -91,7 +114,9 @@ struct Composition: Sendable {
             files: files,
             catalog: joint.catalog
         )
-        let router = self.router
+        let switching = RegistrySwitcher(registry: registry, editor: self.editor, switcher: self.switcher)
+        self.aliasSupervisor = AliasSupervisor(
+            configuration.routing.autoSwitch, registry: registry, switching: switching, logger: logger)
         let ports = ServicePorts(
             registry: registry,
             editor: self.editor,
@@ -100,7 +125,7 @@ struct Composition: Sendable {
             availability: { router.availability(of: $0) },
             discovery: self.discovery,
             files: files,
-            switching: RegistrySwitcher(registry: registry, editor: self.editor, switcher: self.switcher),
+            switching: switching,
             warmUp: WarmUp(loading: manager, priority: { registry.snapshot.model($0)?.priority ?? 0 }),
             profiling: ProfilingPort(
                 profiler: Profiler(loading: manager, events: self.events),
@@ -108,11 +133,18 @@ struct Composition: Sendable {
             ),
             events: self.events,
             statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
+            openRouter: self.openRouter,
             saveState: foundations.saving(events: self.events, statistics: statistics),
             unloadGrace: configuration.lifecycle.unloadGrace
         )
         self.services = try foundations.services(
-            ports, router: router, manager: manager, events: self.events, statistics: statistics)
+            ports,
+            router: router,
+            manager: manager,
+            events: self.events,
+            recorders: [statistics, self.aliasSupervisor],
+            shared: self.shared
+        )
     }
 
     /// Has every later change of the registry reach those who speak to providers and those who load models. Call it once,
@@ -128,6 +160,7 @@ struct Composition: Sendable {
         var summary: ConfigMerge.Summary
         var events: EventLog
         var statistics: StatisticsBook
+        var openRouter: OpenRouterSettings
         /// Since when figures are kept, in microseconds since 1970-01-01 UTC.
         var since: Int64
     }
@@ -157,11 +190,50 @@ struct Composition: Sendable {
                 summary: summary,
                 events: try await EventLog.open(storage: store, settings: settings, logger: foundations.logger),
                 statistics: StatisticsBook(stored: statistics, storage: store),
+                openRouter: try await OpenRouterSettings.restore(configuration.openRouter, from: store),
                 since: snapshot.models.map(\.provenance.createdAtMicroseconds).min() ?? now
             )
         } catch {
             throw StartError("what is stored in \(store.path) cannot be used: \(error)")
         }
+    }
+
+    /// What only the registry can tell of the routing's configuration.
+    ///
+    /// - Throws: ``StartError`` with everything that is wrong.
+    private static func check(
+        _ routing: RoundhouseConfiguration.Routing,
+        in snapshot: RegistrySnapshot,
+        strategies: [String]
+    ) throws(StartError) {
+        var problems = RoutingRule.validate(routing.rules.map(RoutingRule.init), in: snapshot, strategies: strategies)
+            .map { "routing.rules[\($0.index)]: \($0)" }
+        if !strategies.contains(routing.strategy) {
+            problems.append(
+                "routing.strategy: found '\(routing.strategy)', expected one of \(strategies.joined(separator: ", "))")
+        }
+        let chains = [
+            ("context_length", routing.fallback.contextLength), ("content_filter", routing.fallback.contentFilter),
+        ]
+        for (name, chain) in chains {
+            for (index, model) in chain.enumerated() where snapshot.model(model) == nil {
+                problems.append(
+                    "routing.fallback.\(name)[\(index)]: found '\(model)', expected a model that is registered")
+            }
+        }
+        for (index, setting) in routing.autoSwitch.enumerated() {
+            guard let alias = snapshot.alias(setting.alias) else {
+                problems.append(
+                    "routing.auto_switch[\(index)].alias: found '\(setting.alias)', expected an alias that exists")
+                continue
+            }
+            if Set(alias.targets).count < 2 {
+                problems.append(
+                    "routing.auto_switch[\(index)].alias: found '\(setting.alias)' with one target, expected two at least"
+                )
+            }
+        }
+        guard problems.isEmpty else { throw StartError(problems.joined(separator: "; ")) }
     }
 
     // MARK: - Who speaks to providers

@@ -21,6 +21,8 @@ struct Foundations: Sendable {
     let environment: [String: String]
     let version: String
     let logger: Logger
+    /// Beside the built-in ones.
+    let strategies: [any SelectionStrategy]
     let store: Store
     let requestLog: RequestLog
     let eventLoops: MultiThreadedEventLoopGroup
@@ -36,8 +38,10 @@ struct Foundations: Sendable {
         dataDirectory: String,
         environment: [String: String],
         version: String,
+        strategies: [any SelectionStrategy] = [],
         logger: Logger
     ) throws(StartError) {
+        self.strategies = strategies
         self.configuration = configuration
         self.dataDirectory = dataDirectory
         self.environment = environment
@@ -178,7 +182,8 @@ extension Foundations {
         router: Router,
         manager: LifecycleManager,
         events: EventLog,
-        statistics: StatisticsBook
+        recorders: [any RequestRecorder],
+        shared: SharedCalls
     ) throws(StartError) -> [any RegistrableRPCService] {
         let counters = RequestCounters()
         let report = SystemReport(
@@ -189,8 +194,8 @@ extension Foundations {
             storage: self.storageReport(),
             issues: Self.issues(of: self.requestLog, events)
         )
-        let recorder = RecorderFanOut(recorders: [self.requestLog, statistics])
-        let pipeline = Pipeline(router: router, recorder: recorder, counters: counters)
+        let recorder = RecorderFanOut(recorders: [self.requestLog] + recorders)
+        let pipeline = Pipeline(router: router, recorder: recorder, counters: counters, shared: shared)
         let services: [any RegistrableRPCService] = [
             GenerationService(pipeline: pipeline, router: router),
             RegistryService(ports: ports),

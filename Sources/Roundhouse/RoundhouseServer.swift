@@ -8,6 +8,7 @@ internal import ModelRegistry
 internal import NIOCore
 internal import NIOPosix
 internal import Persistence
+public import Routing
 
 /// A Roundhouse server: what `roundhouse serve` runs, and what a Swift program embeds.
 ///
@@ -34,11 +35,13 @@ public final class RoundhouseServer: Sendable {
     ///
     /// - Parameters:
     ///   - dataDirectory: absolute; made when it is missing.
+    ///   - strategies: of selection, beside the built-in ones; requests, rules and `routing.strategy` may name them.
     ///   - environment: for the folders of engines and models, see `docs/Configuration.md`; `nil` is the process's own.
     /// - Throws: ``StartError``.
     public init(
         _ configuration: RoundhouseConfiguration,
         dataDirectory: String,
+        strategies: [any SelectionStrategy] = [],
         environment: [String: String]? = nil,
         logger: Logger
     ) throws(StartError) {
@@ -48,6 +51,7 @@ public final class RoundhouseServer: Sendable {
             dataDirectory: dataDirectory,
             environment: environment ?? ProcessInfo.processInfo.environment,
             version: Self.version,
+            strategies: strategies,
             logger: logger
         )
     }
@@ -128,6 +132,8 @@ public final class RoundhouseServer: Sendable {
             reporter.report()
             group.addTask { await composition.switcher.run() }
             group.addTask { await composition.preloader.run() }
+            group.addTask { await composition.shared.run() }
+            group.addTask { await composition.aliasSupervisor.run() }
             group.addTask { await reporter.run() }
             group.addTask { await composition.discoverAtStart() }
             group.addTask { await self.announce(composition, onReady) }

@@ -305,7 +305,8 @@ import Testing
                 // Nobody waits while a request may be sent or a connection may be opened.
                 if owner.pool.waiterCount > owner.opening, owner.pool.requestCount + owner.opening < 5 {
                     #expect(owner.pool.idleCount == 0)
-                    #expect(isShared ? owner.opening > 0 || owner.used.count >= 3 : owner.used.count + owner.opening == 3)
+                    #expect(
+                        isShared ? owner.opening > 0 || owner.used.count >= 3 : owner.used.count + owner.opening == 3)
                 }
             }
         }

@@ -5,7 +5,9 @@ import Testing
 
 /// What one upstream cannot do to those who wait for it, and to those who wait for others.
 @Suite(.timeLimit(.minutes(1))) struct IsolationTests {
-    static func ask(_ provider: HTTPProvider<TestFormat>, id: String = "r") async throws(UpstreamFault) -> [InferenceEvent] {
+    static func ask(_ provider: HTTPProvider<TestFormat>, id: String = "r") async throws(UpstreamFault)
+        -> [InferenceEvent]
+    {
         try await provider.start(Fixture.request(delivery: .whole, id: id)).collect()
     }
 

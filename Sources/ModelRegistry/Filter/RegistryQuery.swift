@@ -38,16 +38,19 @@ package struct RegistryQuery: Sendable {
 
     /// A page of a registry's models.
     ///
-    /// - Parameter facts: What is true of a model now. Asked for every model when ``needsFacts``, otherwise for those of
-    ///   the page.
+    /// - Parameters:
+    ///   - isListed: Keeps models out of every list.
+    ///   - facts: What is true of a model now. Asked for every model when ``needsFacts``, otherwise for those of the page.
     package func page(
         of snapshot: RegistrySnapshot,
         size: Int = 0,
         token: String = "",
+        isListed: ((ModelDescription) -> Bool)? = nil,
         facts: (ModelDescription) -> RuntimeFacts
     ) throws(QueryError) -> Page {
         let needsFacts = self.needsFacts
-        let rows = snapshot.entries.map { entry in
+        let entries = isListed.map { isListed in snapshot.entries.filter { isListed($0.model) } } ?? snapshot.entries
+        let rows = entries.map { entry in
             FilterRow(entry, facts: needsFacts ? facts(entry.model) : RuntimeFacts())
         }
         var page = try self.page(sorted: rows, size: size, token: token)

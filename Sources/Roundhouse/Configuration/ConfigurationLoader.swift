@@ -1,3 +1,5 @@
+import ModelRegistry
+
 /// Puts a configuration together: defaults, one YAML file over them, `ROUNDHOUSE_*` variables over that, flags on top.
 package struct ConfigurationLoader: Sendable {
     /// `--config`. `nil`: `ROUNDHOUSE_CONFIG`, or `roundhouse.yaml` in the data directory if there is one.
@@ -179,6 +181,7 @@ extension ConfigurationDecoder {
         to configuration: inout RoundhouseConfiguration
     ) {
         self.applyLazyLoad(environment["AI_MODELS_LAZY_LOAD"], to: &configuration)
+        self.applyOpenRouter(environment, to: &configuration)
         let names = environment.keys.filter { $0.hasPrefix("ROUNDHOUSE_") }.sorted()
         guard !names.isEmpty else { return }
         let keys = SettingTables.root.filter { $0.decodeText != nil }.map(\.key)
@@ -208,6 +211,24 @@ extension ConfigurationDecoder {
             self.note(key, .environment("AI_MODELS_LAZY_LOAD"))
             self.report(key, found: Quoting.quote(text ?? ""), expected: "true, 1, yes, on, false, 0, no or off")
             if let file { self.note(key, file) }
+        }
+    }
+
+    /// The variables that other gateways know as well.
+    private mutating func applyOpenRouter(
+        _ environment: [String: String], to configuration: inout RoundhouseConfiguration
+    ) {
+        do {
+            let filter = try OpenRouterFilter(
+                environment: environment, over: OpenRouterFilter(configuration.openRouter))
+            configuration.openRouter.showFreeOnly = filter.showFreeOnly
+            configuration.openRouter.preferFreeModels = filter.preferFreeModels
+            configuration.openRouter.maxPrice = filter.maxPricePerMillionTokens
+        } catch {
+            for problem in error.problems {
+                self.note(problem.variable, .environment(problem.variable))
+                self.report(problem.variable, found: Quoting.quote(problem.value), expected: problem.expected)
+            }
         }
     }
 

@@ -17,6 +17,7 @@ extension ConfigurationDecoder {
         }
         self.requireUnique(configuration.providers.map(\.id.rawValue), keys: { "providers[\($0)].id" })
         self.resolveAliases(&configuration)
+        self.resolveRouting(configuration)
     }
 
     private func isSound(_ path: String) -> Bool {

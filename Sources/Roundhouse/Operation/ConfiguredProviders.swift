@@ -15,7 +15,7 @@ struct ConfiguredProviders {
                     id: provider.id,
                     kind: provider.kind.rawValue,
                     baseURL: provider.baseURL,
-                    hasCredentials: provider.apiKey != nil,
+                    hasCredentials: provider.hasCredentials,
                     allowsInsecure: provider.allowInsecure,
                     acceptsAnyModel: provider.models.isEmpty,
                     priority: provider.priority
@@ -24,6 +24,13 @@ struct ConfiguredProviders {
             for model in provider.models {
                 self.models.append(try Self.description(of: model, in: provider))
             }
+        }
+    }
+
+    /// Takes any name for models of some providers.
+    mutating func passOn(_ providers: Set<ProviderID>) {
+        for index in self.descriptions.indices where providers.contains(self.descriptions[index].id) {
+            self.descriptions[index].acceptsAnyModel = true
         }
     }
 

@@ -22,6 +22,8 @@ struct ServicePorts: Sendable {
     var profiling: ProfilingPort
     var events: any EventFeed
     var statistics: @Sendable () -> StatisticsReport
+    /// What of OpenRouter's models is used.
+    var openRouter = OpenRouterSettings(OpenRouterFilter())
     /// Writes everything that is still in memory to disk.
     var saveState: @Sendable () async throws -> SavedState
     /// How long requests may go on when an unload is forced and its caller says nothing.

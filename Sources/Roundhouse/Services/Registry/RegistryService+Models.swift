@@ -22,7 +22,9 @@ extension RegistryService {
             let lookup = ModelLookup(self.ports)
             // Statistics are copied whole: only for a question that needs them.
             let statistics = query.needsFacts ? self.ports.statistics().models : [:]
-            let page = try query.page(of: lookup.snapshot, size: limit, token: request.pageToken) { model in
+            let page = try query.page(
+                of: lookup.snapshot, size: limit, token: request.pageToken, isListed: self.listing(in: lookup.snapshot)
+            ) { model in
                 query.needsFacts ? lookup.facts(of: model, statistics[model.id]) : RuntimeFacts()
             }
             return .with {
