@@ -57,31 +57,23 @@ public final class Route: Sendable {
     public func next(
         prefill: String? = nil, progress: ProgressSink? = nil
     ) async throws(RoutingFailure) -> RoutedStream {
-        let (request, delivery) = (self.request, self.delivery)
-        let isStreamed = delivery == .streamed
+        let isStreamed = self.delivery == .streamed
         let (asking, begun) = try await self.search(
             Search(isStreamed: isStreamed, needsPrefill: prefill != nil, mayHedge: isStreamed)
         ) { asking throws(UpstreamFault) in
             try await BegunAnswer(
                 of: asking.provider,
                 to: UpstreamRequest(
-                    inference: request,
+                    inference: self.request,
                     model: asking.model.name,
-                    delivery: delivery,
+                    delivery: self.delivery,
                     prefill: prefill,
                     firstTokenLimit: asking.limit,
                     progress: asking.isHedge ? nil : progress
                 ))
         }
         let failedAttempts = self.answers(asking, firstOutputAt: self.core.time.now())
-        return RoutedStream(
-            candidate: asking.candidate,
-            failedAttempts: failedAttempts,
-            firstEvents: begun.events,
-            stream: begun.stream,
-            beganAt: asking.beganAt,
-            isHedge: asking.isHedge
-        )
+        return RoutedStream(begun, of: asking, after: failedAttempts)
     }
 
     /// What is the same for every attempt of one search.

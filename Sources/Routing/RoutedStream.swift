@@ -3,20 +3,28 @@ internal import ModelRegistry
 
 /// An upstream that answers: its first events and the rest to come.
 public struct RoutedStream: Sendable {
-    /// Who answers.
-    public let candidate: RouteCandidate
     /// Who was asked before, and why they did not answer.
     public let failedAttempts: [Attempt]
     /// Held back until the first of them was output or the end: give these first.
     public let firstEvents: [InferenceEvent]
     /// What follows ``firstEvents``.
     public let stream: any UpstreamStream
-    /// When this upstream was asked.
-    public let beganAt: ContinuousClock.Instant
-    /// Whether it was asked beside a slow one.
-    public let isHedge: Bool
+    private let asking: Asking
 
-    public var model: ModelID { self.candidate.model.id }
+    init(_ begun: BegunAnswer, of asking: Asking, after failedAttempts: [Attempt]) {
+        self.failedAttempts = failedAttempts
+        self.firstEvents = begun.events
+        self.stream = begun.stream
+        self.asking = asking
+    }
+
+    /// Who answers.
+    public var candidate: RouteCandidate { self.asking.candidate }
+    public var model: ModelID { self.asking.model }
+    /// When this upstream was asked.
+    public var beganAt: ContinuousClock.Instant { self.asking.beganAt }
+    /// Whether it was asked beside a slow one.
+    public var isHedge: Bool { self.asking.isHedge }
     /// From 1.
     public var attempt: Int { self.failedAttempts.count + 1 }
 }

@@ -106,19 +106,3 @@ final class RouterCore: Sendable {
         self.exclusions.note(fault, of: figures, at: now)
     }
 }
-
-/// An attempt under way.
-struct Asking: Sendable {
-    /// In the ``AttemptPlan``.
-    let place: Int
-    let candidate: RouteCandidate
-    let provider: any Provider
-    let beganAt: ContinuousClock.Instant
-    let admission: Breakers.Admission
-    let isStreamed: Bool
-    let isHedge: Bool
-    /// How long it may go without output; `nil`: as long as the provider allows.
-    let limit: Duration?
-
-    var model: ModelID { self.candidate.model.id }
-}

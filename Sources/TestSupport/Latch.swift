@@ -21,6 +21,7 @@ public final class Latch: Sendable {
         for waiter in waiters { waiter.resume(returning: true) }
     }
 
+    public var isOpen: Bool { self.state.withLock { $0.isOpen } }
     public var isAwaited: Bool { self.state.withLock { !$0.waiters.isEmpty } }
 
     /// Waits until it is open.

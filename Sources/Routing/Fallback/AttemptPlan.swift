@@ -187,15 +187,16 @@ struct AttemptPlan: Sendable {
 
     /// The next that was not asked: of a chain for filters first, then in order, those of providers in trouble last.
     private func freshPlace(needsPrefill: Bool, avoiding avoided: ProviderID?) -> Int? {
-        let isFresh = { (place: Int) in self.isFresh(place, needsPrefill: needsPrefill) }
-        if !self.bars.filters.isEmpty, let place = self.bars.filterChain.first(where: isFresh) { return place }
-        let isWelcome = { (place: Int) in
-            let provider = self.candidates[place].model.id.provider
-            return provider != avoided && !self.bars.troubled.contains(provider) && isFresh(place)
+        if !self.bars.filters.isEmpty {
+            for place in self.bars.filterChain where self.isFresh(place, needsPrefill: needsPrefill) { return place }
         }
-        if let place = self.candidates.indices.first(where: isWelcome) { return place }
-        if avoided == nil && self.bars.troubled.isEmpty { return nil }
-        return self.candidates.indices.first(where: isFresh)
+        var second: Int?
+        for place in self.candidates.indices where self.isFresh(place, needsPrefill: needsPrefill) {
+            let provider = self.candidates[place].model.id.provider
+            if provider != avoided && !self.bars.troubled.contains(provider) { return place }
+            second = second ?? place
+        }
+        return second
     }
 
     /// The one asked before that is ready first, and was asked less often, when it is worth to be waited for.

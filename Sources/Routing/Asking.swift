@@ -1,0 +1,38 @@
+import Inference
+import ModelRegistry
+
+/// An attempt under way. Shared by reference: it is handed around more often than a model's description should be copied.
+final class Asking: Sendable {
+    /// In the ``AttemptPlan``.
+    let place: Int
+    let candidate: RouteCandidate
+    let provider: any Provider
+    let beganAt: ContinuousClock.Instant
+    let admission: Breakers.Admission
+    let isStreamed: Bool
+    let isHedge: Bool
+    /// How long it may go without output; `nil`: as long as the provider allows.
+    let limit: Duration?
+
+    init(
+        place: Int,
+        candidate: RouteCandidate,
+        provider: any Provider,
+        beganAt: ContinuousClock.Instant,
+        admission: Breakers.Admission,
+        isStreamed: Bool,
+        isHedge: Bool,
+        limit: Duration?
+    ) {
+        self.place = place
+        self.candidate = candidate
+        self.provider = provider
+        self.beganAt = beganAt
+        self.admission = admission
+        self.isStreamed = isStreamed
+        self.isHedge = isHedge
+        self.limit = limit
+    }
+
+    var model: ModelID { self.candidate.model.id }
+}
