@@ -1,5 +1,6 @@
 import Inference
 import RoundhouseAPI
+import SwiftProtobuf
 import Testing
 
 @testable import Roundhouse
@@ -23,23 +24,23 @@ struct AnswerMessageTests {
             .usage(Usage(inputTokens: 1, outputTokens: 1)), .finished(.toolCalls),
         ]
         for event in events { message.take(event) }
-        #expect(
-            message.parts == [
-                .with {
-                    $0.reasoning = .with { ($0.text, $0.signature, $0.origin) = ("let me see", "s1", "anthropic") }
-                },
-                .with {
-                    $0.reasoning = .with { ($0.signature, $0.origin, $0.redacted) = ("hidden", "anthropic", true) }
-                },
-                .with { $0.reasoning.text = "again" },
-                .with { $0.text = "It is" },
-                .with { $0.toolCall = .with { ($0.id, $0.name, $0.argumentsJson) = ("a", "look", "{\"x\":1}") } },
-                .with {
-                    $0.toolCall = .with {
-                        ($0.id, $0.name, $0.argumentsJson) = ("b", "hear", "{}")
-                        ($0.signature, $0.origin) = ("s2", "gemini")
-                    }
-                },
-            ])
+        let expected: [Roundhouse_V1_Part] = [
+            .with {
+                $0.reasoning = .with { ($0.text, $0.signature, $0.origin) = ("let me see", "s1", "anthropic") }
+            },
+            .with {
+                $0.reasoning = .with { ($0.signature, $0.origin, $0.redacted) = ("hidden", "anthropic", true) }
+            },
+            .with { $0.reasoning.text = "again" },
+            .with { $0.text = "It is" },
+            .with { $0.toolCall = .with { ($0.id, $0.name, $0.argumentsJson) = ("a", "look", "{\"x\":1}") } },
+            .with {
+                $0.toolCall = .with {
+                    ($0.id, $0.name, $0.argumentsJson) = ("b", "hear", "{}")
+                    ($0.signature, $0.origin) = ("s2", "gemini")
+                }
+            },
+        ]
+        #expect(message.parts == expected)
     }
 }

@@ -10,7 +10,7 @@ struct RequestOptionsTests {
     private static func read(
         _ edit: (inout Roundhouse_V1_GenerateRequest) -> Void
     ) throws(RequestError) -> InferenceRequest {
-        try RequestReader.inferenceRequest(from: .asking("Hi", edit: edit)) { "made" }
+        try RequestReader.inferenceRequest(from: Roundhouse_V1_GenerateRequest.asking("Hi", edit: edit)) { "made" }
     }
 
     private static func violations(_ edit: (inout Roundhouse_V1_GenerateRequest) -> Void) -> [FieldViolation] {

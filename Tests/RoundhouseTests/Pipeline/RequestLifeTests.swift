@@ -12,17 +12,17 @@ struct RequestLifeTests {
         let arrival = ContinuousClock.now
         let deadline = arrival + .seconds(2)
         let now = deadline + .milliseconds(millisecondsAfter)
-        var life = Self.life(arrival: arrival, deadline: deadline)
-        let cause = life.failed(CancellationError(), at: now)
-        let record = life.record(failure: RequestFailure(cause: cause, requestID: "r"), at: now)
+        let life = Self.life(arrival: arrival, deadline: deadline)
+        let cause = life.error(for: CancellationError(), at: now)
+        let record = life.record(failure: RequestFailure(cause: cause, requestID: "r"), attempts: [], at: now)
         #expect(record.status == status)
     }
 
     @Test("Without a deadline a cancellation is a client that left")
     func tellsLeaving() {
         let arrival = ContinuousClock.now
-        var life = Self.life(arrival: arrival, deadline: nil)
-        #expect(life.failed(CancellationError(), at: arrival + .seconds(9)) == .cancelled)
+        let life = Self.life(arrival: arrival, deadline: nil)
+        #expect(life.error(for: CancellationError(), at: arrival + .seconds(9)) == .cancelled)
     }
 
     private static func life(

@@ -27,15 +27,23 @@ struct AliasWatchTests {
         for _ in 0..<bad { watch.note(.init(model: model, isSuccess: false, latency: nil, time: time)) }
     }
 
+    private static func decide(
+        _ watch: inout AliasWatch, _ targets: [ModelID], _ now: ContinuousClock.Instant
+    ) -> AliasWatch.Switch? {
+        watch.decide(targets: targets, at: now) { _ in true }
+    }
+
     @Test("A model below the success threshold makes way for the next, and one above it does not")
     func success() {
         var watch = AliasWatch(self.limits)
         let targets = [self.first, self.second, self.third]
-        #expect(watch.decide(targets: targets, at: self.start) { _ in true } == nil)
+        let decision1 = Self.decide(&watch, targets, self.start)
+        #expect(decision1 == nil)
         self.feed(&watch, self.first, good: 18, bad: 2, at: self.start)
-        #expect(watch.decide(targets: targets, at: self.start) { _ in true } == nil)
+        let decision2 = Self.decide(&watch, targets, self.start)
+        #expect(decision2 == nil)
         self.feed(&watch, self.first, good: 0, bad: 1, at: self.start)
-        let made = watch.decide(targets: targets, at: self.start) { _ in true }
+        let made = Self.decide(&watch, targets, self.start)
         #expect(made?.model == self.second)
         #expect(made?.reason.contains("18 of its last 21") == true)
     }
@@ -44,22 +52,25 @@ struct AliasWatchTests {
     func latency() {
         var watch = AliasWatch(self.limits)
         let targets = [self.first, self.second]
-        _ = watch.decide(targets: targets, at: self.start) { _ in true }
+        _ = Self.decide(&watch, targets, self.start)
         self.feed(&watch, self.first, good: 9, bad: 0, latency: .seconds(1), at: self.start)
         self.feed(&watch, self.first, good: 10, bad: 0, latency: .seconds(3), at: self.start)
-        #expect(watch.decide(targets: targets, at: self.start) { _ in true }?.model == self.second)
+        let decision3 = Self.decide(&watch, targets, self.start)
+        #expect(decision3?.model == self.second)
     }
 
     @Test("Too few requests, old ones and those of other models decide nothing")
     func evidence() {
         var watch = AliasWatch(self.limits)
         let targets = [self.first, self.second]
-        _ = watch.decide(targets: targets, at: self.start) { _ in true }
+        _ = Self.decide(&watch, targets, self.start)
         self.feed(&watch, self.first, good: 0, bad: 9, at: self.start)
         self.feed(&watch, self.second, good: 0, bad: 50, at: self.start)
-        #expect(watch.decide(targets: targets, at: self.start) { _ in true } == nil)
+        let decision4 = Self.decide(&watch, targets, self.start)
+        #expect(decision4 == nil)
         self.feed(&watch, self.first, good: 0, bad: 1, at: self.start + .seconds(61))
-        #expect(watch.decide(targets: targets, at: self.start + .seconds(61)) { _ in true } == nil)
+        let decision5 = Self.decide(&watch, targets, self.start + .seconds(61))
+        #expect(decision5 == nil)
     }
 
     @Test("A model that was exchanged comes back after its rest, which doubles each time that it fails again")
@@ -67,15 +78,18 @@ struct AliasWatchTests {
         var watch = AliasWatch(self.limits)
         var targets = [self.first, self.second]
         var now = self.start
-        _ = watch.decide(targets: targets, at: now) { _ in true }
+        _ = Self.decide(&watch, targets, now)
         for rest in [600, 1200, 2400, 4800] {
             self.feed(&watch, self.first, good: 0, bad: 10, at: now)
-            #expect(watch.decide(targets: targets, at: now) { _ in true }?.model == self.second)
+            let decision6 = Self.decide(&watch, targets, now)
+            #expect(decision6?.model == self.second)
             targets = [self.second, self.first]
             self.feed(&watch, self.second, good: 20, bad: 0, at: now)
-            #expect(watch.decide(targets: targets, at: now + .seconds(rest - 1)) { _ in true } == nil)
+            let decision7 = Self.decide(&watch, targets, now + .seconds(rest - 1))
+            #expect(decision7 == nil)
             now += .seconds(rest)
-            #expect(watch.decide(targets: targets, at: now) { _ in true }?.model == self.first)
+            let decision8 = Self.decide(&watch, targets, now)
+            #expect(decision8?.model == self.first)
             targets = [self.first, self.second]
         }
     }
@@ -86,10 +100,10 @@ struct AliasWatchTests {
         var targets = [self.first, self.second]
         var now = self.start
         var switches = 0
-        _ = watch.decide(targets: targets, at: now) { _ in true }
+        _ = Self.decide(&watch, targets, now)
         for _ in 0..<3600 {
             self.feed(&watch, targets[0], good: 0, bad: 10, at: now)
-            if let made = watch.decide(targets: targets, at: now, isUsable: { _ in true }) {
+            if let made = Self.decide(&watch, targets, now) {
                 switches += 1
                 targets = [made.model] + targets.filter { $0 != made.model }
             }
@@ -102,21 +116,24 @@ struct AliasWatchTests {
     @Test("What a person makes active meanwhile is the preferred one from then on")
     func person() {
         var watch = AliasWatch(self.limits)
-        _ = watch.decide(targets: [self.first, self.second, self.third], at: self.start) { _ in true }
+        _ = Self.decide(&watch, [self.first, self.second, self.third], self.start)
         self.feed(&watch, self.first, good: 0, bad: 10, at: self.start)
+        let decision9 = Self.decide(&watch, [self.first, self.second, self.third], self.start)
         #expect(
-            watch.decide(targets: [self.first, self.second, self.third], at: self.start) { _ in true }?.model
+            decision9?.model
                 == self.second)
         let targets = [self.third, self.second, self.first]
-        #expect(watch.decide(targets: targets, at: self.start + .seconds(10)) { _ in true } == nil)
-        #expect(watch.decide(targets: targets, at: self.start + .seconds(100_000)) { _ in true } == nil)
+        let decision10 = Self.decide(&watch, targets, self.start + .seconds(10))
+        #expect(decision10 == nil)
+        let decision11 = Self.decide(&watch, targets, self.start + .seconds(100_000))
+        #expect(decision11 == nil)
     }
 
     @Test("Models that requests may not reach are passed over")
     func unusable() {
         var watch = AliasWatch(self.limits)
         let targets = [self.first, self.second, self.third]
-        _ = watch.decide(targets: targets, at: self.start) { _ in true }
+        _ = Self.decide(&watch, targets, self.start)
         self.feed(&watch, self.first, good: 0, bad: 10, at: self.start)
         let made = watch.decide(targets: targets, at: self.start) { [second] in $0 != second }
         #expect(made?.model == self.third)
