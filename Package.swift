@@ -87,7 +87,7 @@ let package = Package(
                 // models/ links here: SwiftPM would copy a link in this direction as a link, and it would lead nowhere.
                 .copy("Resources/tiny-q8_0.gguf"), .copy("Resources/small-q8_0.gguf"),
                 // Part of the binary: an engine must start wherever the binary was copied to.
-                .embedInCode("Launcher/launch_engine.py"),
+                .embedInCode("Launcher/launch_engine.py"), .embedInCode("Recipes/convert_minilm.py"),
             ]
         ),
         // How to talk to each upstream: wire adapters, the SSE reader, the HTTP client.

@@ -54,7 +54,15 @@ package struct LocalModel: Sendable, Hashable {
 
     /// ``effectiveContextLength(_:)`` where `asked` is what the settings say.
     package static func effectiveContextLength(_ asked: Int?, _ header: GGUFHeader) -> Int {
-        asked ?? header.contextLength.map { min($0, Self.defaultContextLimit) } ?? 0
+        if let asked { return asked }
+        guard let trained = header.contextLength else { return 0 }
+        return min(trained, Self.defaultContextLimit, header.isEmbedding ? Self.embeddingLimit(header) : .max)
+    }
+
+    /// Tokens of a text that an embedding model takes unless it is asked for more: for each, llama.cpp holds 32 bits for
+    /// each token of the vocabulary, and those shall not be more than 1 GiB.
+    private static func embeddingLimit(_ header: GGUFHeader) -> Int {
+        max(512, (1 << 28) / max(1, header.vocabularySize ?? 1))
     }
 
     /// The same for ``ModelRuntime``; `nil` when the name is not a valid one.

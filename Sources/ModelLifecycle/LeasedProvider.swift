@@ -60,6 +60,19 @@ package final class LeasedProvider: Provider {
         }
     }
 
+    package func embed(_ request: EmbeddingRequest) async throws(UpstreamFault) -> EmbeddingAnswer {
+        guard let model = self.managed(request.model) else {
+            return try await self.unmanaged(request.model).embed(request)
+        }
+        let lease = try await self.lease(model, nil)
+        defer { lease.release() }
+        do throws(UpstreamFault) {
+            return try await self.adapter(for: lease.instance).embed(request)
+        } catch {
+            throw await self.manager.explain(error, lease.instance)
+        }
+    }
+
     package func availability(of model: String) -> ProviderAvailability {
         if let managed = self.managed(model) { return self.manager.availability(of: managed) }
         if let fallback = self.fallback { return fallback.availability(of: model) }

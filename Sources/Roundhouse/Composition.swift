@@ -266,13 +266,16 @@ struct Composition: Sendable {
             version: foundations.version
         )
         let adapters = LocalAdapters(runtime: llama, group: group)
-        let first = FirstRequest { instance throws(UpstreamFault) in
-            if instance.key.model.provider == .local { return try adapters.adapter(for: instance) }
-            guard let parts = directory[instance.key.model.provider] else {
-                throw UpstreamFault(.unreachable, "provider '\(instance.key.model.provider)' is gone")
-            }
-            return parts.adapter
-        }
+        let first = FirstRequest(
+            adapter: { instance throws(UpstreamFault) in
+                if instance.key.model.provider == .local { return try adapters.adapter(for: instance) }
+                guard let parts = directory[instance.key.model.provider] else {
+                    throw UpstreamFault(.unreachable, "provider '\(instance.key.model.provider)' is gone")
+                }
+                return parts.adapter
+            },
+            isEmbedding: { registry.snapshot.model($0)?.category == .embedding }
+        )
         let memory = MachineMemory()
         let manager = LifecycleManager(
             runtimes: configuration.local.enabled ? [.local: llama] : [:],

@@ -59,7 +59,9 @@ struct Foundations: Sendable {
         let folders = Self.modelFolders(configuration.local, dataDirectory)
         self.installer = ModelInstaller(
             folder: folders.first ?? "\(dataDirectory)/models",
-            downloader: ModelDownloader(downloader: HTTPDownloader(settings, group: self.eventLoops))
+            downloader: ModelDownloader(downloader: HTTPDownloader(settings, group: self.eventLoops)),
+            recipes: RecipeMaker(
+                directories: EngineDirectories(environment: environment), environment: environment)
         )
     }
 

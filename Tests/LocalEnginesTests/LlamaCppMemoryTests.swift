@@ -108,6 +108,38 @@ import Testing
         #expect(self.cache(recurrent) == 12 * 1000 * 4)
     }
 
+    /// all-MiniLM-L6-v2, of which the engine said `compute buffer size` 7.26, 35.05 and 86.12 MiB: encoders take less than
+    /// the formula gives, never more.
+    @Test(arguments: [(512, 7.26), (2048, 35.05), (4096, 86.12)])
+    func encodersKeepNoCacheAndTakeAWholeTextAtOnce(context: Int, compute: Double) {
+        var header = self.header("bert") { $0.feedForwardLength = [1536] }
+        (header.embeddingLength, header.headCount, header.headCountKV, header.blockCount) = (384, [12], [], 6)
+        var memory = LlamaCppMemory(
+            contextLength: context, parallel: 1, isUnified: true, gpuLayers: 0, promptCacheBytes: 0)
+        memory.batch = context
+        let estimate = memory.estimate(header)
+        #expect(estimate.cacheBytes == 0)
+        let factor = (Self.mebibytes(estimate.computeBytes) - 40) / compute
+        #expect((1...2).contains(factor), "\(factor)")
+        header.vocabularySize = 1000
+        let more = memory.estimate(header).computeBytes - estimate.computeBytes
+        #expect(more == Int64(1000 * (224 + 4 * context)))
+    }
+
+    @Test func textsToEmbedAreAsLongAsTheirMemoryAllows() {
+        func context(_ vocabulary: Int?, _ architecture: String = "bert", asked: Int? = nil) -> Int {
+            LocalModel.effectiveContextLength(
+                asked,
+                self.header(architecture) {
+                    $0.contextLength = 8192
+                    $0.vocabularySize = vocabulary
+                })
+        }
+        #expect(context(30_522) == 8192 && context(250_002) == 1073 && context(10_000_000) == 512)
+        #expect(context(250_002, asked: 4096) == 4096, "what is asked for is given")
+        #expect(context(250_002, "llama") == 8192 && context(nil) == 8192)
+    }
+
     @Test func layersWithAWindowKeepLess() {
         let gemma = self.header("gemma3") { $0.slidingWindow = 512 }
         // Two of twelve layers look at everything.

@@ -95,6 +95,18 @@ struct JobCommandTests {
         #expect(paths.last?.hasPrefix("/") == true && paths.last?.hasSuffix("/m/a.gguf") == true)
     }
 
+    @Test("of a model that the server makes the name is enough, and it may get another one")
+    func installByName() async throws {
+        let server = ScriptedServer(scripts: [.stream(Roundhouse_V1_InstallModelRequest.self, of: Self.installation)])
+        for arguments in [["minilm"], ["other", "--url", "recipe:minilm"], ["minilm", "--path", "/m/own.gguf"]] {
+            _ = try await server.run(["models", "install"] + arguments, console: RecordingConsole())
+        }
+        let requests = server.requests(Roundhouse_V1_InstallModelRequest.self)
+        #expect(requests.map(\.name) == ["minilm", "other", "minilm"])
+        #expect(requests.map(\.url) == ["recipe:minilm", "recipe:minilm", ""])
+        #expect(requests.map(\.path) == ["", "", "/m/own.gguf"])
+    }
+
     @Test("an installation that fails says why, shows both checksums, and leaves no half line")
     func failedInstallation() async throws {
         let server = ScriptedServer(scripts: [

@@ -13,6 +13,12 @@ enum LlamaCppArchitectures {
         "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "t5encoder",
     ]
 
+    /// Encoders that read a text once and keep nothing of it (`create_memory` of llama.cpp). What is not here is taken to
+    /// have a cache: more memory than is needed rather than less.
+    static let cacheless: Set<String> = [
+        "bert", "jina-bert-v2", "jina-bert-v3", "neo-bert", "nomic-bert", "nomic-bert-moe",
+    ]
+
     /// Models that speak.
     static let voice: Set<String> = ["pockettts", "qwen3tts", "wavtokenizer-dec"]
 

@@ -19,6 +19,8 @@ package struct LlamaCppMemory: Sendable, Hashable {
     package var gpuLayers: Int
     /// Bound of the cache for the prompts of earlier requests, in bytes.
     package var promptCacheBytes: Int64
+    /// Tokens that are computed at once (`n_ubatch`). Embedding models take a whole text at once.
+    package var batch = 512
 
     package init(contextLength: Int, parallel: Int, isUnified: Bool, gpuLayers: Int, promptCacheBytes: Int64) {
         self.contextLength = contextLength
@@ -28,8 +30,6 @@ package struct LlamaCppMemory: Sendable, Hashable {
         self.promptCacheBytes = promptCacheBytes
     }
 
-    /// Tokens that are computed at once (`n_ubatch`).
-    private static let batch: Int64 = 512
     /// Python, the engine's code and what it holds for itself: measured.
     private static let engineBytes: Int64 = 40 << 20
     /// For each token of the vocabulary, what the tokenizer's tables take: measured.
@@ -78,11 +78,12 @@ package struct LlamaCppMemory: Sendable, Hashable {
     }
 
     private func cacheBytes(_ layer: Int, _ header: GGUFHeader) -> Int64 {
+        if LlamaCppArchitectures.cacheless.contains(header.architecture) { return 0 }
         let sequences = Int64(self.parallel)
         let streams = self.isUnified ? 1 : sequences
         var cells = Self.padded(Int64(self.contextLength))
         if header.looksThroughWindow(layer), let window = header.slidingWindow {
-            let wide = Int64(window).saturatingMultiply(self.isUnified ? sequences : 1).saturatingAdd(Self.batch)
+            let wide = Int64(window).saturatingMultiply(self.isUnified ? sequences : 1).saturatingAdd(Int64(self.batch))
             cells = min(cells, Self.padded(wide))
         }
         let heads = Int64(header.heads(header.headCountKV.isEmpty ? header.headCount : header.headCountKV, layer) ?? 0)
@@ -98,13 +99,15 @@ package struct LlamaCppMemory: Sendable, Hashable {
     private func bufferBytes(_ header: GGUFHeader) -> Int64 {
         let context = Self.padded(Int64(self.contextLength)).saturatingMultiply(
             self.isUnified ? 1 : Int64(self.parallel))
-        let batch = min(Self.batch, max(1, context))
+        let batch = min(Int64(self.batch), max(1, context))
         let dense = header.feedForwardLength.max() ?? 0
         let experts = (header.expertFeedForwardLength ?? 0).saturatingMultiply(header.expertUsedCount ?? 0)
         let width = Int64(header.embeddingLength ?? 0).saturatingMultiply(5)
             .saturatingAdd(Int64(max(dense, experts)).saturatingMultiply(3))
-        // Logits for the last token of each sequence.
-        let logits = Int64(header.vocabularySize ?? 0).saturatingMultiply(4).saturatingMultiply(Int64(self.parallel))
+        // Logits for the last token of each sequence; where vectors are wanted, llama.cpp has room for those of every token,
+        // though it never computes them.
+        let rows = header.isEmbedding ? batch : Int64(self.parallel)
+        let logits = Int64(header.vocabularySize ?? 0).saturatingMultiply(4).saturatingMultiply(rows)
         return batch.saturatingMultiply(width).saturatingMultiply(4)
             .saturatingAdd(batch.saturatingMultiply(context).saturatingMultiply(2)).saturatingAdd(logits)
     }

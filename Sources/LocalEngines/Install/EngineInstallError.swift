@@ -32,16 +32,16 @@ package struct EngineInstallError: Error, Sendable, Hashable, CustomStringConver
     package var description: String { self.message }
 
     /// Turns what pip wrote to its standard error into a reason.
-    static func fromPip(_ output: String) -> EngineInstallError {
+    static func fromPip(_ output: String, of package: PinnedPackage = LlamaCppRelease.pinned) -> EngineInstallError {
         let has = { (texts: [String]) in texts.contains { output.contains($0) } }
         if has(["DO NOT MATCH THE HASHES"]) {
             return Self(
                 .rejected,
-                "the package index sent a \(LlamaCppRelease.package) with another content than the one we know: not installed"
+                "the package index sent a \(package.name) with another content than the one we know: not installed"
             )
         }
         if has(["No space left on device"]) {
-            return Self(.diskFull, "the disk is full: the engine needs about 200 MB")
+            return Self(.diskFull, "the disk is full: \(package.diskNeed)")
         }
         let network = [
             "NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "Name or service not known",
@@ -58,11 +58,12 @@ package struct EngineInstallError: Error, Sendable, Hashable, CustomStringConver
             )
         }
         if has(["No matching distribution", "Could not find a version"]) {
+            let builds =
+                package.wheelsFor.isEmpty ? "" : " for this machine and Python; builds exist for \(package.wheelsFor)"
             return Self(
                 .network,
                 """
-                the package index has no \(LlamaCppRelease.package) \(LlamaCppRelease.version) for this machine and \
-                Python; builds exist for x86-64 and ARM64 with CPython 3.10 or later (\(Self.lastLines(output)))
+                the package index has no \(package.name) \(package.version)\(builds) (\(Self.lastLines(output)))
                 """
             )
         }

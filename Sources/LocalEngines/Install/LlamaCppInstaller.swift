@@ -1,7 +1,5 @@
 import FoundationEssentials
 import Glibc
-import Subprocess
-import Synchronization
 import SystemPackage
 
 /// What an installation is doing.
@@ -23,8 +21,7 @@ package enum EngineInstallEvent: Sendable, Hashable {
 /// half installation never looks ready, two installers do not disturb each other, and a failure leaves nothing behind.
 package struct LlamaCppInstaller: Sendable {
     private let directories: EngineDirectories
-    private let environment: [String: String]
-    private let clock: EngineClock
+    private let tools: PythonTools
 
     /// - Parameter environment: For Python and pip, whose settings (index, proxy, certificates) are in it.
     package init(
@@ -33,8 +30,7 @@ package struct LlamaCppInstaller: Sendable {
         clock: EngineClock = .system
     ) {
         self.directories = directories
-        self.environment = environment
-        self.clock = clock
+        self.tools = PythonTools(environment: environment, clock: clock)
     }
 
     /// The directory of the installation.
@@ -66,7 +62,7 @@ package struct LlamaCppInstaller: Sendable {
     {
         progress(.checkingMachine)
         if let problem = Machine.processorProblem() { throw EngineInstallError(.unsupportedMachine, problem) }
-        let python = try await self.checkPython()
+        let python = try await self.tools.findPython(withOpenMP: true)
 
         let parent = "\(self.directories.root)/llama.cpp"
         try self.makeDirectory(parent)
@@ -76,124 +72,20 @@ package struct LlamaCppInstaller: Sendable {
         try self.makeDirectory("\(partial)/tmp")
 
         progress(.creatingEnvironment)
-        let created = try await self.runTool(python, ["-m", "venv", partial])
-        guard created.isSuccess else {
-            throw EngineInstallError(
-                .pythonMissing,
-                "python3 cannot make a virtual environment; on Debian run `apt-get install python3-venv` "
-                    + "(\(EngineInstallError.lastLines(created.output)))"
-            )
-        }
-        try await self.download(into: partial, progress)
+        try await self.tools.makeEnvironment(by: python, in: partial)
+        let total = LlamaCppRelease.pinned.downloadBytes
+        progress(.downloading(received: 0, total: total))
+        try await self.tools.pip(
+            .install, LlamaCppRelease.pinned, python: LlamaCppRelease.python(in: partial), temporary: "\(partial)/tmp"
+        ) { progress(.downloading(received: $0, total: total)) }
         progress(.verifying)
         try await self.verify(partial)
         try self.publish(partial)
     }
 
-    /// Finds a Python that can do what follows, and the libraries that the engine will want.
-    private func checkPython() async throws(EngineInstallError) -> String {
-        guard let python = Machine.findProgram("python3", path: self.environment["PATH"]) else {
-            throw EngineInstallError(
-                .pythonMissing,
-                "no python3 is on the PATH: on Debian run `apt-get install python3 python3-venv`"
-            )
-        }
-        let check = try await self.runTool(python, ["-I", "-c", Self.checkScript])
-        switch check.output.split(whereSeparator: \.isWhitespace).first {
-        case "ok" where check.isSuccess: return python
-        case "old":
-            throw EngineInstallError(.pythonMissing, "\(python) is too old: Python 3.10 or later is needed")
-        case "venv":
-            throw EngineInstallError(
-                .pythonMissing,
-                "\(python) has no venv or pip: on Debian run `apt-get install python3-venv`"
-            )
-        case "gomp": throw EngineInstallError.noOpenMP
-        default:
-            throw EngineInstallError(
-                .pythonMissing,
-                "\(python) does not work: \(EngineInstallError.lastLines(check.output))"
-            )
-        }
-    }
-
-    private static let checkScript = """
-        import sys
-        if sys.version_info < (3, 10): sys.exit(print("old"))
-        try:
-            import venv, ensurepip
-        except ImportError:
-            sys.exit(print("venv"))
-        import ctypes
-        try:
-            ctypes.CDLL("libgomp.so.1")
-        except OSError:
-            sys.exit(print("gomp"))
-        print("ok")
-        """
-
-    private func download(
-        into partial: String,
-        _ progress: @escaping @Sendable (EngineInstallEvent) -> Void
-    ) async throws(EngineInstallError) {
-        let requirements = "\(partial)/requirements.txt"
-        do {
-            try Data(LlamaCppRelease.requirements.utf8).write(to: URL(filePath: requirements))
-        } catch {
-            throw EngineInstallError(.notWritable, "\(requirements) cannot be written: \(error)")
-        }
-        progress(.downloading(received: 0, total: LlamaCppRelease.downloadBytes))
-        let arguments = [
-            "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off",
-            "--no-deps", "--only-binary", ":all:", "--require-hashes", "--retries", "2", "--no-compile",
-            "-r", requirements,
-        ]
-        let outcome = await withTaskGroup(of: Result<ToolResult, EngineInstallError>?.self) { group in
-            group.addTask {
-                do throws(EngineInstallError) {
-                    return .success(
-                        try await self.runTool(
-                            LlamaCppRelease.python(in: partial),
-                            arguments,
-                            temporary: "\(partial)/tmp"
-                        )
-                    )
-                } catch {
-                    return .failure(error)
-                }
-            }
-            group.addTask {
-                await self.watch("\(partial)/tmp", progress)
-                return nil
-            }
-            var outcome: Result<ToolResult, EngineInstallError>?
-            for await result in group {
-                guard let result else { continue }
-                outcome = result
-                group.cancelAll()
-            }
-            return outcome ?? .failure(.cancelled)
-        }
-        let result = try outcome.get()
-        guard result.isSuccess else { throw EngineInstallError.fromPip(result.output) }
-    }
-
-    /// Tells how far pip is: pip says nothing of it when nobody types at it, but its temporary files grow.
-    private func watch(_ directory: String, _ progress: @Sendable (EngineInstallEvent) -> Void) async {
-        var last: Int64 = 0
-        while !Task.isCancelled {
-            let received = min(Self.bytes(below: directory), LlamaCppRelease.downloadBytes)
-            if received > last {
-                last = received
-                progress(.downloading(received: received, total: LlamaCppRelease.downloadBytes))
-            }
-            do { try await self.clock.sleep(.milliseconds(100)) } catch { return }
-        }
-    }
-
     private func verify(_ partial: String) async throws(EngineInstallError) {
         let check = "import xllamacpp; print(xllamacpp.get_system_info())"
-        let result = try await self.runTool(LlamaCppRelease.python(in: partial), ["-I", "-c", check])
+        let result = try await self.tools.run(LlamaCppRelease.python(in: partial), ["-I", "-c", check])
         guard result.isSuccess else { throw EngineInstallError.fromImport(result.output) }
     }
 
@@ -206,7 +98,6 @@ package struct LlamaCppInstaller: Sendable {
             """
         do {
             try? manager.removeItem(atPath: "\(partial)/tmp")
-            try? manager.removeItem(atPath: "\(partial)/requirements.txt")
             try Data(manifest.utf8).write(to: URL(filePath: LlamaCppRelease.manifest(in: partial)))
             // What is there is broken, or it would have been found.
             if manager.fileExists(atPath: self.directory) { try manager.removeItem(atPath: self.directory) }
@@ -257,62 +148,12 @@ package struct LlamaCppInstaller: Sendable {
             if !hasWaited { progress(.waitingForOtherInstaller) }
             hasWaited = true
             do {
-                try await self.clock.sleep(.milliseconds(200))
+                try await self.tools.clock.sleep(.milliseconds(200))
             } catch {
                 try? file.close()
                 throw .cancelled
             }
         }
         return file
-    }
-
-    private static func bytes(below directory: String) -> Int64 {
-        let manager = FileManager.default
-        return ((try? manager.subpathsOfDirectory(atPath: directory)) ?? []).reduce(0) { sum, name in
-            let attributes = try? manager.attributesOfItem(atPath: "\(directory)/\(name)")
-            guard attributes?[.type] as? FileAttributeType == .typeRegular else { return sum }
-            return sum + Int64((attributes?[.size] as? Int) ?? 0)
-        }
-    }
-
-    // MARK: - Tools
-
-    private struct ToolResult: Sendable {
-        var isSuccess: Bool
-        /// Standard output and standard error.
-        var output: String
-    }
-
-    /// Runs Python to its end; cancelling the task kills it with its children.
-    private func runTool(
-        _ executable: String,
-        _ arguments: [String],
-        temporary: String? = nil
-    ) async throws(EngineInstallError) -> ToolResult {
-        var options = PlatformOptions()
-        options.processGroupID = 0
-        options.teardownSequence = [.gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(2))]
-        var variables: [Environment.Key: String] = [:]
-        for (name, value) in self.environment {
-            if let key = Environment.Key(rawValue: name) { variables[key] = value }
-        }
-        if let temporary { variables["TMPDIR"] = temporary }
-        do {
-            let result = try await Subprocess.run(
-                .path(FilePath(executable)),
-                arguments: Arguments(arguments),
-                environment: .custom(variables),
-                platformOptions: options,
-                output: .string(limit: 4 << 20),
-                error: .combinedWithOutput
-            )
-            if Task.isCancelled { throw EngineInstallError.cancelled }
-            return ToolResult(isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput)
-        } catch let error as EngineInstallError {
-            throw error
-        } catch {
-            if Task.isCancelled { throw .cancelled }
-            throw EngineInstallError(.failed, "\(executable) could not be run: \(error)")
-        }
     }
 }

@@ -20,6 +20,8 @@ package struct ModelInstallError: Error, Sendable, Hashable, CustomStringConvert
         case invalidModel
         /// The engine does not know the architecture.
         case unsupportedModel
+        /// A program of this machine that is needed is missing or does not work.
+        case toolMissing
         /// What came is kept.
         case cancelled
     }

@@ -5,6 +5,8 @@ package struct ModelInstallRequest: Sendable, Hashable {
         case path(String)
         /// An https address, or http to this machine.
         case url(String)
+        /// The file is made here.
+        case recipe(ModelRecipe)
     }
 
     /// ``ModelID/name`` of a local model: 1-128 characters of letters, digits, `-`, `_` and `.`, not beginning with `.`.
@@ -45,6 +47,16 @@ package struct ModelInstallRequest: Sendable, Hashable {
             }
         case .url(let url):
             try ModelURL.check(url)
+        case .recipe(let recipe):
+            // What it makes is known: a file that is there is found before anything is fetched.
+            request.sha256 = request.sha256 ?? recipe.sha256
+            guard request.sha256 == recipe.sha256 else {
+                throw ModelInstallError(
+                    .invalidRequest,
+                    "sha256 '\(request.sha256 ?? "")' is not that of the file that is made, \(recipe.sha256)",
+                    field: "sha256"
+                )
+            }
         }
         return request
     }
@@ -134,6 +146,8 @@ package enum ModelInstallProgress: Sendable, Hashable {
     ///   - total: `nil` when the upstream does not say.
     ///   - resumed: Bytes that were there from an interrupted attempt.
     case transferring(received: Int64, total: Int64?, resumed: Int64)
+    /// Making the file of what was downloaded, by a recipe; in bytes of the file.
+    case converting(done: Int64, total: Int64)
     /// Computing the checksum of what came; then the header is read.
     case verifying(checked: Int64, total: Int64)
 }

@@ -13,6 +13,7 @@ package final class ModelInstaller: Sendable {
     /// Where models are installed; absolute.
     package let folder: String
     private let downloader: (any FileDownloader)?
+    private let recipes: RecipeMaker?
     private let headroomBytes: Int64
     private let availableBytes: @Sendable (String) -> Int64?
     private let underWay = Mutex<Set<String>>([])
@@ -21,16 +22,19 @@ package final class ModelInstaller: Sendable {
 
     /// - Parameters:
     ///   - downloader: For addresses; without it only files of this machine can be installed.
+    ///   - recipes: For models that are made here; without it they cannot be.
     ///   - headroomBytes: What must stay free on the disk: logs and the database live there, too.
     ///   - availableBytes: Room below a folder; see ``DiskSpace``.
     package init(
         folder: String,
         downloader: (any FileDownloader)?,
+        recipes: RecipeMaker? = nil,
         headroomBytes: Int64 = 512 << 20,
         availableBytes: @escaping @Sendable (String) -> Int64? = DiskSpace.available
     ) {
         self.folder = folder
         self.downloader = downloader
+        self.recipes = recipes
         self.headroomBytes = headroomBytes
         self.availableBytes = availableBytes
     }
@@ -38,10 +42,11 @@ package final class ModelInstaller: Sendable {
     /// Installs a file. The same call again goes on where an interrupted one stopped, and changes nothing when the very
     /// file is there.
     ///
-    /// - Parameter progress: Called from the task that installs. The last is a ``ModelInstallProgress/verifying``.
+    /// - Parameter progress: Called from the task that installs, or one beside it, never at the same time. The last is a
+    ///   ``ModelInstallProgress/verifying``.
     package func install(
         _ request: ModelInstallRequest,
-        progress: @Sendable (ModelInstallProgress) -> Void
+        progress: @escaping @Sendable (ModelInstallProgress) -> Void
     ) async throws(ModelInstallError) -> InstalledModel {
         let request = try request.validated()
         guard self.underWay.withLock({ $0.insert(request.name).inserted }) else {
@@ -59,6 +64,7 @@ package final class ModelInstaller: Sendable {
         switch request.source {
         case .path(let path): try await self.copy(path, request, into: partial, progress)
         case .url(let url): try await self.download(url, into: partial, progress)
+        case .recipe(let recipe): try await self.make(recipe, request.name, into: partial, progress)
         }
         return try await self.verifyAndPublish(partial, request, progress)
     }
@@ -270,6 +276,31 @@ package final class ModelInstaller: Sendable {
         )
     }
 
+    /// Makes the file by a recipe, always anew: what was downloaded for it, pip keeps.
+    private func make(
+        _ recipe: ModelRecipe,
+        _ name: String,
+        into partial: PartialFile,
+        _ progress: @escaping @Sendable (ModelInstallProgress) -> Void
+    ) async throws(ModelInstallError) {
+        guard let recipes else {
+            throw ModelInstallError(
+                .invalidRequest, "this server cannot make models; give the path of a file", field: "url")
+        }
+        do throws(ModelInstallError) {
+            try await self.checkSpace(recipe.workBytes)
+            try await self.work.run { () throws(ModelInstallError) in
+                try partial.begin(PartialFile.Note(source: "recipe:\(recipe.name)"), at: 0)
+            }
+            // Hidden from discovery. Nobody else is at work there: the name is ours until the end.
+            let workplace = "\(self.folder)/.\(name).recipe"
+            try await recipes.make(recipe, at: partial.path, in: workplace, progress)
+        } catch {
+            await self.work.run { partial.discard() }
+            throw error
+        }
+    }
+
     private func write(_ pending: inout [UInt8], to partial: PartialFile) async throws(ModelInstallError) -> Int64 {
         let bytes = pending
         pending = []
@@ -309,7 +340,7 @@ package final class ModelInstaller: Sendable {
                 metadata: ["expected": wanted, "actual": sum]
             )
         }
-        let field = if case .url = request.source { "url" } else { "path" }
+        let field = if case .path = request.source { "path" } else { "url" }
         do throws(ModelInstallError) {
             try await self.work.run { () throws(ModelInstallError) in try Self.check(partial.path, field) }
         } catch {

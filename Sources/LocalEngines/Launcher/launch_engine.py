@@ -138,7 +138,12 @@ def run_in_process(spec):
     params.n_parallel = spec["slots"]
     params.kv_unified = spec["slots"] > 1
     params.n_gpu_layers = spec["gpu_layers"]
-    params.embedding = spec["embedding"]
+    if spec["embedding"]:
+        params.embedding = True
+        # A text is embedded whole or not at all: the engine must take one that fills the context in one batch.
+        params.n_batch = params.n_ubatch = spec["batch"]
+        if spec.get("pooling") == "mean":
+            params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     if not spec["mapped"]:
         params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
     params.cpuparams.n_threads = spec["threads"]
@@ -182,7 +187,9 @@ def run_server(spec):
         "--n-gpu-layers", str(spec["gpu_layers"]),
     ]
     if spec["embedding"]:
-        command.append("--embedding")
+        command += ["--embedding", "--batch-size", str(spec["batch"]), "--ubatch-size", str(spec["batch"])]
+        if spec.get("pooling"):
+            command += ["--pooling", spec["pooling"]]
     environment = dict(os.environ, LLAMA_API_KEY=spec["api_key"])
     try:
         child = subprocess.Popen(

@@ -95,6 +95,8 @@ package struct LlamaCppEngine: LocalEngine {
             gpuLayers: memory.gpuLayers,
             isMapped: !header.isRepacked,
             isEmbedding: header.isEmbedding,
+            batch: memory.batch,
+            pooling: header.isEmbedding && (header.poolingType ?? 0) == 0 ? "mean" : nil,
             promptCacheMiB: Int(memory.promptCacheBytes >> 20)
         )
         if case .server(let path) = installation.kind { specification.server = path }
@@ -125,8 +127,9 @@ package struct LlamaCppEngine: LocalEngine {
             gpuLayers: isWheel ? 0 : model.gpuLayers,
             promptCacheBytes: 0
         )
-        // Four conversations that fill their context, but no more than 64 MiB.
-        let wanted = isWheel ? memory.cacheBytes(header).saturatingMultiply(4) : 0
+        if header.isEmbedding { memory.batch = max(memory.batch, memory.contextLength) }
+        // Four conversations that fill their context, but no more than 64 MiB; models without answers have none.
+        let wanted = isWheel && !header.isEmbedding ? memory.cacheBytes(header).saturatingMultiply(4) : 0
         memory.promptCacheBytes = min(64 << 20, (wanted.saturatingAdd((1 << 20) - 1) >> 20) << 20)
         return memory
     }
@@ -171,13 +174,17 @@ private struct LaunchSpecification: Encodable {
     /// Whether the weights stay where the file is mapped. Those that are rearranged would be in memory twice.
     var isMapped: Bool
     var isEmbedding: Bool
+    /// Tokens that are computed at once, for embedding models.
+    var batch: Int
+    /// How vectors become one, where the file of an embedding model does not say: `mean`.
+    var pooling: String?
     /// Memory for the prompts of earlier requests, so that a conversation's next turn is read from where it differs.
     var promptCacheMiB: Int
     /// A `llama-server`; `nil` for the wheel.
     var server: String?
 
     enum CodingKeys: String, CodingKey {
-        case model, alias, threads, slots, server
+        case model, alias, threads, slots, batch, pooling, server
         case apiKey = "api_key"
         case httpThreads = "http_threads"
         case contextLength = "context_length"

@@ -19,6 +19,7 @@ extension ServiceError {
         case .notGGUF: (.failedPrecondition, "NOT_GGUF")
         case .truncated: (.failedPrecondition, "TRUNCATED")
         case .unsupportedArchitecture: (.failedPrecondition, "UNSUPPORTED_ARCHITECTURE")
+        case .toolMissing: (.failedPrecondition, "TOOL_MISSING")
         case .insufficientDisk: (.failedPrecondition, "INSUFFICIENT_DISK")
         case .notWritable: (.failedPrecondition, "NOT_WRITABLE")
         case .busy: (.aborted, "OPERATION_CONFLICT")

@@ -66,15 +66,22 @@ struct LocalAdapters: Sendable {
 /// Has a model answer a first, internal request, so that its first user does not pay for it.
 struct FirstRequest: Sendable {
     let adapter: @Sendable (RuntimeInstance) throws(UpstreamFault) -> any Inference.Provider
+    /// Whether a model turns text into vectors: its engine has no answers to give.
+    let isEmbedding: @Sendable (ModelID) -> Bool
 
     func warm(_ instance: RuntimeInstance) async throws(UpstreamFault) {
+        let provider = try self.adapter(instance)
+        if self.isEmbedding(instance.key.model) {
+            _ = try await provider.embed(
+                EmbeddingRequest(id: "warm-up", model: instance.key.model.name, inputs: ["Hi"]))
+            return
+        }
         let request = InferenceRequest(
             id: "warm-up",
             target: .model(instance.key.model),
             messages: [Message(.user, "Hi")],
             sampling: SamplingParameters(temperature: 0, maxOutputTokens: 1)
         )
-        let provider = try self.adapter(instance)
         let stream = try await provider.start(
             UpstreamRequest(inference: request, model: instance.key.model.name, delivery: .whole))
         while try await stream.next() != nil {}

@@ -28,11 +28,16 @@ struct ModelFolder: ModelFiles {
         _ request: ModelFileRequest,
         report: @escaping @Sendable (InstallProgress) -> Void
     ) async throws(ModelFileError) -> InstalledFile {
-        let source: ModelInstallRequest.Source =
-            switch request.source {
-            case .path(let path): .path(path)
-            case .url(let url): .url(url)
+        let source: ModelInstallRequest.Source
+        switch request.source {
+        case .path(let path): source = .path(path)
+        case .url(let url): source = .url(url)
+        case .recipe(let name):
+            guard let recipe = ModelRecipe.named(name) else {
+                throw ModelFileError(kind: .notFound, message: "there is no recipe '\(name)'", field: "url")
             }
+            source = .recipe(recipe)
+        }
         let order = ModelInstallRequest(
             name: request.name, source: source, sha256: request.sha256, version: request.version)
         do throws(ModelInstallError) {
@@ -94,6 +99,8 @@ extension InstallProgress {
         case .transferring(let received, let total, let resumed):
             self.init(
                 phase: .transferring, receivedBytes: received, totalBytes: total ?? 0, resumedBytes: resumed)
+        case .converting(let done, let total):
+            self.init(phase: .converting, receivedBytes: done, totalBytes: total)
         case .verifying(let done, let total):
             self.init(phase: .verifying, receivedBytes: done, totalBytes: total)
         }
@@ -136,6 +143,7 @@ extension ModelFileError {
             case .checksumMismatch: .checksumMismatch
             case .invalidModel: .notGGUF
             case .unsupportedModel: .unsupportedArchitecture
+            case .toolMissing: .toolMissing
             case .cancelled: .cancelled
             }
         self.init(kind: kind, message: error.message, metadata: error.metadata, field: error.field)

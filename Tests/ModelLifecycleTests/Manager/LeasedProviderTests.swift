@@ -79,6 +79,45 @@ struct LeasedProviderTests {
         }
     }
 
+    @Test("texts are embedded by the model, which is loaded for it, held meanwhile, and let go of")
+    func embeds() async throws {
+        try await ManagerBench([.local("a")]).run { bench in
+            let provider = LeasedProvider(id: .local, manager: bench.manager) { _ throws(UpstreamFault) in
+                EmbeddingProvider { request throws(UpstreamFault) in
+                    #expect(bench.manager.status(of: a)?.leases == 1)
+                    if request.inputs == ["no"] { throw UpstreamFault(.invalidRequest, "no") }
+                    return EmbeddingAnswer(vectors: request.inputs.map { [Float($0.count)] })
+                }
+            }
+            let answer = try await provider.embed(EmbeddingRequest(id: "e", model: "a", inputs: ["x", "yy"]))
+            #expect(answer.vectors == [[1], [2]])
+            #expect(bench.manager.status(of: a)?.leases == 0 && bench.state(a) == .ready)
+            await #expect(throws: UpstreamFault(.invalidRequest, "no")) {
+                try await provider.embed(EmbeddingRequest(id: "e", model: "a", inputs: ["no"]))
+            }
+            #expect(bench.manager.status(of: a)?.leases == 0)
+        }
+    }
+
+    @Test("an engine that dies over texts says why; texts for others go to the fallback")
+    func explainsEmbeddings() async throws {
+        try await ManagerBench([.local("a")]).run { bench in
+            let other = EmbeddingProvider { _ in EmbeddingAnswer(vectors: [[7]]) }
+            let provider = LeasedProvider(id: .local, manager: bench.manager, fallback: other) {
+                _ throws(UpstreamFault) in
+                EmbeddingProvider { _ throws(UpstreamFault) in
+                    bench.runtime.end(a, .crashed(reason: "signal 9: out of cheese"))
+                    throw UpstreamFault(.truncated, "the connection ended")
+                }
+            }
+            await #expect(throws: UpstreamFault(.truncated, "signal 9: out of cheese")) {
+                try await provider.embed(EmbeddingRequest(id: "e", model: "a", inputs: ["x"]))
+            }
+            let answer = try await provider.embed(EmbeddingRequest(id: "e", model: "z", inputs: ["x"]))
+            #expect(answer.vectors == [[7]])
+        }
+    }
+
     @Test("a load that fails is the request's fault to hear, by kind")
     func faults() async throws {
         try await ManagerBench([.local("a")], limits: .forTests(memory: 5)).run { bench in
@@ -98,5 +137,19 @@ struct LeasedProviderTests {
                 #expect(error.kind == .unreachable && error.message.contains("unknown architecture"))
             }
         }
+    }
+}
+
+/// Turns texts into vectors as it is told, and does nothing else.
+private struct EmbeddingProvider: Provider {
+    let id = ProviderID.local
+    let answer: @Sendable (EmbeddingRequest) throws(UpstreamFault) -> EmbeddingAnswer
+
+    func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {
+        throw UpstreamFault(.unsupported, "it only embeds")
+    }
+
+    func embed(_ request: EmbeddingRequest) async throws(UpstreamFault) -> EmbeddingAnswer {
+        try self.answer(request)
     }
 }

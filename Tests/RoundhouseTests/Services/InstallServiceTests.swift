@@ -68,6 +68,19 @@ struct InstallServiceTests {
         }
     }
 
+    @Test("A model that is made here needs no file: its recipe is passed on, under any name")
+    func makes() async throws {
+        try await ServiceBench.with { bench in
+            _ = try await install(bench) {
+                $0.name = "sentences"
+                $0.url = "recipe:minilm"
+            }
+            #expect(bench.files.requests.map(\.source) == [.recipe("minilm")])
+            #expect(InstallableModels.address(of: "minilm") == "recipe:minilm")
+            #expect(InstallableModels.address(of: "other") == nil)
+        }
+    }
+
     typealias BadRequest = (fields: [String], edit: @Sendable (inout Roundhouse_V1_InstallModelRequest) -> Void)
 
     static let badRequests: [BadRequest] = [
@@ -79,6 +92,7 @@ struct InstallServiceTests {
         (["url"], { $0.url = "http://example.com/x" }),
         (["url"], { $0.url = "https://user:secret@example.com/x" }),
         (["url"], { $0.url = "file:///x" }),
+        (["url"], { $0.url = "recipe:nobody-knows-this" }),
         (["sha256"], { $0.sha256 = "12" }),
         (
             ["version", "tags[0]", "engine_settings.parallel"],
@@ -115,6 +129,7 @@ struct InstallServiceTests {
             (.notGGUF, .failedPrecondition, "NOT_GGUF"), (.truncated, .failedPrecondition, "TRUNCATED"),
             (.unsupportedArchitecture, .failedPrecondition, "UNSUPPORTED_ARCHITECTURE"),
             (.insufficientDisk, .failedPrecondition, "INSUFFICIENT_DISK"),
+            (.toolMissing, .failedPrecondition, "TOOL_MISSING"),
             (.notWritable, .failedPrecondition, "NOT_WRITABLE"), (.unreachable, .unavailable, "SOURCE_UNREACHABLE"),
             (.notFound, .notFound, "SOURCE_NOT_FOUND"), (.busy, .aborted, "OPERATION_CONFLICT"),
             (.alreadyExists, .alreadyExists, "ALREADY_EXISTS"), (.invalidRequest, .invalidArgument, "INVALID_REQUEST"),

@@ -32,6 +32,8 @@ struct ModelFileRequest: Sendable, Hashable {
         /// Absolute.
         case path(String)
         case url(String)
+        /// One of ``InstallableModels/names``: the file is made on this machine.
+        case recipe(String)
     }
 }
 
@@ -45,7 +47,7 @@ struct InstallProgress: Sendable, Hashable {
     var resumedBytes: Int64 = 0
 
     enum Phase: Sendable, Hashable, CaseIterable {
-        case checking, transferring, verifying, registering
+        case checking, transferring, converting, verifying, registering
     }
 }
 
@@ -92,6 +94,8 @@ struct ModelFileError: Error, Sendable, Hashable {
         case notGGUF
         case truncated
         case unsupportedArchitecture
+        /// A program of this machine that is needed, Python, is missing or does not work.
+        case toolMissing
         case insufficientDisk
         case notWritable
         /// Someone else installs the same.

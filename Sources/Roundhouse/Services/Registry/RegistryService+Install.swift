@@ -94,6 +94,12 @@ extension FieldReader {
     ) -> ModelFileRequest.Source? {
         switch source {
         case .path(let path): return .path(self.absolutePath(path, "path"))
+        case .url(let text) where text.hasPrefix(InstallableModels.scheme):
+            let name = String(text.dropFirst(InstallableModels.scheme.count))
+            if InstallableModels.names.contains(name) { return .recipe(name) }
+            let known = InstallableModels.names.map { InstallableModels.scheme + $0 }.joined(separator: ", ")
+            self.report("url", found: text, expected: "one of \(known)")
+            return nil
         case .url(let text):
             // A query may hold the signature that opens the download; only what is before it is checked.
             let address = text.prefix { $0 != "?" && $0 != "#" }

