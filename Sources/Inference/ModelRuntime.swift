@@ -106,6 +106,9 @@ public struct MemoryEstimate: Sendable, Hashable {
     public var computeBytes: Int64
     /// The sum of the three, by where it lies. Empty when the memory is not ours to count.
     public var devices: [MemoryDevice: Int64]
+    /// Of the weights, those that one token is computed with; `nil`: all of them. Less where a model has experts, few of
+    /// whom work on each token.
+    public var activeWeightBytes: Int64?
 
     public init(
         weightBytes: Int64 = 0,

@@ -135,6 +135,7 @@ struct Composition: Sendable {
             statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
             openRouter: self.openRouter,
             saveState: foundations.saving(events: self.events, statistics: statistics),
+            hardware: foundations.hardware.read,
             unloadGrace: configuration.lifecycle.unloadGrace
         )
         self.services = try foundations.services(

@@ -30,6 +30,7 @@ struct Foundations: Sendable {
     let transport: GRPCTransport.Server
     let addresses: BoundAddresses
     let installer: ModelInstaller
+    let hardware: HardwareReader
     private let watches = Watches()
 
     /// - Throws: ``StartError`` for a store that cannot be opened or an address that cannot be.
@@ -62,6 +63,11 @@ struct Foundations: Sendable {
             downloader: ModelDownloader(downloader: HTTPDownloader(settings, group: self.eventLoops)),
             recipes: RecipeMaker(
                 directories: EngineDirectories(environment: environment), environment: environment)
+        )
+        let threads = configuration.local.threads
+        self.hardware = HardwareReader(
+            disks: folders + [dataDirectory],
+            gauge: BandwidthGauge(threads: threads > 0 ? threads : LocalModel.defaultThreads)
         )
     }
 
@@ -204,7 +210,7 @@ extension Foundations {
             LifecycleService(ports: ports),
             TelemetryService(ports: ports),
             AdminService(ports: ports),
-            HealthService(report: report, registry: ports.registry, router: router, counters: counters),
+            HealthService(report: report, ports: ports, router: router, counters: counters),
             StandardHealthService(registry: self.health),
         ]
         return try self.withReflection(services)

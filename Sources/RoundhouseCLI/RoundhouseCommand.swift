@@ -20,6 +20,7 @@ struct RoundhouseCommand: AsyncParsableCommand {
             ProvidersCommand.self,
             EventsCommand.self,
             StatusCommand.self,
+            HardwareCommand.self,
             StateCommand.self,
             TokensCommand.self,
             EnginesCommand.self,

@@ -177,6 +177,26 @@ import Testing
         #expect(estimate.devices.count == (layers == 0 ? 1 : 2))
     }
 
+    @Test func aTokenIsComputedWithTheExpertsThatWorkOnItAndOneRowOfTheEmbeddings() {
+        func tensor(_ name: String, _ dimensions: [Int64]) -> GGUFTensor {
+            GGUFTensor(name: name, dimensions: dimensions, type: 24, offset: 0, sizeBytes: dimensions.reduce(1, *))
+        }
+        var header = self.header("qwen3moe") { $0.expertUsedCount = 2 }
+        header.tensors = [
+            tensor("token_embd.weight", [10, 50]), tensor("blk.0.attn_q.weight", [10, 10]),
+            tensor("blk.0.ffn_up_exps.weight", [10, 4, 8]),
+        ]
+        // The embeddings are the output, too.
+        #expect(header.activeWeightBytes == 500 + 100 + 80)
+        header.tensors.append(tensor("output.weight", [10, 50]))
+        #expect(header.activeWeightBytes == 10 + 100 + 80 + 500)
+        header.expertUsedCount = nil
+        #expect(header.activeWeightBytes == 10 + 100 + 320 + 500)
+        let memory = LlamaCppMemory(
+            contextLength: 256, parallel: 1, isUnified: true, gpuLayers: 0, promptCacheBytes: 0)
+        #expect(memory.estimate(header).activeWeightBytes == 930)
+    }
+
     @Test func modelsWhoseWeightsAreRearrangedAreKnown() {
         let repacked = self.header("llama") { header in
             header.tensors = [

@@ -64,12 +64,14 @@ package struct LlamaCppMemory: Sendable, Hashable {
             devices[.cuda(0)] =
                 weights.gpu.saturatingAdd(cache.gpu).saturatingAdd(buffer).saturatingAdd(Self.gpuBytes)
         }
-        return MemoryEstimate(
+        var estimate = MemoryEstimate(
             weightBytes: weights.cpu.saturatingAdd(weights.gpu),
             cacheBytes: cache.cpu.saturatingAdd(cache.gpu),
             computeBytes: engine.saturatingAdd(buffer).saturatingAdd(isOnGPU ? Self.gpuBytes : 0),
             devices: devices
         )
+        estimate.activeWeightBytes = header.activeWeightBytes
+        return estimate
     }
 
     /// The KV cache of all layers, in bytes, wherever it lies.
@@ -129,6 +131,23 @@ package struct LlamaCppMemory: Sendable, Hashable {
 }
 
 extension GGUFHeader {
+    /// Bytes of weights that one token is computed with: of the experts those that work on it, and of the embeddings one
+    /// row, unless they are the output, too.
+    var activeWeightBytes: Int64 {
+        let hasOutput = self.tensors.contains { $0.name == "output.weight" }
+        return self.tensors.reduce(0) { sum, tensor in
+            var bytes = tensor.sizeBytes
+            if tensor.name == "token_embd.weight", hasOutput {
+                bytes /= max(1, tensor.dimensions.last ?? 1)
+            } else if tensor.name.contains("_exps."), let used = self.expertUsedCount, tensor.dimensions.count == 3 {
+                // The outermost dimension counts the experts.
+                let experts = max(1, tensor.dimensions[2])
+                bytes = bytes / experts * min(Int64(used), experts)
+            }
+            return sum.saturatingAdd(bytes)
+        }
+    }
+
     /// The number for a layer, where there may be one for all; `nil` where there is none.
     fileprivate func heads(_ counts: [Int], _ layer: Int) -> Int? {
         counts.count > 1 ? (layer < counts.count ? counts[layer] : nil) : counts.first

@@ -23,16 +23,26 @@ package final class NVML: GPUReader {
     private typealias Handle = @convention(c) (UInt32, UnsafeMutablePointer<Device?>) -> Status
     private typealias MemoryInfo = @convention(c) (Device, UnsafeMutableRawPointer) -> Status
     private typealias Name = @convention(c) (Device, UnsafeMutablePointer<CChar>, UInt32) -> Status
+    private typealias Number = @convention(c) (Device, UnsafeMutablePointer<UInt32>) -> Status
+    private typealias Clock = @convention(c) (Device, UInt32, UnsafeMutablePointer<UInt32>) -> Status
+    private typealias Text = @convention(c) (UnsafeMutablePointer<CChar>, UInt32) -> Status
     private typealias Processes =
         @convention(c) (Device, UnsafeMutablePointer<UInt32>, UnsafeMutableRawPointer?) -> Status
 
     private static let success: Status = 0
     private static let insufficientSize: Status = 7
+    /// NVML_CLOCK_MEM
+    private static let memoryClock: UInt32 = 2
 
     private let count: Count
     private let handle: Handle
     private let memoryInfo: MemoryInfo
     private let name: Name?
+    /// In bits.
+    private let busWidth: Number?
+    /// In MHz.
+    private let highestClock: Clock?
+    private let driver: Text?
     /// By what kind of work they do; older drivers know fewer of them.
     private let processes: [Processes]
 
@@ -60,6 +70,9 @@ package final class NVML: GPUReader {
         unsafe self.handle = handle
         unsafe self.memoryInfo = memoryInfo
         unsafe self.name = find("nvmlDeviceGetName", as: Name.self)
+        unsafe self.busWidth = find("nvmlDeviceGetMemoryBusWidth", as: Number.self)
+        unsafe self.highestClock = find("nvmlDeviceGetMaxClockInfo", as: Clock.self)
+        unsafe self.driver = find("nvmlSystemGetDriverVersion", as: Text.self)
         // `_v3` and `_v2` fill the same structure. The first version of all fills a smaller one and is left out: who has
         // only that does not learn what each process uses.
         let kinds = ["nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses"]
@@ -76,7 +89,8 @@ package final class NVML: GPUReader {
                 device: .cuda(index),
                 name: unsafe self.name(of: device),
                 totalBytes: Int64(clamping: memory.total),
-                freeBytes: Int64(clamping: memory.free)
+                freeBytes: Int64(clamping: memory.free),
+                bandwidthBytesPerSecond: unsafe self.bandwidth(of: device)
             )
         }
     }
@@ -90,6 +104,13 @@ package final class NVML: GPUReader {
             if let most = figures.max() { used[.cuda(index)] = most }
         }
         return used
+    }
+
+    package func driverVersion() -> String {
+        // NVML_SYSTEM_DRIVER_VERSION_BUFFER_SIZE
+        var version = [CChar](repeating: 0, count: 80)
+        guard unsafe self.driver?(&version, UInt32(version.count)) == Self.success else { return "" }
+        return Self.text(version)
     }
 
     private func devices() -> [(index: Int, device: Device)] {
@@ -110,7 +131,21 @@ package final class NVML: GPUReader {
         // NVML_DEVICE_NAME_V2_BUFFER_SIZE
         var name = [CChar](repeating: 0, count: 96)
         guard unsafe self.name?(device, &name, UInt32(name.count)) == Self.success else { return "" }
-        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return Self.text(name)
+    }
+
+    private static func text(_ characters: [CChar]) -> String {
+        String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    /// Two transfers for each beat of the memory's clock, as the driver counts it, over the width of the bus.
+    private func bandwidth(of device: Device) -> Int64 {
+        var width: UInt32 = 0
+        var megahertz: UInt32 = 0
+        guard unsafe self.busWidth?(device, &width) == Self.success,
+            unsafe self.highestClock?(device, Self.memoryClock, &megahertz) == Self.success
+        else { return 0 }
+        return Int64(megahertz) * 1_000_000 * 2 * Int64(width / 8)
     }
 
     private func list(_ processes: Processes, of device: Device) -> [GPUProcess] {

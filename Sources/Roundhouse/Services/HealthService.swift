@@ -31,28 +31,23 @@ struct SystemReport: Sendable {
     }
 }
 
-/// `roundhouse.v1.HealthService`: the state of the server in one look.
+/// `roundhouse.v1.HealthService`: the state of the server in one look. The machine is in a file of its own.
 struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
     let report: SystemReport
     let registry: Registry
     let router: Router
     let counters: RequestCounters
+    let ports: ServicePorts
     private let clock = ContinuousClock()
     private let started: ContinuousClock.Instant
 
-    init(report: SystemReport, registry: Registry, router: Router, counters: RequestCounters) {
+    init(report: SystemReport, ports: ServicePorts, router: Router, counters: RequestCounters) {
         self.report = report
-        self.registry = registry
+        self.ports = ports
+        self.registry = ports.registry
         self.router = router
         self.counters = counters
         self.started = self.clock.now
-    }
-
-    func getHardware(
-        request: Roundhouse_V1_GetHardwareRequest,
-        context: ServerContext
-    ) async throws -> Roundhouse_V1_GetHardwareResponse {
-        throw RPCError(code: .unimplemented, message: "")
     }
 
     func getSystemStatus(

@@ -33,6 +33,18 @@ private let source = """
         strncpy(name, "NVIDIA H200", length);
         return 0;
     }
+    #ifdef CLOCKS
+    int nvmlDeviceGetMemoryBusWidth(void *device, unsigned int *width) { *width = 5120; return 0; }
+    int nvmlDeviceGetMaxClockInfo(void *device, unsigned int type, unsigned int *clock) {
+        if (type != 2) return 2;
+        *clock = 2619;
+        return device == &devices[2] ? 3 : 0;
+    }
+    int nvmlSystemGetDriverVersion(char *version, unsigned int length) {
+        strncpy(version, "570.86.15", length);
+        return 0;
+    }
+    #endif
     static int list(void *device, unsigned int *count, Process *processes, unsigned int first) {
         if (*count < 100) { *count = 100; return 7; }
         *count = 100;
@@ -93,6 +105,18 @@ struct NVMLTests {
         }
         #expect(nvml.usedBytes(by: 1005).isEmpty)
         #expect(nvml.usedBytes(by: 7).isEmpty)
+    }
+
+    @Test("Bandwidth is what clock and bus give, and 0 where a GPU does not tell; the driver has a version")
+    func clocks() throws {
+        let names = ["COMPUTE=a", "GRAPHICS=b", "INIT=0"]
+        let built = try #require(try BuiltLibrary(names + ["CLOCKS"]))
+        let nvml = try #require(NVML(library: built.library))
+        #expect(nvml.gpus().map(\.bandwidthBytesPerSecond) == [3_352_320_000_000, 0])
+        #expect(nvml.driverVersion() == "570.86.15")
+        let old = try #require(try BuiltLibrary(names))
+        let silent = try #require(NVML(library: old.library))
+        #expect(silent.gpus().map(\.bandwidthBytesPerSecond) == [0, 0] && silent.driverVersion().isEmpty)
     }
 
     @Test("A driver that knows only the first layout tells of GPUs, not of processes")

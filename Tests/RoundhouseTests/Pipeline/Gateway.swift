@@ -69,10 +69,11 @@ struct Gateway {
             storage: { .init(path: "/db", sizeBytes: 5, pendingRecords: 2, droppedRecords: 1) },
             issues: { issues }
         )
+        let ports = ServicePorts.pending(registry: registry, router: router)
         return [
             GenerationService(pipeline: pipeline, router: router),
-            RegistryService(ports: .pending(registry: registry, router: router)),
-            HealthService(report: report, registry: registry, router: router, counters: counters),
+            RegistryService(ports: ports),
+            HealthService(report: report, ports: ports, router: router, counters: counters),
         ]
     }
 

@@ -26,6 +26,8 @@ struct ServicePorts: Sendable {
     var openRouter = OpenRouterSettings(OpenRouterFilter())
     /// Writes everything that is still in memory to disk.
     var saveState: @Sendable () async throws -> SavedState
+    /// Looks at the machine: reads files and may ask a driver. The first call measures for some 50 ms.
+    var hardware: @Sendable () async -> HardwareReading = { HardwareReading() }
     /// How long requests may go on when an unload is forced and its caller says nothing.
     var unloadGrace = Duration.seconds(10)
     /// The moment of the calendar.

@@ -5,6 +5,7 @@ import Inference
 import ModelLifecycle
 import ModelRegistry
 import RoundhouseAPI
+import Routing
 import Synchronization
 import Testing
 
@@ -41,6 +42,7 @@ struct ServiceBench {
             var samples: [Result<ProfileSample, UpstreamFault>] = [.success(ProfileSample(latency: .seconds(1)))]
             var profiles: [Profiler.Request] = []
             var statistics = StatisticsReport(models: [:], sinceMicroseconds: 0)
+            var hardware = HardwareReading()
             var saved: Result<SavedState, StartError> = .failure(StartError("the disk is full"))
         }
 
@@ -89,8 +91,17 @@ struct ServiceBench {
         let ports = self.ports
         return [
             RegistryService(ports: ports), LifecycleService(ports: ports), TelemetryService(ports: ports),
-            AdminService(ports: ports),
+            AdminService(ports: ports), self.healthService(ports),
         ]
+    }
+
+    private func healthService(_ ports: ServicePorts) -> HealthService {
+        let report = SystemReport(
+            version: "1", startedAt: ports.now(), grpcAddresses: { [] }, engines: { [] },
+            storage: { .init(path: "/db", sizeBytes: 0, pendingRecords: 0, droppedRecords: 0) }, issues: { [] })
+        return HealthService(
+            report: report, ports: ports, router: Router(registry: self.base, providers: [:]),
+            counters: RequestCounters())
     }
 
     private var connected: GRPCClient<Transport> {
@@ -103,6 +114,9 @@ struct ServiceBench {
         get throws { .init(wrapping: try self.connected) }
     }
     var telemetry: Roundhouse_V1_TelemetryService.Client<Transport> {
+        get throws { .init(wrapping: try self.connected) }
+    }
+    var health: Roundhouse_V1_HealthService.Client<Transport> {
         get throws { .init(wrapping: try self.connected) }
     }
     var admin: Roundhouse_V1_AdminService.Client<Transport> {
@@ -194,6 +208,7 @@ extension ServiceBench {
             events: self.feed,
             statistics: { scripts.now.statistics },
             saveState: { try scripts.now.saved.get() },
+            hardware: { scripts.now.hardware },
             now: { WallTime(microsecondsSince1970: 1_000_000_000) }
         )
     }
