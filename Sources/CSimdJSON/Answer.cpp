@@ -5,51 +5,17 @@
 #include <string_view>
 
 using namespace simdjson;
+using namespace csj;
 
 namespace {
 
-Field readDetail(dom::element value, std::string_view key, int64_t &into, Field name) {
-    if (value.is_null()) return fine;
-    dom::object details;
-    if (value.get(details) != SUCCESS) return name;
-    for (auto [detail, count] : details) {
-        if (detail != key) continue;
-        if (Field wrong = readCount(count, into, name)) return wrong;
-    }
-    return fine;
-}
-
-Field readUsage(dom::element value, csj_answer &answer) {
-    if (value.is_null()) return fine;
-    dom::object usage;
-    if (value.get(usage) != SUCCESS) return "usage";
-    answer.has_usage = true;
-    for (auto [key, member] : usage) {
-        Field wrong = fine;
-        if (key == "prompt_tokens") {
-            wrong = readCount(member, answer.prompt_tokens, "usage.prompt_tokens");
-        } else if (key == "completion_tokens") {
-            wrong = readCount(member, answer.completion_tokens, "usage.completion_tokens");
-        } else if (key == "prompt_tokens_details") {
-            wrong = readDetail(member, "cached_tokens", answer.cached_tokens, "usage.prompt_tokens_details");
-        } else if (key == "completion_tokens_details") {
-            wrong = readDetail(member, "reasoning_tokens", answer.reasoning_tokens, "usage.completion_tokens_details");
-        } else if (key == "prompt_cache_hit_tokens") {
-            // DeepSeek's name for cached_tokens.
-            wrong = readCount(member, answer.cached_tokens, "usage.prompt_cache_hit_tokens");
-        }
-        if (wrong) return wrong;
-    }
-    return fine;
-}
-
 Field readArguments(csj_parser &parser, dom::element value, csj_text &into, Field name) {
     if (!value.is_object()) return readText(value, into, name);
-    parser.argumentTexts.push_back(std::make_unique<std::string>(minify(value)));
-    into = text(*parser.argumentTexts.back());
+    into = parser.keep(minify(value));
     return fine;
 }
 
+// `function` of an entry of `tool_calls`, or the whole of `function_call`.
 Field readFunction(csj_parser &parser, dom::element value, csj_tool_call &call) {
     if (value.is_null()) return fine;
     dom::object function;
@@ -79,6 +45,7 @@ Field readToolCalls(csj_parser &parser, dom::element value) {
         for (auto [key, member] : members) {
             Field wrong = fine;
             if (key == "index") {
+                call.has_index = !member.is_null();
                 wrong = readCount(member, call.index, "tool_calls[].index");
             } else if (key == "id") {
                 wrong = readText(member, call.id, "tool_calls[].id");
@@ -92,12 +59,77 @@ Field readToolCalls(csj_parser &parser, dom::element value) {
     return fine;
 }
 
+// OpenAI's older name for a single tool call.
+Field readFunctionCall(csj_parser &parser, dom::element value) {
+    if (value.is_null()) return fine;
+    csj_tool_call call{};
+    if (Field wrong = readFunction(parser, value, call)) return wrong;
+    parser.toolCalls.push_back(call);
+    return fine;
+}
+
+Field readReasoningDetails(csj_parser &parser, dom::element value) {
+    if (value.is_null()) return fine;
+    dom::array details;
+    if (value.get(details) != SUCCESS) return "reasoning_details";
+    for (dom::element entry : details) {
+        dom::object members;
+        if (entry.get(members) != SUCCESS) return "reasoning_details[]";
+        csj_reasoning_detail detail{};
+        detail.index = -1;
+        for (auto [key, member] : members) {
+            Field wrong = fine;
+            if (key == "type") {
+                wrong = readText(member, detail.type, "reasoning_details[].type");
+            } else if (key == "text" || key == "summary") {
+                readTextIfAny(member, detail.text);
+            } else if (key == "signature") {
+                readTextIfAny(member, detail.signature);
+            } else if (key == "id") {
+                readTextIfAny(member, detail.id);
+            } else if (key == "format") {
+                readTextIfAny(member, detail.format);
+            } else if (key == "index") {
+                readPlaceIfAny(member, detail.index);
+            }
+            if (wrong) return wrong;
+        }
+        std::string_view type(detail.type.data == nullptr ? "" : detail.type.data, detail.type.length);
+        bool isShown = type.empty() || type == "reasoning.text" || type == "reasoning.summary";
+        if (!isShown) detail.whole = parser.keep(minify(entry));
+        parser.reasoningDetails.push_back(detail);
+    }
+    return fine;
+}
+
+// Sources beside an answer. One that is not understood costs a source and not the answer.
+void readAnnotations(csj_parser &parser, dom::element value) {
+    dom::array annotations;
+    if (value.get(annotations) != SUCCESS) return;
+    for (dom::element entry : annotations) {
+        dom::object members;
+        if (entry["url_citation"].get(members) != SUCCESS) continue;
+        csj_url_citation citation{};
+        citation.start_index = citation.end_index = -1;
+        for (auto [key, member] : members) {
+            if (key == "url") readTextIfAny(member, citation.url);
+            if (key == "title") readTextIfAny(member, citation.title);
+            if (key == "content") readTextIfAny(member, citation.content);
+            if (key == "start_index") readPlaceIfAny(member, citation.start_index);
+            if (key == "end_index") readPlaceIfAny(member, citation.end_index);
+        }
+        parser.citations.push_back(citation);
+    }
+}
+
 // `delta` of a chunk or `message` of a completion.
 Field readMessage(csj_parser &parser, dom::element value, csj_answer &answer) {
     if (value.is_null()) return fine;
     dom::object message;
     if (value.get(message) != SUCCESS) return "choices[0].delta";
     csj_text shortReasoning{};
+    dom::element functionCall;
+    bool hasFunctionCall = false;
     for (auto [key, member] : message) {
         Field wrong = fine;
         if (key == "content") {
@@ -110,34 +142,23 @@ Field readMessage(csj_parser &parser, dom::element value, csj_answer &answer) {
             wrong = readText(member, answer.refusal, "choices[0].delta.refusal");
         } else if (key == "tool_calls") {
             wrong = readToolCalls(parser, member);
+        } else if (key == "function_call") {
+            functionCall = member;
+            hasFunctionCall = true;
+        } else if (key == "reasoning_details") {
+            wrong = readReasoningDetails(parser, member);
+        } else if (key == "annotations") {
+            readAnnotations(parser, member);
         }
         if (wrong) return wrong;
+    }
+    // Who sends both means the same call by both.
+    if (hasFunctionCall && parser.toolCalls.empty()) {
+        if (Field wrong = readFunctionCall(parser, functionCall)) return wrong;
     }
     // Servers in the middle of the renaming send both with the same text: one of them is enough.
     if (answer.reasoning.length == 0 && shortReasoning.data != nullptr) answer.reasoning = shortReasoning;
     return fine;
-}
-
-csj_error readErrorObject(dom::element value) {
-    csj_error error{};
-    std::string_view view;
-    dom::object members;
-    if (value.get(view) == SUCCESS) {
-        error.present = true;
-        error.message = text(view);
-    } else if (value.get(members) == SUCCESS) {
-        error.present = true;
-        for (auto [key, member] : members) {
-            bool isText = member.get(view) == SUCCESS;
-            if (key == "message" && isText) error.message = text(view);
-            if (key == "type" && isText) error.type = text(view);
-            if (key == "code" && isText) error.code = text(view);
-            if (key == "code" && !isText && member.get(error.status) != SUCCESS) error.status = 0;
-        }
-    } else if (!value.is_null()) {
-        error.present = true;
-    }
-    return error;
 }
 
 Field readChoice(csj_parser &parser, dom::object choice, csj_answer &answer) {
@@ -155,7 +176,7 @@ Field readChoice(csj_parser &parser, dom::object choice, csj_answer &answer) {
         } else if (key == "finish_reason") {
             wrong = readText(member, answer.finish_reason, "choices[0].finish_reason");
         } else if (key == "error" && !answer.error.present) {
-            answer.error = readErrorObject(member);
+            answer.error = readErrorObject(parser, member);
         }
         if (wrong) return wrong;
     }
@@ -184,56 +205,18 @@ Field readAnswer(csj_parser &parser, dom::element root, csj_answer &answer) {
         if (key == "choices") {
             wrong = readChoices(parser, member, answer);
         } else if (key == "usage") {
-            wrong = readUsage(member, answer);
+            wrong = readUsage(member, answer.usage);
         } else if (key == "error" && !member.is_null()) {
-            answer.error = readErrorObject(member);
+            answer.error = readErrorObject(parser, member);
         }
         if (wrong) return wrong;
     }
     answer.tool_calls = parser.toolCalls.data();
     answer.tool_call_count = parser.toolCalls.size();
-    return fine;
-}
-
-csj_error readErrorBody(dom::element root) {
-    dom::object members;
-    if (root.get(members) != SUCCESS) return readErrorObject(root);
-    dom::element nested;
-    if (members["error"].get(nested) == SUCCESS && !nested.is_null()) {
-        csj_error error = readErrorObject(nested);
-        std::string_view view;
-        // Some gateways put the sentence beside a bare `error` word.
-        if (error.message.data == nullptr && members["message"].get(view) == SUCCESS) error.message = text(view);
-        return error;
-    }
-    csj_error error = readErrorObject(root);
-    std::string_view detail;
-    if (error.message.data == nullptr && members["detail"].get(detail) == SUCCESS) error.message = text(detail);
-    return error;
-}
-
-Field readTokenization(dom::element root, csj_tokenization &result) {
-    dom::object members;
-    if (root.get(members) != SUCCESS) return "the text itself";
-    dom::array tokens;
-    for (auto [key, member] : members) {
-        Field wrong = fine;
-        if (key == "prompt") {
-            wrong = readText(member, result.prompt, "prompt");
-        } else if (key == "count") {
-            wrong = readCount(member, result.token_count, "count");
-        } else if (key == "tokens" && result.token_count < 0 && !member.is_null()) {
-            if (member.get(tokens) != SUCCESS) return "tokens";
-            // size() saturates at 2^24 - 1; counting does not.
-            int64_t count = 0;
-            for (auto token : tokens) {
-                (void)token;
-                count += 1;
-            }
-            result.token_count = count;
-        }
-        if (wrong) return wrong;
-    }
+    answer.reasoning_details = parser.reasoningDetails.data();
+    answer.reasoning_detail_count = parser.reasoningDetails.size();
+    answer.citations = parser.citations.data();
+    answer.citation_count = parser.citations.size();
     return fine;
 }
 
@@ -250,29 +233,4 @@ extern "C" csj_status csj_parse_answer(csj_parser *parser, const uint8_t *bytes,
         return answer->field == fine ? CSJ_OK : CSJ_WRONG_TYPE;
     });
     return answer->status;
-}
-
-extern "C" csj_status csj_parse_error(csj_parser *parser, const uint8_t *bytes, size_t length, csj_error *error) {
-    *error = csj_error{};
-    return guarded([&] {
-        dom::element root;
-        csj_status status = parser->parse(bytes, length, root);
-        if (status == CSJ_OK) *error = readErrorBody(root);
-        return status;
-    });
-}
-
-extern "C" csj_status csj_parse_tokenization(
-    csj_parser *parser, const uint8_t *bytes, size_t length, csj_tokenization *result
-) {
-    *result = csj_tokenization{};
-    result->token_count = -1;
-    result->status = guarded([&] {
-        dom::element root;
-        csj_status status = parser->parse(bytes, length, root);
-        if (status != CSJ_OK) return status;
-        result->field = readTokenization(root, *result);
-        return result->field == fine ? CSJ_OK : CSJ_WRONG_TYPE;
-    });
-    return result->status;
 }

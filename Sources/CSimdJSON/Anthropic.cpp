@@ -4,6 +4,7 @@
 #include "Fields.hpp"
 
 using namespace simdjson;
+using namespace csj;
 
 namespace {
 
@@ -54,8 +55,7 @@ Field readInput(csj_parser &parser, dom::element value, Piece &piece) {
     dom::object input;
     if (value.get(input) != SUCCESS) return "content_block.input";
     if (input.size() == 0) return fine;
-    parser.argumentTexts.push_back(std::make_unique<std::string>(minify(value)));
-    piece.input = text(*parser.argumentTexts.back());
+    piece.input = parser.keep(minify(value));
     return fine;
 }
 

@@ -4,7 +4,8 @@
 
 #include <string_view>
 
-// What the readers of all wire formats share. `null` counts as absent everywhere.
+// What the readers of OpenAI's texts have in common.
+namespace csj {
 
 // A key of the wrong type: the walk stops and hands back its name.
 using Field = const char *;
@@ -29,6 +30,24 @@ inline Field readCount(simdjson::dom::element value, int64_t &into, Field name) 
     return into < 0 ? name : fine;
 }
 
+// For what is good to know and not needed: of another type it counts as absent.
+inline void readTextIfAny(simdjson::dom::element value, csj_text &into) {
+    std::string_view view;
+    if (value.get(view) == simdjson::SUCCESS) into = text(view);
+}
+
+// The same for places in a list or a text, none of which is negative.
+inline void readPlaceIfAny(simdjson::dom::element value, int64_t &into) {
+    int64_t place;
+    if (value.get(place) == simdjson::SUCCESS && place >= 0) into = place;
+}
+
+// `usage` of a chunk, a completion or embeddings.
+Field readUsage(simdjson::dom::element value, csj_openai_usage &usage);
+
+// What `error` holds, wherever it stands.
+csj_error readErrorObject(csj_parser &parser, simdjson::dom::element value);
+
 // Runs `body`, which may throw for want of memory and for nothing else.
 template <typename Body>
 csj_status guarded(Body body) {
@@ -38,3 +57,5 @@ csj_status guarded(Body body) {
         return CSJ_NO_MEMORY;
     }
 }
+
+}  // namespace csj

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 using namespace simdjson;
 
@@ -52,6 +53,11 @@ csj_status csj_parser::parse(const uint8_t *bytes, size_t length, dom::element &
     if (length > 0) std::memcpy(padded.get(), bytes, length);
     std::memset(padded.get() + length, 0, SIMDJSON_PADDING);
     return statusOf(document.parse(padded.get(), length, false).get(root));
+}
+
+csj_text csj_parser::keep(std::string value) {
+    ownTexts.push_back(std::make_unique<std::string>(std::move(value)));
+    return text(*ownTexts.back());
 }
 
 size_t csj_parser::memory() const {

@@ -20,10 +20,17 @@ struct csj_parser {
 
     simdjson::dom::parser document{CSJ_MAX_BYTES};
     std::vector<csj_tool_call> toolCalls;
-    // Compact JSON of arguments that came as objects: one string per call, since growing must not move the others.
-    std::vector<std::unique_ptr<std::string>> argumentTexts;
     std::vector<csj_anthropic_piece> anthropicPieces;
     std::vector<csj_anthropic_citation> anthropicCitations;
+    std::vector<csj_reasoning_detail> reasoningDetails;
+    std::vector<csj_url_citation> citations;
+    std::vector<float> vectors;
+    // Texts that are not in the document as they are, such as the compact JSON of arguments that came as objects: each in
+    // a string of its own, since growing must not move the others.
+    std::vector<std::unique_ptr<std::string>> ownTexts;
+
+    // Keeps `value` until the next parse.
+    csj_text keep(std::string value);
 
 private:
     bool reserve(size_t length);
@@ -35,9 +42,13 @@ private:
 // Clears what the last text left behind.
 inline void reset(csj_parser &parser) {
     parser.toolCalls.clear();
-    parser.argumentTexts.clear();
     parser.anthropicPieces.clear();
     parser.anthropicCitations.clear();
+    parser.reasoningDetails.clear();
+    parser.citations.clear();
+    parser.ownTexts.clear();
+    // Vectors take megabytes: an idle parser does not keep them.
+    std::vector<float>().swap(parser.vectors);
 }
 
 csj_text text(std::string_view view);

@@ -22,6 +22,8 @@ package struct EndpointConfiguration: Sendable {
     package var keepsConnections = true
     /// Whether to ask for a usage chunk; `nil` for what the kind is known to take.
     package var includesUsage: Bool?
+    /// Azure's version of its older addresses, `2024-10-21`; `nil` for `/openai/v1`, which has none.
+    package var apiVersion: String?
     package var timeouts = HTTPTimeouts()
     package var limits = HTTPLimits()
     /// Most bytes of one event of a stream.
@@ -39,18 +41,11 @@ package struct EndpointConfiguration: Sendable {
 
     /// A configuration that cannot work: which field, and what it should be.
     package struct Invalid: Error, Sendable, Hashable, CustomStringConvertible {
-        /// As in the configuration file: `base_url`, `api_key`, `extra_headers`, `ca_file`.
+        /// As in the configuration file: `base_url`, `api_key`, `api_version`, `extra_headers`, `ca_file`.
         package let field: String
         package let expected: String
 
         package var description: String { "\(self.field): expected \(self.expected)" }
-    }
-
-    /// The dialect of the kind, with what was configured over it.
-    package var dialect: OpenAIDialect {
-        var dialect = self.kind.dialect
-        if let includesUsage = self.includesUsage { dialect.takesIncludeUsage = includesUsage }
-        return dialect
     }
 
     /// Where requests go.
@@ -61,7 +56,7 @@ package struct EndpointConfiguration: Sendable {
         }
         let origin: HTTPOrigin
         do throws(HTTPOrigin.InvalidURL) {
-            origin = try HTTPOrigin(url)
+            origin = try HTTPOrigin(self.kind == .azureOpenAI ? Self.azureResource(url) : url)
         } catch {
             throw Invalid(field: "base_url", expected: error.expected)
         }
@@ -71,6 +66,16 @@ package struct EndpointConfiguration: Sendable {
                 expected: "https, since \(origin.host) is not this machine (allow_insecure: true permits http)")
         }
         return origin
+    }
+
+    /// The address of the resource: Azure's pages show it with `/openai/v1` behind it, which the paths begin with.
+    private static func azureResource(_ url: String) -> String {
+        var url = url[...]
+        while url.hasSuffix("/") { url.removeLast() }
+        for suffix in ["/openai/v1", "/openai"] where url.hasSuffix(suffix) {
+            return String(url.dropLast(suffix.count))
+        }
+        return String(url)
     }
 
     /// What TLS trusts there; `nil` for `http`.

@@ -42,15 +42,58 @@ typedef struct csj_text {
     size_t length;
 } csj_text;
 
-/// One entry of `tool_calls`.
+/// One entry of `tool_calls`, or the older `function_call`.
 typedef struct csj_tool_call {
     /// The entry's own `index`; its place in the array where it has none.
     int64_t index;
+    bool has_index;
     csj_text id;
     csj_text name;
     /// `function.arguments`: the text of a string, or the compact JSON of an object.
     csj_text arguments;
 } csj_tool_call;
+
+/// One entry of OpenRouter's `reasoning_details`. Every text may be absent.
+typedef struct csj_reasoning_detail {
+    /// `reasoning.text`, `reasoning.summary`, `reasoning.encrypted`, and whatever else comes.
+    csj_text type;
+    /// `text` or `summary`.
+    csj_text text;
+    csj_text signature;
+    csj_text id;
+    csj_text format;
+    /// -1 when absent.
+    int64_t index;
+    /// Compact JSON of the whole entry, for types other than the first two.
+    csj_text whole;
+} csj_reasoning_detail;
+
+/// One `url_citation` of `annotations`.
+typedef struct csj_url_citation {
+    csj_text url;
+    csj_text title;
+    csj_text content;
+    /// -1 when absent, and when it is no place in a text.
+    int64_t start_index;
+    int64_t end_index;
+} csj_url_citation;
+
+/// The `usage` of an answer.
+typedef struct csj_openai_usage {
+    bool present;
+    int64_t prompt_tokens;
+    int64_t completion_tokens;
+    int64_t cached_tokens;
+    int64_t cache_write_tokens;
+    int64_t reasoning_tokens;
+    int64_t audio_input_tokens;
+    int64_t audio_output_tokens;
+    /// `cost` and `cost_details.upstream_inference_cost`, as OpenRouter writes them, in USD; negative when absent.
+    double cost;
+    double upstream_cost;
+    /// `is_byok`: 1 or 0; -1 when absent.
+    int is_byok;
+} csj_openai_usage;
 
 /// The top-level `error` of a text, or what older servers write in its place.
 typedef struct csj_error {
@@ -61,6 +104,13 @@ typedef struct csj_error {
     csj_text code;
     /// `code` when it is a number; 0 otherwise.
     int64_t status;
+    /// Azure: `innererror.code`.
+    csj_text inner_code;
+    /// Azure: what the filter objected to, `hate, violence`; OpenRouter: the `reasons` of a moderation.
+    csj_text filtered;
+    /// OpenRouter: `metadata.provider_name`, and `metadata.raw`, what that provider said.
+    csj_text provider;
+    csj_text raw;
 } csj_error;
 
 /// What one chunk of a stream, or one whole completion, says.
@@ -83,13 +133,25 @@ typedef struct csj_answer {
     csj_text finish_reason;
     const csj_tool_call *tool_calls;
     size_t tool_call_count;
+    const csj_reasoning_detail *reasoning_details;
+    size_t reasoning_detail_count;
+    const csj_url_citation *citations;
+    size_t citation_count;
 
-    bool has_usage;
-    int64_t prompt_tokens;
-    int64_t completion_tokens;
-    int64_t cached_tokens;
-    int64_t reasoning_tokens;
+    csj_openai_usage usage;
 } csj_answer;
+
+/// The vectors of an answer of `/embeddings`, in the order of their `index`.
+typedef struct csj_embeddings {
+    csj_status status;
+    const char *field;
+    csj_error error;
+    /// `count` times `dimensions` finite numbers.
+    const float *values;
+    size_t count;
+    size_t dimensions;
+    csj_openai_usage usage;
+} csj_embeddings;
 
 /// What the tokenizer endpoints of llama.cpp and vLLM answer.
 typedef struct csj_tokenization {
@@ -118,6 +180,17 @@ csj_status csj_parse_answer(csj_parser *parser, const uint8_t *bytes, size_t len
 csj_status csj_parse_error(csj_parser *parser, const uint8_t *bytes, size_t length, csj_error *error);
 
 csj_status csj_parse_tokenization(csj_parser *parser, const uint8_t *bytes, size_t length, csj_tokenization *result);
+
+/// Reads the answer of `/embeddings`: as many vectors as are expected, each of the same length, each place once.
+///
+/// `data` that is anything else is `CSJ_WRONG_TYPE`. With an `error` in its place `count` is 0 and the status is
+/// `CSJ_OK`. The values live in `parser` until its next parse.
+csj_status csj_parse_embeddings(
+    csj_parser *parser, const uint8_t *bytes, size_t length, size_t expected, csj_embeddings *result);
+
+/// Writes a JSON object without white space into `object`, which lives in `parser` until its next parse.
+/// `CSJ_WRONG_TYPE` when the text is JSON but no object.
+csj_status csj_compact_object(csj_parser *parser, const uint8_t *bytes, size_t length, csj_text *object);
 
 /// The memory that the parser's buffers hold, in bytes.
 size_t csj_parser_memory(const csj_parser *parser);

@@ -12,7 +12,8 @@ package enum ModelListers {
         case .lmStudio: try LMStudioModelLister(configuration, group: group)
         case .openrouter: try OpenRouterModelLister(configuration, group: group)
         case .anthropic: try AnthropicModelLister(configuration, group: group)
-        case .openai, .azureOpenAI, .vllm, .llamaCpp, .custom, .gemini:
+        case .azureOpenAI: AzureModelLister()
+        case .openai, .vllm, .llamaCpp, .custom, .gemini:
             try OpenAIModelLister(configuration, group: group)
         }
     }
@@ -27,6 +28,15 @@ package enum ModelListers {
         case .lmStudio: try LMStudioRuntime(configuration, group: group)
         case .openai, .azureOpenAI, .openrouter, .anthropic, .gemini, .vllm, .llamaCpp, .custom: nil
         }
+    }
+}
+
+/// A key for Azure's deployments does not list them: `/openai/v1/models` names the models that one could deploy.
+struct AzureModelLister: ModelLister {
+    func listModels() async throws(UpstreamFault) -> ModelListing {
+        throw UpstreamFault(
+            .unsupported, "Azure lists deployments to its management alone: name them under models in the configuration"
+        )
     }
 }
 

@@ -1,72 +1,67 @@
 package import Inference
 
-/// Writes the body of `POST /chat/completions`. Pure. What the client did not say is not written.
+/// Writes the bodies of `POST /chat/completions` and `/embeddings`. Pure. What the client did not say is not written.
 package struct OpenAIEncoder: Sendable {
-    private let dialect: OpenAIDialect
+    let dialect: OpenAIDialect
 
     package init(dialect: OpenAIDialect) {
         self.dialect = dialect
     }
 
-    /// - Throws: ``UpstreamFault/Kind/invalidRequest`` for a number that JSON cannot carry.
+    /// - Throws: ``UpstreamFault/Kind/unsupported``, naming the capability, for what the dialect cannot carry;
+    ///   ``UpstreamFault/Kind/invalidRequest`` for what no JSON can.
     package func encode(_ request: UpstreamRequest) throws(UpstreamFault) -> [UInt8] {
-        let sampling = request.inference.sampling
-        try Self.check(sampling)
-        var length = 512
-        for message in request.inference.messages { length += message.text.utf8.count + 64 }
-        var json = JSONWriter(reserving: length)
+        try OpenAIDemands(dialect: self.dialect).check(request)
+        let inference = request.inference
+        var json = JSONWriter(reserving: self.length(of: request))
         json.object { json in
             json.string("model", request.model)
-            self.messages(request.inference.messages, &json)
+            self.messages(request, &json)
             if request.delivery == .streamed {
                 json.boolean("stream", true)
                 if self.dialect.takesIncludeUsage {
                     json.object("stream_options") { $0.boolean("include_usage", true) }
                 }
             }
-            self.sampling(sampling, &json)
+            if self.dialect.isOpenRouter, self.dialect.takesIncludeUsage {
+                json.object("usage") { $0.boolean("include", true) }
+            }
+            self.sampling(inference.sampling, &json)
+            self.tools(inference, &json)
+            self.responseFormat(inference.responseFormat, &json)
+            self.reasoning(inference.reasoning, &json)
+            if request.prefill != nil { self.prefillFields(&json) }
         }
         return json.bytes
     }
 
-    /// `{"messages": …}` alone, perhaps with the model: what tokenizer endpoints take.
-    func encodeMessages(_ messages: [Message], model: String?) -> [UInt8] {
-        var json = JSONWriter()
+    /// What a tokenizer endpoint needs of the same request to see the same prompt.
+    func encodePrompt(_ request: UpstreamRequest) throws(UpstreamFault) -> [UInt8] {
+        try OpenAIDemands(dialect: self.dialect).check(request)
+        var json = JSONWriter(reserving: self.length(of: request))
         json.object { json in
-            if let model { json.string("model", model) }
-            self.messages(messages, &json)
+            if self.dialect.tokenizer == .vllm { json.string("model", request.model) }
+            self.messages(request, &json)
+            if self.dialect.tokenizer == .vllm {
+                self.toolList(request.inference.tools, &json)
+            } else {
+                // What is rendered there goes through the chat endpoint's own reading of the request.
+                self.tools(request.inference, &json)
+                self.responseFormat(request.inference.responseFormat, &json)
+                self.reasoning(request.inference.reasoning, &json)
+            }
+            if request.prefill != nil { self.prefillFields(&json) }
         }
         return json.bytes
     }
 
-    private func messages(_ messages: [Message], _ json: inout JSONWriter) {
-        json.array("messages") { json in
-            for message in messages {
-                json.object { json in
-                    json.string("role", message.role.rawValue)
-                    self.content(message, &json)
-                }
-            }
+    private func length(of request: UpstreamRequest) -> Int {
+        var length = 512 + (request.prefill?.utf8.count ?? 0)
+        for message in request.inference.messages { length += message.approximateBytes }
+        for tool in request.inference.tools {
+            length += tool.parametersJSON.utf8.count + tool.description.utf8.count + 128
         }
-    }
-
-    private func content(_ message: Message, _ json: inout JSONWriter) {
-        guard message.parts.count > 1, self.dialect.takesContentParts else {
-            json.string("content", message.text)
-            return
-        }
-        json.array("content") { json in
-            for part in message.parts {
-                json.object { json in
-                    switch part {
-                    case .text(let text):
-                        json.string("type", "text")
-                        json.string("text", text)
-                    case .image, .toolCall, .toolResult, .reasoning: break
-                    }
-                }
-            }
-        }
+        return length
     }
 
     private func sampling(_ sampling: SamplingParameters, _ json: inout JSONWriter) {
@@ -83,17 +78,5 @@ package struct OpenAIEncoder: Sendable {
         if let value = sampling.seed { json.integer("seed", value) }
         if let value = sampling.presencePenalty { json.number("presence_penalty", value) }
         if let value = sampling.frequencyPenalty { json.number("frequency_penalty", value) }
-    }
-
-    private static func check(_ sampling: SamplingParameters) throws(UpstreamFault) {
-        let numbers = [
-            ("temperature", sampling.temperature), ("top_p", sampling.topP),
-            ("presence_penalty", sampling.presencePenalty), ("frequency_penalty", sampling.frequencyPenalty),
-        ]
-        for (name, value) in numbers {
-            if let value, !value.isFinite {
-                throw UpstreamFault(.invalidRequest, "\(name) is \(value), expected a finite number")
-            }
-        }
     }
 }

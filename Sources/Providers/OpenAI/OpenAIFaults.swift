@@ -29,7 +29,7 @@ package enum OpenAIFaults {
         }
         let detail = (try? AnswerParser.borrowed { $0.error(body) }) ?? nil
         let retryAfter = RetryAfter.delay(head, now: now)
-        var message = detail?.message ?? (body.isEmpty ? "" : body.excerpt)
+        var message = detail?.message.map { self.explained($0, detail) } ?? (body.isEmpty ? "" : body.excerpt)
         if message.isEmpty { message = "no explanation" }
         if head.status == 404, detail == nil { message += " (is base_url right?)" }
         if let id = head.requestID { message += " (its request id: \(id.prefix(80)))" }
@@ -44,10 +44,20 @@ package enum OpenAIFaults {
     }
 
     static func inStream(_ detail: UpstreamErrorDetail?, _ text: String, meaning: Meaning) -> UpstreamFault {
-        let message = detail?.message ?? (text.isEmpty ? "no explanation" : text)
+        let message = detail?.message.map { self.explained($0, detail) } ?? (text.isEmpty ? "no explanation" : text)
+        // Azure writes the status as a text.
+        let status = detail?.status ?? detail?.code.flatMap { Int($0) } ?? 500
         return UpstreamFault(
-            meaning(detail, detail?.status ?? 500, nil),
+            meaning(detail, status, nil),
             self.sentence("the upstream failed in its answer", detail, message))
+    }
+
+    /// With what Azure and OpenRouter tell beside the sentence.
+    private static func explained(_ message: String, _ detail: UpstreamErrorDetail?) -> String {
+        var message = message
+        if let filtered = detail?.filtered { message += " (filtered for: \(filtered))" }
+        if let raw = detail?.raw { message += " (\(detail?.provider ?? "its provider"): \(raw))" }
+        return message
     }
 
     private static func sentence(_ what: String, _ detail: UpstreamErrorDetail?, _ message: String) -> String {
@@ -60,11 +70,16 @@ package enum OpenAIFaults {
     static func kind(
         _ detail: UpstreamErrorDetail?, status: Int, retryAfter: Duration?
     ) -> UpstreamFault.Kind {
-        for name in [detail?.code, detail?.type] {
+        if detail?.filtered != nil { return .contentFiltered }
+        for name in [detail?.innerCode, detail?.code, detail?.type] {
             if let kind = Self.kind(named: name?.lowercased(), retryAfter: retryAfter) { return kind }
         }
-        if let message = detail?.message, (400..<500).contains(status), Self.speaksOfContext(message) {
-            return .contextLengthExceeded
+        for words in [detail?.message, detail?.raw] {
+            guard let words = words?.lowercased() else { continue }
+            if (400..<500).contains(status), Self.contextWords.contains(where: { words.contains($0) }) {
+                return .contextLengthExceeded
+            }
+            if status >= 400, Self.unsupportedWords.contains(where: { words.contains($0) }) { return .unsupported }
         }
         return Self.kind(status: status, retryAfter: retryAfter)
     }
@@ -76,6 +91,7 @@ package enum OpenAIFaults {
             .contextLengthExceeded
         case "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_error":
             .contentFiltered
+        case "not_supported_error", "unsupported_parameter", "unsupported_value": .unsupported
         case "model_not_found", "model_not_found_error", "notfounderror", "deploymentnotfound": .modelNotFound
         case "invalid_api_key", "authentication_error", "insufficient_quota", "billing_hard_limit_reached",
             "account_deactivated", "permission_error":
@@ -95,19 +111,23 @@ package enum OpenAIFaults {
         case 429: .rateLimited(retryAfter: retryAfter)
         case 498, 503, 529: .overloaded(retryAfter: retryAfter)
         case 408: .serverError
+        case 501: .unsupported
         case 400..<500: .invalidRequest
         default: .serverError
         }
     }
 
     /// vLLM, LM Studio and others say it in words only.
-    private static func speaksOfContext(_ message: String) -> Bool {
-        let message = message.lowercased()
-        return [
-            "maximum context length", "context length exceeded", "exceeds the context", "context window",
-            "available context size", "prompt is too long", "greater than the context length",
-        ].contains { message.contains($0) }
-    }
+    private static let contextWords = [
+        "maximum context length", "context length exceeded", "exceeds the context", "context window",
+        "available context size", "prompt is too long", "greater than the context length",
+    ]
+
+    /// What llama.cpp and vLLM say of a model or a way of starting them that cannot do it: another one may.
+    private static let unsupportedWords = [
+        "image input is not supported", "is not a multimodal model", "at most 0 image", "requires --jinja",
+        "requires --enable-auto-tool-choice", "prefill is incompatible", "does not support embeddings",
+    ]
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3) and `retry-after-ms`.

@@ -14,17 +14,22 @@ package struct OpenAIResponseDecoder: ResponseDecoder {
     private var stream: OpenAIStreamDecoder
     private var collected: CollectedBody
     private var isWholeFinished = false
+    private let dialect: OpenAIDialect
+    private let requestID: String
 
     /// - Parameters:
     ///   - delivery: what was asked for; it counts when the response names no media type.
-    ///   - secret: taken out of what upstreams say.
+    ///   - requestID: what ids are made of for tool calls that come without one.
     package init(
-        delivery: UpstreamRequest.Delivery, secret: Secret? = nil, maximumEventBytes: Int = 1 << 20,
-        maximumBodyBytes: Int = 32 << 20
+        delivery: UpstreamRequest.Delivery, dialect: OpenAIDialect = OpenAIDialect(), requestID: String = "",
+        limits: DecoderLimits = DecoderLimits()
     ) {
         self.mode = delivery == .streamed ? .stream : .whole
-        self.stream = OpenAIStreamDecoder(maximumEventBytes: maximumEventBytes)
-        self.collected = CollectedBody(secret: secret, maximumBytes: maximumBodyBytes)
+        self.dialect = dialect
+        self.requestID = requestID
+        self.stream = OpenAIStreamDecoder(
+            dialect: dialect, requestID: requestID, maximumEventBytes: limits.maximumEventBytes)
+        self.collected = CollectedBody(secret: limits.secret, maximumBytes: limits.maximumBodyBytes)
     }
 
     package var isFinished: Bool { self.isWholeFinished || self.stream.isFinished }
@@ -83,7 +88,8 @@ package struct OpenAIResponseDecoder: ResponseDecoder {
         _ body: Span<UInt8>, into events: inout [InferenceEvent]
     ) throws(UpstreamFault) {
         do throws(UpstreamFault) {
-            events.append(contentsOf: try OpenAIWholeDecoder.decode(body))
+            events.append(
+                contentsOf: try OpenAIWholeDecoder.decode(body, dialect: self.dialect, requestID: self.requestID))
             self.isWholeFinished = true
         } catch {
             throw self.collected.redacted(error)

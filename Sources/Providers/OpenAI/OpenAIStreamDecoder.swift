@@ -9,9 +9,12 @@ package struct OpenAIStreamDecoder: Sendable {
     private var reader: SSEReader
     private var chunks: Chunks
 
-    package init(maximumEventBytes: Int = 1 << 20) {
+    /// - Parameter requestID: what ids are made of for tool calls that come without one.
+    package init(
+        dialect: OpenAIDialect = OpenAIDialect(), requestID: String = "", maximumEventBytes: Int = 1 << 20
+    ) {
         self.reader = SSEReader(maximumEventBytes: maximumEventBytes)
-        self.chunks = Chunks()
+        self.chunks = Chunks(answer: OpenAIAnswerReader(dialect: dialect, requestID: requestID))
     }
 
     /// ``InferenceEvent/finished(_:)`` was given; what follows is not looked at.
@@ -50,9 +53,14 @@ package struct OpenAIStreamDecoder: Sendable {
 
 /// What the chunks so far have said.
 private struct Chunks: Sendable {
-    private(set) var finishReason: FinishReason?
+    private var answer: OpenAIAnswerReader
+    private(set) var finishReason: String?
     private var usage: Usage?
     private(set) var isFinished = false
+
+    init(answer: OpenAIAnswerReader) {
+        self.answer = answer
+    }
 
     mutating func take(
         _ name: String?, _ data: Span<UInt8>, _ parser: borrowing AnswerParser, into events: inout [InferenceEvent]
@@ -63,9 +71,8 @@ private struct Chunks: Sendable {
             return try self.end("[DONE] came", into: &events)
         }
         if name == "error" { throw OpenAIFaults.inStream(parser.error(text), text.excerpt) }
-        let isKnown = try parser.answer(text) { answer throws(UpstreamFault) in
-            try self.take(answer, into: &events)
-            return answer.hasChoices || answer.usage != nil
+        let isKnown = try parser.answer(text) { chunk throws(UpstreamFault) in
+            try self.take(chunk, into: &events)
         }
         // Older vLLM writes an error without an `error` around it.
         if !isKnown, let error = parser.error(text), error.message != nil, error.type != nil {
@@ -73,23 +80,26 @@ private struct Chunks: Sendable {
         }
     }
 
+    /// - Returns: whether it is a chunk at all.
     private mutating func take(
-        _ answer: borrowing Answer, into events: inout [InferenceEvent]
-    ) throws(UpstreamFault) {
-        OpenAIEvents.append(answer, to: &events)
-        if let error = answer.error { throw OpenAIFaults.inStream(error, "") }
-        if let reason = answer.finishReason {
+        _ chunk: borrowing OpenAIAnswer, into events: inout [InferenceEvent]
+    ) throws(UpstreamFault) -> Bool {
+        try self.answer.append(chunk, to: &events)
+        if let error = chunk.error { throw OpenAIFaults.inStream(error, "") }
+        if let reason = chunk.finishReason {
             guard reason != "error" else {
                 throw UpstreamFault(.serverError, "the upstream ended its answer with finish_reason error")
             }
             // Some routers say it twice; the first is the model's.
-            self.finishReason = self.finishReason ?? OpenAIEvents.finishReason(reason)
+            self.finishReason = self.finishReason ?? reason
         }
-        if let usage = answer.usage, usage.inputTokens > 0 || usage.outputTokens > 0 {
+        let usage = self.answer.usage(chunk)
+        if let usage {
             self.usage = usage
             // Usage that came earlier is a running count: only what comes with the end or after it is the sum.
             if self.finishReason != nil { try self.end("", into: &events) }
         }
+        return chunk.hasChoices || usage != nil
     }
 
     mutating func end(_ what: String, into events: inout [InferenceEvent]) throws(UpstreamFault) {
@@ -97,31 +107,8 @@ private struct Chunks: Sendable {
             throw UpstreamFault(.truncated, "\(what) before the upstream said why it finished")
         }
         self.isFinished = true
+        self.answer.close(into: &events)
         if let usage = self.usage { events.append(.usage(usage)) }
-        events.append(.finished(reason))
-    }
-}
-
-/// What chunks and whole completions have in common.
-enum OpenAIEvents {
-    /// Appends the deltas of `answer`, reasoning before text before tool calls.
-    static func append(_ answer: borrowing Answer, to events: inout [InferenceEvent]) {
-        if let text = answer.reasoning { events.append(.reasoningDelta(text)) }
-        if let text = answer.content { events.append(.textDelta(text)) }
-        // A refusal takes the place of the text, and is for the same reader.
-        if let text = answer.refusal { events.append(.textDelta(text)) }
-        for place in 0..<answer.toolCallCount {
-            if let call = answer.toolCall(at: place) { events.append(.toolCallDelta(call)) }
-        }
-    }
-
-    static func finishReason(_ text: String) -> FinishReason {
-        switch text {
-        case "stop", "eos", "end_turn", "stop_sequence": .stop
-        case "length", "max_tokens": .length
-        case "tool_calls", "function_call": .toolCalls
-        case "content_filter": .contentFilter
-        default: .other
-        }
+        events.append(.finished(self.answer.finishReason(reason)))
     }
 }

@@ -1,45 +1,40 @@
 import Inference
 
-/// What a tokenizer endpoint said.
-struct Tokenization: Sendable, Hashable {
-    var prompt: String?
-    var tokens: Int?
-}
+/// Counts the tokens of a request where the server has an endpoint for it beside OpenAI's.
+struct OpenAITokenizer: Sendable {
+    let dialect: OpenAIDialect
 
-/// Reads the answer of `/apply-template` and `/tokenize`.
-struct TokenizationDecoder: ResponseDecoder {
-    private var collected: CollectedBody
-    private(set) var isFinished = false
-    var isWaitingForDetails: Bool { false }
-
-    init(secret: Secret?, maximumBodyBytes: Int) {
-        self.collected = CollectedBody(secret: secret, maximumBytes: maximumBodyBytes)
+    /// - Returns: `nil` when the server cannot tell. Neither counts pictures: their places in the text are all they see.
+    func count(
+        _ request: UpstreamRequest, calling caller: some WireCaller
+    ) async throws(UpstreamFault) -> Int? {
+        guard self.dialect.tokenizer != .none, !request.inference.impliedCapabilities.contains(.vision) else {
+            return nil
+        }
+        let body = try OpenAIEncoder(dialect: self.dialect).encodePrompt(request)
+        let id = request.inference.id
+        switch self.dialect.tokenizer {
+        case .none: return nil
+        case .vllm: return try await self.ask("/tokenize", body, caller, id).tokens
+        case .llamaCpp:
+            guard let prompt = try await self.ask("/apply-template", body, caller, id).prompt else {
+                throw UpstreamFault(.malformed, "expected a prompt from /apply-template")
+            }
+            var json = JSONWriter(reserving: prompt.utf8.count + 64)
+            json.object { json in
+                json.string("content", prompt)
+                // As the chat endpoint does it with the same prompt.
+                json.boolean("add_special", true)
+                json.boolean("parse_special", true)
+            }
+            return try await self.ask("/tokenize", json.bytes, caller, id).tokens
+        }
     }
 
-    mutating func receive(_ head: HTTPResponseHead) throws(UpstreamFault) -> Bool {
-        self.collected.receive(head)
-    }
-
-    mutating func receive(_ body: Span<UInt8>, into elements: inout [Tokenization]) throws(UpstreamFault) {
-        try self.collected.append(body)
-    }
-
-    mutating func end(_ end: ResponseEnd, into elements: inout [Tokenization]) throws(UpstreamFault) {
-        guard (200..<300).contains(self.collected.head.status) else {
-            if case .fault(let fault) = end, self.collected.head.status == 0 { throw fault }
-            throw self.collected.fault()
-        }
-        switch end {
-        case .fault(let fault): throw fault
-        case .cut, .patienceOver:
-            throw UpstreamFault(.truncated, "the connection closed in the middle of the answer")
-        case .complete: break
-        }
-        let body = self.collected.body
-        let (prompt, tokens) = try AnswerParser.borrowed { parser throws(UpstreamFault) in
-            try parser.tokenization(body.span)
-        }
-        elements.append(Tokenization(prompt: prompt, tokens: tokens))
-        self.isFinished = true
+    private func ask(
+        _ path: String, _ body: [UInt8], _ caller: some WireCaller, _ requestID: String
+    ) async throws(UpstreamFault) -> (prompt: String?, tokens: Int?) {
+        let answer = try await caller.body(of: WireCall(.native, path: path, body: body), requestID: requestID)
+        return try AnswerParser.borrowed { parser throws(UpstreamFault) in try parser.tokenization(answer.span) }
     }
 }

@@ -2,27 +2,30 @@ package import Inference
 
 /// Turns the body of a chat completion that came whole into the events that a stream would have brought. Pure.
 package enum OpenAIWholeDecoder {
+    /// - Parameter requestID: what ids are made of for tool calls that come without one.
     /// - Throws: ``UpstreamFault``: malformed, an error in the place of an answer, no finish reason (``truncated``).
-    package static func decode(_ body: Span<UInt8>) throws(UpstreamFault) -> [InferenceEvent] {
+    package static func decode(
+        _ body: Span<UInt8>, dialect: OpenAIDialect = OpenAIDialect(), requestID: String = ""
+    ) throws(UpstreamFault) -> [InferenceEvent] {
         try AnswerParser.borrowed { parser throws(UpstreamFault) in
             try parser.answer(body) { answer throws(UpstreamFault) in
                 if let error = answer.error { throw OpenAIFaults.inStream(error, body.excerpt) }
                 guard answer.choiceCount > 0 else {
                     throw UpstreamFault(.malformed, "expected choices in the answer, got: \(body.excerpt)")
                 }
+                var reader = OpenAIAnswerReader(dialect: dialect, requestID: requestID)
                 var events: [InferenceEvent] = []
                 events.reserveCapacity(3)
-                OpenAIEvents.append(answer, to: &events)
+                try reader.append(answer, to: &events)
+                reader.close(into: &events)
                 guard let reason = answer.finishReason else {
                     throw UpstreamFault(.truncated, "the answer does not say why it finished")
                 }
                 guard reason != "error" else {
                     throw UpstreamFault(.serverError, "the upstream ended its answer with finish_reason error")
                 }
-                if let usage = answer.usage, usage.inputTokens > 0 || usage.outputTokens > 0 {
-                    events.append(.usage(usage))
-                }
-                events.append(.finished(OpenAIEvents.finishReason(reason)))
+                if let usage = reader.usage(answer) { events.append(.usage(usage)) }
+                events.append(.finished(reader.finishReason(reason)))
                 return events
             }
         }

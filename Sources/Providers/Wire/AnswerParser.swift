@@ -27,20 +27,6 @@ import Synchronization
         return try body(unsafe AnswerParser(handle))
     }
 
-    /// Calls `body` with the fields of a chunk or a whole completion.
-    ///
-    /// - Throws: ``UpstreamFault/Kind/malformed`` when the text is not what the wire format promises.
-    func answer<Result>(
-        _ text: Span<UInt8>, _ body: (borrowing Answer) throws(UpstreamFault) -> Result
-    ) throws(UpstreamFault) -> Result {
-        var raw = unsafe csj_answer()
-        let status = unsafe text.withUnsafeBufferPointer { bytes in
-            unsafe csj_parse_answer(self.handle, bytes.baseAddress, bytes.count, &raw)
-        }
-        guard status == CSJ_OK else { throw unsafe Self.fault(status, field: raw.field, text) }
-        return try body(unsafe Answer(raw: raw))
-    }
-
     /// What the body of an HTTP error says; `nil` when it is not JSON.
     func error(_ text: Span<UInt8>) -> UpstreamErrorDetail? {
         var raw = unsafe csj_error()
@@ -58,6 +44,17 @@ import Synchronization
         }
         guard status == CSJ_OK else { throw unsafe Self.fault(status, field: raw.field, text) }
         return unsafe (raw.prompt.string, raw.token_count < 0 ? nil : Int(raw.token_count))
+    }
+
+    /// A JSON object without its white space, which is what may be put into a request as it is.
+    ///
+    /// - Returns: `nil` when the text is anything else.
+    func compactObject(_ text: Span<UInt8>) -> String? {
+        var object = unsafe csj_text()
+        let status = unsafe text.withUnsafeBufferPointer { bytes in
+            unsafe csj_compact_object(self.handle, bytes.baseAddress, bytes.count, &object)
+        }
+        return status == CSJ_OK ? unsafe object.string : nil
     }
 
     static func fault(
@@ -83,47 +80,6 @@ import Synchronization
     private static let stock = Mutex<[Handle]>([])
 }
 
-/// The fields of one chunk or completion. Texts become strings only when asked for.
-@safe struct Answer: ~Copyable {
-    private let raw: csj_answer
-
-    fileprivate init(raw: csj_answer) {
-        unsafe self.raw = unsafe raw
-    }
-
-    /// Whether the text had `choices` at all, empty or not.
-    var hasChoices: Bool { unsafe self.raw.has_choices }
-    var choiceCount: Int { unsafe self.raw.choice_count }
-    var content: String? { unsafe self.raw.content.nonEmptyString }
-    var reasoning: String? { unsafe self.raw.reasoning.nonEmptyString }
-    var refusal: String? { unsafe self.raw.refusal.nonEmptyString }
-    /// `nil` while it is absent, null or empty.
-    var finishReason: String? { unsafe self.raw.finish_reason.nonEmptyString }
-    var error: UpstreamErrorDetail? { unsafe UpstreamErrorDetail(self.raw.error) }
-
-    var usage: Usage? {
-        guard unsafe self.raw.has_usage else { return nil }
-        return unsafe Usage(
-            inputTokens: Int(self.raw.prompt_tokens),
-            outputTokens: Int(self.raw.completion_tokens),
-            cachedInputTokens: Int(self.raw.cached_tokens),
-            reasoningTokens: Int(self.raw.reasoning_tokens)
-        )
-    }
-
-    var toolCallCount: Int { unsafe self.raw.tool_call_count }
-
-    func toolCall(at place: Int) -> ToolCallDelta? {
-        guard unsafe place < self.raw.tool_call_count, let call = unsafe self.raw.tool_calls?[place] else { return nil }
-        return unsafe ToolCallDelta(
-            index: Int(call.index),
-            id: call.id.nonEmptyString,
-            name: call.name.nonEmptyString,
-            argumentsFragment: call.arguments.string ?? ""
-        )
-    }
-}
-
 /// The `error` of an answer, copied out.
 package struct UpstreamErrorDetail: Sendable, Hashable {
     package var message: String?
@@ -131,6 +87,14 @@ package struct UpstreamErrorDetail: Sendable, Hashable {
     package var code: String?
     /// `code` where it was a number, as OpenRouter and llama.cpp write it.
     package var status: Int?
+    /// Azure's `innererror.code`.
+    package var innerCode: String?
+    /// What a filter objected to: `hate, violence`.
+    package var filtered: String?
+    /// Who behind OpenRouter failed.
+    package var provider: String?
+    /// What that one said.
+    package var raw: String?
 
     package init(message: String? = nil, type: String? = nil, code: String? = nil, status: Int? = nil) {
         self.message = message
@@ -139,7 +103,7 @@ package struct UpstreamErrorDetail: Sendable, Hashable {
         self.status = status
     }
 
-    fileprivate init?(_ raw: csj_error) {
+    init?(_ raw: csj_error) {
         guard unsafe raw.present else { return nil }
         unsafe self.init(
             message: raw.message.nonEmptyString,
@@ -147,6 +111,10 @@ package struct UpstreamErrorDetail: Sendable, Hashable {
             code: raw.code.nonEmptyString,
             status: raw.status == 0 ? nil : Int(raw.status)
         )
+        self.innerCode = unsafe raw.inner_code.nonEmptyString
+        self.filtered = unsafe raw.filtered.nonEmptyString
+        self.provider = unsafe raw.provider.nonEmptyString
+        self.raw = unsafe raw.raw.nonEmptyString
     }
 }
 

@@ -41,17 +41,28 @@ package struct JSONWriter: Sendable {
         self.bytes.append(contentsOf: value ? "true".utf8 : "false".utf8)
     }
 
-    /// JSON that is written already, put in as it is.
-    package mutating func raw(_ key: StaticString? = nil, _ json: String) {
+    package mutating func null(_ key: StaticString? = nil) {
         self.prepare(key)
-        self.bytes.append(json.utf8.span)
+        self.bytes.append(contentsOf: "null".utf8)
     }
 
-    /// `value` in base64 (RFC 4648 §4), padded, as a text.
-    package mutating func base64(_ key: StaticString? = nil, _ value: [UInt8]) {
+    /// - Parameter json: must be one JSON value; nobody looks at it.
+    package mutating func raw(_ key: StaticString? = nil, _ json: String) {
         self.prepare(key)
-        self.bytes.append(UInt8(ascii: "\""))
-        Base64.append(value.span, to: &self.bytes)
+        self.bytes.append(contentsOf: json.utf8)
+    }
+
+    /// A text: `prefix`, then `data` in Base64 (RFC 4648 §4).
+    ///
+    /// Written in place: a picture has megabytes, and a text of it beside the bytes would double them.
+    package mutating func base64(_ key: StaticString? = nil, prefix: String = "", _ data: [UInt8]) {
+        self.prepare(key)
+        self.quoted(prefix)
+        // The closing quotation mark comes after the data.
+        self.bytes.removeLast()
+        let start = self.bytes.count
+        self.bytes.append(contentsOf: repeatElement(UInt8(ascii: "="), count: (data.count + 2) / 3 * 4))
+        Base64.encode(data.span, into: &self.bytes, at: start)
         self.bytes.append(UInt8(ascii: "\""))
     }
 
@@ -104,6 +115,29 @@ package struct JSONWriter: Sendable {
             self.bytes.append(UInt8(ascii: "0") + (byte >> 4))
             let low = byte & 0x0F
             self.bytes.append(low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10)
+        }
+    }
+}
+
+private enum Base64 {
+    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+    /// Overwrites the bytes of `output` from `start` on, of which there must be enough; those that pad are left alone.
+    static func encode(_ data: Span<UInt8>, into output: inout [UInt8], at start: Int) {
+        let letters = self.alphabet.span
+        var written = output.mutableSpan
+        var place = start
+        var read = 0
+        while read < data.count {
+            let rest = data.count - read
+            let second = rest > 1 ? data[read + 1] : 0
+            let third = rest > 2 ? data[read + 2] : 0
+            written[place] = letters[Int(data[read] >> 2)]
+            written[place + 1] = letters[Int((data[read] & 0x03) << 4 | second >> 4)]
+            if rest > 1 { written[place + 2] = letters[Int((second & 0x0F) << 2 | third >> 6)] }
+            if rest > 2 { written[place + 3] = letters[Int(third & 0x3F)] }
+            place += 4
+            read += 3
         }
     }
 }

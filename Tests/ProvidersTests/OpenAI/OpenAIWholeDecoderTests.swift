@@ -49,7 +49,8 @@ import Testing
     }
 
     @Test func `An answer over the limit is a fault`() throws {
-        var decoder = OpenAIResponseDecoder(delivery: .whole, maximumBodyBytes: 100)
+        var decoder = OpenAIResponseDecoder(
+            delivery: .whole, limits: DecoderLimits(maximumBodyBytes: 100))
         var events: [InferenceEvent] = []
         #expect(try decoder.receive(HTTPResponseHead(status: 200)))
         let error = #expect(throws: UpstreamFault.self) {

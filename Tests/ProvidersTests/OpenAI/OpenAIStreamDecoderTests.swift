@@ -100,7 +100,7 @@ import Testing
                 #"{"choices":[{"delta":{"content":"a"}}]}"#,
                 #"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":null,"function":null}]}}]}"#,
                 Fixture.finish()),
-            [a, .toolCallDelta(ToolCallDelta(index: 0)), stop]),
+            [a, stop]),
         Case(
             "Azure: a first chunk of filter results",
             sse(
@@ -119,8 +119,9 @@ import Testing
                 #"{"choices":[{"index":0,"delta":{"reasoning":"h","reasoning_content":"h","#
                     + #""reasoning_details":[{"text":"h"}]}}]}"#, Fixture.finish()), [.reasoningDelta("h"), stop]),
         Case(
-            "a refusal is text",
-            sse(#"{"choices":[{"index":0,"delta":{"refusal":"a"}}]}"#, Fixture.finish()), [a, stop]),
+            "a refusal is no text",
+            sse(#"{"choices":[{"index":0,"delta":{"refusal":"a"}}]}"#, Fixture.finish()),
+            [.refusalDelta("a"), .finished(.refusal)]),
         Case(
             "another choice, which nobody asked for",
             sse(

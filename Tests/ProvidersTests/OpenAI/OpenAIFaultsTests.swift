@@ -60,7 +60,92 @@ import Testing
         Case(529, "", .overloaded(retryAfter: nil)),
         Case(413, "too big", .contextLengthExceeded),
         Case(500, #"{"error":{"message":"maximum context length","type":"x"}}"#, .serverError),
+        // Azure.
+        Case(
+            400,
+            #"{"error":{"message":"The response was filtered","type":null,"param":"prompt","code":"content_filter","#
+                + #""status":400,"innererror":{"code":"ResponsibleAIPolicyViolation","content_filter_result":{"#
+                + #""hate":{"filtered":true,"severity":"high"},"jailbreak":{"filtered":false,"detected":false}}}}}"#,
+            .contentFiltered),
+        Case(
+            400, #"{"error":{"message":"m","code":"BadRequest","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#,
+            .contentFiltered),
+        Case(
+            400, #"{"error":{"message":"m","code":null,"content_filter_result":{"violence":{"filtered":true}}}}"#,
+            .contentFiltered),
+        Case(
+            400,
+            #"{"error":{"message":"m","code":"x","innererror":{"content_filter_result":{"hate":{"filtered":false}}}}}"#,
+            .invalidRequest),
+        Case(
+            404,
+            #"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
+            .modelNotFound),
+        Case(404, #"{"error":{"code":"404","message":"Resource not found"}}"#, .modelNotFound),
+        Case(
+            429, #"{"error":{"code":"429","message":"Requests have exceeded the token rate limit"}}"#,
+            .rateLimited(retryAfter: nil)),
+        Case(
+            401, #"{"error":{"code":"401","message":"Access denied due to invalid subscription key"}}"#,
+            .authenticationFailed),
+        // OpenRouter.
+        Case(
+            403,
+            #"{"error":{"code":403,"message":"Your input was flagged","metadata":{"reasons":["violence"],"#
+                + #""flagged_input":"…","provider_name":"X"}}}"#, .contentFiltered),
+        Case(
+            400,
+            #"{"error":{"code":400,"message":"Provider returned error","metadata":{"provider_name":"X","#
+                + #""raw":"{\"error\":{\"message\":\"This model's maximum context length is 8192 tokens.\"}}"}}}"#,
+            .contextLengthExceeded),
+        Case(
+            404, #"{"error":{"code":404,"message":"No endpoints found that support tool use."}}"#, .modelNotFound),
+        // What another upstream may be able to do.
+        Case(
+            400, #"{"error":{"message":"m","type":"invalid_request_error","code":"unsupported_parameter"}}"#,
+            .unsupported),
+        Case(
+            501,
+            #"{"error":{"code":501,"message":"This server does not support embeddings.","type":"not_supported_error"}}"#,
+            .unsupported),
+        Case(501, "", .unsupported),
+        Case(
+            500,
+            #"{"error":{"code":500,"message":"image input is not supported - hint: …","type":"server_error"}}"#,
+            .unsupported),
+        Case(
+            400,
+            #"{"object":"error","message":"\"auto\" tool choice requires --enable-auto-tool-choice and "#
+                + #"--tool-call-parser to be set","type":"BadRequestError","code":400}"#, .unsupported),
     ]
+
+    @Test func `What was filtered is named, and what stands behind a router too`() {
+        func message(_ status: Int, _ body: String) -> String {
+            OpenAIFaults.fault(HTTPResponseHead(status: status), body: Array(body.utf8).span, now: 0).message
+        }
+        #expect(
+            message(
+                400,
+                #"{"error":{"message":"m","code":"content_filter","innererror":{"content_filter_result":"#
+                    + #"{"hate":{"filtered":true},"self_harm":{"filtered":true},"sexual":{"filtered":false}}}}}"#)
+                == "HTTP 400 (content_filter): m (filtered for: hate, self_harm)")
+        #expect(
+            message(
+                502,
+                #"{"error":{"code":502,"message":"Provider returned error","metadata":{"provider_name":"Deep","#
+                    + #""raw":{"detail": "gone"}}}}"#)
+                == #"HTTP 502: Provider returned error (Deep: {"detail":"gone"})"#)
+    }
+
+    @Test(arguments: [
+        #"{"error":{"innererror":7,"metadata":[],"content_filter_result":7,"code":1e99}}"#,
+        #"{"error":{"innererror":{"content_filter_result":{"hate":7,"x":null,"y":{"filtered":"yes"}}}}}"#,
+        #"{"error":{"metadata":{"reasons":[7,null],"raw":7,"provider_name":{}}}}"#,
+    ])
+    func `Details of unexpected types are passed over`(_ body: String) {
+        let fault = OpenAIFaults.fault(HTTPResponseHead(status: 400), body: Array(body.utf8).span, now: 0)
+        #expect(fault.kind == .invalidRequest)
+    }
 
     @Test(arguments: cases)
     func `A status and its body have one meaning`(_ example: Case) {
