@@ -61,7 +61,8 @@ csj_text csj_parser::keep(std::string value) {
 }
 
 size_t csj_parser::memory() const {
-    return sizeof(*this) + capacity + SIMDJSON_PADDING + document.capacity() * (sizeof(uint32_t) + sizeof(uint64_t) + 2);
+    return sizeof(*this) + capacity + SIMDJSON_PADDING + document.capacity() * (sizeof(uint32_t) + sizeof(uint64_t) + 2)
+        + vectors.capacity() * sizeof(float);
 }
 
 extern "C" csj_parser *csj_parser_create(void) {

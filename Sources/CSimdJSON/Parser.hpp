@@ -47,7 +47,7 @@ inline void reset(csj_parser &parser) {
     parser.reasoningDetails.clear();
     parser.citations.clear();
     parser.ownTexts.clear();
-    // Vectors take megabytes: an idle parser does not keep them.
+    // Vectors take megabytes: they are not kept for the next ones.
     std::vector<float>().swap(parser.vectors);
 }
 

@@ -7,9 +7,11 @@ struct OpenAIAnswerReader: Sendable {
     private var thoughts = OpenRouterThoughts()
     private var hasText = false
     private var hasRefusal = false
+    private let repeated: String?
 
-    init(dialect: OpenAIDialect, requestID: String) {
+    init(dialect: OpenAIDialect, requestID: String, without repeated: String? = nil) {
         self.dialect = dialect
+        self.repeated = repeated
         self.calls = OpenAIToolCalls(requestID: requestID)
     }
 
@@ -20,7 +22,7 @@ struct OpenAIAnswerReader: Sendable {
         _ answer: borrowing OpenAIAnswer, to events: inout [InferenceEvent]
     ) throws(UpstreamFault) {
         self.appendReasoning(answer, to: &events)
-        if let text = answer.content {
+        if let text = self.news(of: answer.content) {
             self.thoughts.close(into: &events)
             self.hasText = true
             events.append(.textDelta(text))
@@ -43,6 +45,12 @@ struct OpenAIAnswerReader: Sendable {
             self.thoughts.close(into: &events)
             events.append(.citation(citation))
         }
+    }
+
+    private func news(of text: String?) -> String? {
+        guard let text, let repeated = self.repeated, text.utf8.starts(with: repeated.utf8) else { return text }
+        let news = String(decoding: text.utf8.dropFirst(repeated.utf8.count), as: UTF8.self)
+        return news.isEmpty ? nil : news
     }
 
     /// What OpenRouter says twice, as `reasoning` and in `reasoning_details`, is passed on once.
@@ -77,11 +85,25 @@ struct OpenAIAnswerReader: Sendable {
         switch text {
         case "stop", "eos", "end_turn", "stop_sequence":
             if self.calls.hasCalls { .toolCalls } else if self.hasRefusal, !self.hasText { .refusal } else { .stop }
-        case "length", "max_tokens": .length
+        case "length", "max_tokens", "model_length": .length
         case "tool_calls", "function_call": .toolCalls
-        case "content_filter": .contentFilter
+        case "content_filter", "sensitive": .contentFilter
         case "refusal": .refusal
         default: .other
         }
+    }
+
+    /// Reasons that are no end: the answer was broken off, and nobody may take it for a short one.
+    ///
+    /// `insufficient_system_resource` is DeepSeek's, `abort` vLLM's, `network_error` Zhipu's.
+    static func fault(for reason: String) -> UpstreamFault? {
+        let kind: UpstreamFault.Kind
+        switch reason {
+        case "error": kind = .serverError
+        case "insufficient_system_resource": kind = .overloaded(retryAfter: nil)
+        case "abort", "network_error": kind = .truncated
+        default: return nil
+        }
+        return UpstreamFault(kind, "the upstream ended its answer with finish_reason \(reason)")
     }
 }

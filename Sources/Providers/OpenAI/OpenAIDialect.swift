@@ -22,6 +22,9 @@ package struct OpenAIDialect: Sendable, Hashable {
     package var takesJSONObject = true
     package var reasoning = Reasonings.effort
     package var prefill = Prefill.none
+    /// Writes a last message of the assistant's into an answer that comes whole, before what it goes on with. A stream of
+    /// the same holds only what is new.
+    package var repeatsLastMessage = false
     package var embeddings = Embeddings.withDimensions
     package var tokenizer = Tokenizer.none
 
@@ -109,6 +112,7 @@ extension ProviderKind {
             dialect.name = "llama.cpp"
             dialect.toolChoice = .words
             dialect.prefill = .lastMessageWithoutThinking
+            dialect.repeatsLastMessage = true
             dialect.embeddings = .ownDimensions
             dialect.tokenizer = .llamaCpp
         case .lmStudio:

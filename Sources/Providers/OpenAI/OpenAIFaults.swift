@@ -127,6 +127,7 @@ package enum OpenAIFaults {
     private static let unsupportedWords = [
         "image input is not supported", "is not a multimodal model", "at most 0 image", "requires --jinja",
         "requires --enable-auto-tool-choice", "prefill is incompatible", "does not support embeddings",
+        "pooling type 'none'",
     ]
 }
 

@@ -24,7 +24,8 @@ package struct OpenAIFormat: WireFormat {
 
     package func decoder(for request: UpstreamRequest, limits: DecoderLimits) -> OpenAIResponseDecoder {
         OpenAIResponseDecoder(
-            delivery: request.delivery, dialect: self.dialect, requestID: request.inference.id, limits: limits)
+            delivery: request.delivery, dialect: self.dialect, requestID: request.inference.id,
+            without: self.dialect.repeatsLastMessage ? request.begunAnswer : nil, limits: limits)
     }
 
     package func embeddingCall(_ request: EmbeddingRequest) throws(UpstreamFault) -> WireCall {
@@ -75,5 +76,14 @@ package struct OpenAIFormat: WireFormat {
             }
         }
         return escaped
+    }
+}
+
+extension UpstreamRequest {
+    /// What a server goes on with when it goes on with any last message of the assistant's.
+    fileprivate var begunAnswer: String? {
+        if let prefill = self.prefill { return prefill }
+        guard let last = self.inference.messages.last, last.role == .assistant else { return nil }
+        return last.text
     }
 }

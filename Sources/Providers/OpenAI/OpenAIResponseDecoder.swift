@@ -16,17 +16,20 @@ package struct OpenAIResponseDecoder: ResponseDecoder {
     private var isWholeFinished = false
     private let dialect: OpenAIDialect
     private let requestID: String
+    private let repeated: String?
 
     /// - Parameters:
     ///   - delivery: what was asked for; it counts when the response names no media type.
     ///   - requestID: what ids are made of for tool calls that come without one.
+    ///   - repeated: the begun answer that a whole one repeats.
     package init(
         delivery: UpstreamRequest.Delivery, dialect: OpenAIDialect = OpenAIDialect(), requestID: String = "",
-        limits: DecoderLimits = DecoderLimits()
+        without repeated: String? = nil, limits: DecoderLimits = DecoderLimits()
     ) {
         self.mode = delivery == .streamed ? .stream : .whole
         self.dialect = dialect
         self.requestID = requestID
+        self.repeated = repeated
         self.stream = OpenAIStreamDecoder(
             dialect: dialect, requestID: requestID, maximumEventBytes: limits.maximumEventBytes)
         self.collected = CollectedBody(secret: limits.secret, maximumBytes: limits.maximumBodyBytes)
@@ -89,7 +92,8 @@ package struct OpenAIResponseDecoder: ResponseDecoder {
     ) throws(UpstreamFault) {
         do throws(UpstreamFault) {
             events.append(
-                contentsOf: try OpenAIWholeDecoder.decode(body, dialect: self.dialect, requestID: self.requestID))
+                contentsOf: try OpenAIWholeDecoder.decode(
+                    body, dialect: self.dialect, requestID: self.requestID, without: self.repeated))
             self.isWholeFinished = true
         } catch {
             throw self.collected.redacted(error)

@@ -87,9 +87,7 @@ private struct Chunks: Sendable {
         try self.answer.append(chunk, to: &events)
         if let error = chunk.error { throw OpenAIFaults.inStream(error, "") }
         if let reason = chunk.finishReason {
-            guard reason != "error" else {
-                throw UpstreamFault(.serverError, "the upstream ended its answer with finish_reason error")
-            }
+            if let fault = OpenAIAnswerReader.fault(for: reason) { throw fault }
             // Some routers say it twice; the first is the model's.
             self.finishReason = self.finishReason ?? reason
         }

@@ -2,10 +2,13 @@ package import Inference
 
 /// Turns the body of a chat completion that came whole into the events that a stream would have brought. Pure.
 package enum OpenAIWholeDecoder {
-    /// - Parameter requestID: what ids are made of for tool calls that come without one.
+    /// - Parameters:
+    ///   - requestID: what ids are made of for tool calls that come without one.
+    ///   - repeated: the begun answer that stands before what was asked for, and is taken away.
     /// - Throws: ``UpstreamFault``: malformed, an error in the place of an answer, no finish reason (``truncated``).
     package static func decode(
-        _ body: Span<UInt8>, dialect: OpenAIDialect = OpenAIDialect(), requestID: String = ""
+        _ body: Span<UInt8>, dialect: OpenAIDialect = OpenAIDialect(), requestID: String = "",
+        without repeated: String? = nil
     ) throws(UpstreamFault) -> [InferenceEvent] {
         try AnswerParser.borrowed { parser throws(UpstreamFault) in
             try parser.answer(body) { answer throws(UpstreamFault) in
@@ -13,7 +16,8 @@ package enum OpenAIWholeDecoder {
                 guard answer.choiceCount > 0 else {
                     throw UpstreamFault(.malformed, "expected choices in the answer, got: \(body.excerpt)")
                 }
-                var reader = OpenAIAnswerReader(dialect: dialect, requestID: requestID)
+                var reader = OpenAIAnswerReader(
+                    dialect: dialect, requestID: requestID, without: repeated)
                 var events: [InferenceEvent] = []
                 events.reserveCapacity(3)
                 try reader.append(answer, to: &events)
@@ -21,9 +25,7 @@ package enum OpenAIWholeDecoder {
                 guard let reason = answer.finishReason else {
                     throw UpstreamFault(.truncated, "the answer does not say why it finished")
                 }
-                guard reason != "error" else {
-                    throw UpstreamFault(.serverError, "the upstream ended its answer with finish_reason error")
-                }
+                if let fault = OpenAIAnswerReader.fault(for: reason) { throw fault }
                 if let usage = reader.usage(answer) { events.append(.usage(usage)) }
                 events.append(.finished(reader.finishReason(reason)))
                 return events

@@ -161,6 +161,7 @@ import Testing
         Case(
             "unknown event types", sse(#"{"type":"ping"}"#, #"{}"#, Fixture.content("a"), Fixture.finish()), [a, stop]),
         Case("an unknown reason", sse(Fixture.finish("weary")), [.finished(.other)]),
+        Case("Mistral's reason for a limit", sse(Fixture.finish("model_length")), [.finished(.length)]),
         Case("the filter's reason", sse(Fixture.finish("content_filter")), [.finished(.contentFilter)]),
         // Failures.
         Case(
@@ -184,6 +185,13 @@ import Testing
         Case(
             "finish_reason error alone", sse(Fixture.content("a"), Fixture.finish("error"), "[DONE]"), [a],
             fault: .serverError),
+        Case(
+            "DeepSeek breaks off for want of machines",
+            sse(Fixture.content("a"), Fixture.finish("insufficient_system_resource"), Fixture.usage(), "[DONE]"), [a],
+            fault: .overloaded(retryAfter: nil)),
+        Case(
+            "vLLM breaks off", sse(Fixture.content("a"), Fixture.finish("abort"), Fixture.usage(), "[DONE]"), [a],
+            fault: .truncated),
         Case(
             "an error in the choice",
             sse(#"{"choices":[{"index":0,"error":{"message":"gone","code":502},"delta":{}}]}"#), [],

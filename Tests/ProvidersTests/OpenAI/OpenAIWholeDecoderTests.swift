@@ -94,4 +94,39 @@ import Testing
         #expect(error?.kind == .malformed)
         #expect(error?.message.contains("text/html") == true)
     }
+
+    @Test(
+        arguments: [
+            (.llamaCpp, "Par", [.textDelta("is."), .finished(.stop)]), (.llamaCpp, "Paris.", [.finished(.stop)]),
+            (.llamaCpp, "Lon", [.textDelta("Paris."), .finished(.stop)]),
+            (.llamaCpp, nil, [.textDelta("Paris."), .finished(.stop)]),
+            (.vllm, "Par", [.textDelta("Paris."), .finished(.stop)]),
+        ] as [(ProviderKind, String?, [InferenceEvent])])
+    func `A begun answer that llama.cpp repeats in a whole one is taken away`(
+        _ kind: ProviderKind, _ begun: String?, _ expected: [InferenceEvent]
+    ) throws {
+        let body = Array(#"{"choices":[{"message":{"content":"Paris."},"finish_reason":"stop"}]}"#.utf8)
+        // As a prefill, and as a last message that the client itself began.
+        var requests = [OpenAIFixture.request(prefill: begun)]
+        if let begun { requests.append(OpenAIFixture.request([Message(.user, "hi"), Message(.assistant, begun)])) }
+        for request in requests {
+            var decoder = OpenAIFormat(dialect: kind.dialect).decoder(for: request, limits: DecoderLimits())
+            var events: [InferenceEvent] = []
+            #expect(try decoder.receive(HTTPResponseHead(status: 200)))
+            try decoder.receive(body.span, into: &events)
+            try decoder.end(.complete, into: &events)
+            #expect(events == expected)
+        }
+    }
+
+    @Test func `A stream repeats nothing, so nothing is taken away`() throws {
+        let request = OpenAIFixture.request(delivery: .streamed, prefill: "a")
+        var decoder = OpenAIFormat(dialect: ProviderKind.llamaCpp.dialect).decoder(
+            for: request, limits: DecoderLimits())
+        var events: [InferenceEvent] = []
+        #expect(try decoder.receive(HTTPResponseHead(status: 200)))
+        let text = OpenAIFixture.sse([Fixture.content("a"), Fixture.content("b"), Fixture.finish(), "[DONE]"])
+        try decoder.receive(Array(text.utf8).span, into: &events)
+        #expect(events == [.textDelta("a"), .textDelta("b"), .finished(.stop)])
+    }
 }
