@@ -167,7 +167,10 @@ extension ConfigurationDecoder {
                 provider.apiKey = self.readKey(file, at: "\(path).api_key_file")
             }
         }
-        let given = ["api_key", "api_key_file", "api_keys", "api_key_command"].filter { self.isGiven("\(path).\($0)") }
+        let given = ["api_key", "api_key_file", "api_keys", "api_key_command"].filter { key in
+            // An empty list is none.
+            self.isGiven("\(path).\(key)") && (key != "api_keys" || !provider.apiKeys.isEmpty)
+        }
         if given.count > 1, given != ["api_key", "api_key_file"] {
             self.report("\(path).\(given[1])", found: "\(given[0]) as well", expected: "one of the two")
         }

@@ -178,7 +178,7 @@ extension SettingTables {
 
     static let autoSwitch: [Setting<RoundhouseConfiguration.AutoSwitch>] = [
         .scalar(
-            "alias", \.alias, .aliasName, sample: .required("default"), "The alias. It needs two targets at least."),
+            "alias", \.alias, .aliasName, sample: .required("fast"), "The alias. It needs two targets at least."),
         .scalar(
             "min_success_rate", \.minSuccessRate, .decimal(0...1), "The part of its requests that must go well."
         ),

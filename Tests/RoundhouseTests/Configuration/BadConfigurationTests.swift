@@ -90,7 +90,7 @@ struct BadConfigurationTests {
             yaml: "hello",
             problems: [
                 "roundhouse.yaml:1:1: key '': found a single value, expected a mapping with keys such as grpc, log, "
-                    + "storage, local, lifecycle, providers, aliases"
+                    + "storage, local, lifecycle, routing, openrouter, providers, aliases"
             ]
         ),
     ]
@@ -210,15 +210,16 @@ struct BadConfigurationTests {
                 "roundhouse.yaml:2:5: key 'providers[0].id': missing, "
                     + "expected 1-63 characters of a-z, 0-9, '-', '_' and '.', beginning with a letter or a digit",
                 "roundhouse.yaml:2:5: key 'providers[0].kind': missing, "
-                    + "expected openai, openrouter, lm_studio, vllm, llama_cpp, ollama or custom",
+                    + "expected openai, azure_openai, openrouter, anthropic, gemini, lm_studio, vllm, llama_cpp, "
+                    + "ollama or custom",
             ]
         ),
         Case(
             name: "an unknown kind",
             yaml: "providers:\n  - { id: a, kind: opnai, \(Self.model) }\n",
             problems: [
-                "roundhouse.yaml:2:20: key 'providers[0].kind': found 'opnai', expected openai, openrouter, lm_studio, "
-                    + "vllm, llama_cpp, ollama or custom (did you mean openai?)"
+                "roundhouse.yaml:2:20: key 'providers[0].kind': found 'opnai', expected openai, azure_openai, openrouter, "
+                    + "anthropic, gemini, lm_studio, vllm, llama_cpp, ollama or custom (did you mean openai?)"
             ]
         ),
         Case(
@@ -279,7 +280,7 @@ struct BadConfigurationTests {
             yaml: "providers:\n  - { id: a, kind: openai, \(Self.model) }\n",
             problems: [
                 "roundhouse.yaml:2:5: key 'providers[0].api_key': missing, "
-                    + "expected a key or api_key_file (kind openai needs one; an endpoint without keys is kind custom)"
+                    + "expected a key, api_key_file, api_keys or api_key_command (kind openai needs one; an endpoint without keys is kind custom)"
             ]
         ),
         Case(
