@@ -28,28 +28,45 @@ import Testing
         return work.opens == 0 ? begin : "\(begin)+\(work.opens)"
     }
 
+    // What changes the pool cannot stand inside `#expect`.
+
+    static func expect(_ work: Pool.Work, _ words: String, at location: SourceLocation = #_sourceLocation) {
+        #expect(Self.words(work) == words, sourceLocation: location)
+    }
+
+    static func expect(_ lease: Pool.Lease, _ name: String, at location: SourceLocation = #_sourceLocation) {
+        #expect(Self.name(lease) == name, sourceLocation: location)
+    }
+
+    static func expect(_ leases: [Pool.Lease], _ names: [String], at location: SourceLocation = #_sourceLocation) {
+        #expect(leases.map(Self.name) == names, sourceLocation: location)
+    }
+
+    static func expect(_ value: Bool, _ expected: Bool, at location: SourceLocation = #_sourceLocation) {
+        #expect(value == expected, sourceLocation: location)
+    }
+
     // MARK: - One request for each connection
 
     @Test func `Connections open up to the limit, then requests wait, then they are refused`() {
         var pool = Self.pool(2, waiters: 2)
-        let leases = (1...6).map { Self.name(pool.lease($0)) }
-        #expect(leases == ["open", "open", "wait", "wait", "full", "full"])
-        #expect(Self.words(pool.opened(Connection())) == "1")
-        #expect(Self.words(pool.opened(Connection())) == "2")
+        Self.expect((1...6).map { pool.lease($0) }, ["open", "open", "wait", "wait", "full", "full"])
+        Self.expect(pool.opened(Connection()), "1")
+        Self.expect(pool.opened(Connection()), "2")
         #expect(pool.waiterCount == 2)
-        #expect(Self.name(pool.lease(7)) == "full")
+        Self.expect(pool.lease(7), "full")
     }
 
     @Test func `A free connection goes to whoever waits longest`() {
         var pool = Self.pool(1, waiters: 3)
         let connection = Connection()
         _ = pool.lease(1)
-        #expect(Self.words(pool.opened(connection)) == "1")
+        Self.expect(pool.opened(connection), "1")
         _ = pool.lease(2)
         _ = pool.lease(3)
-        #expect(Self.words(pool.released(connection)) == "2")
-        #expect(Self.words(pool.released(connection)) == "3")
-        #expect(Self.words(pool.released(connection)) == "")
+        Self.expect(pool.released(connection), "2")
+        Self.expect(pool.released(connection), "3")
+        Self.expect(pool.released(connection), "")
         #expect(pool.idleCount == 1)
     }
 
@@ -88,7 +105,7 @@ import Testing
         _ = pool.lease(1)
         _ = pool.opened(connection)
         _ = pool.lease(2)
-        #expect(Self.words(pool.closed(connection)) == "+1")
+        Self.expect(pool.closed(connection), "+1")
         #expect(pool.openingCount == 1)
         #expect(pool.requestCount == 0)
     }
@@ -99,17 +116,16 @@ import Testing
         _ = pool.lease(1)
         _ = pool.opened(connection)
         _ = pool.released(connection)
-        #expect(Self.words(pool.closed(connection)) == "")
-        #expect(Self.name(pool.lease(2)) == "open")
+        Self.expect(pool.closed(connection), "")
+        Self.expect(pool.lease(2), "open")
     }
 
     @Test func `Who leaves the queue is not handed a connection`() {
         var pool = Self.pool()
         _ = pool.lease(1)
-        let isTaken = pool.withdraw(1)
-        let isTakenAgain = pool.withdraw(1)
-        #expect(isTaken && !isTakenAgain)
-        #expect(Self.words(pool.opened(Connection())) == "")
+        Self.expect(pool.withdraw(1), true)
+        Self.expect(pool.withdraw(1), false)
+        Self.expect(pool.opened(Connection()), "")
         #expect(pool.idleCount == 1)
     }
 
@@ -119,7 +135,7 @@ import Testing
         let (idle, waiters) = pool.close()
         #expect(idle.isEmpty)
         #expect(waiters == [1])
-        #expect(Self.name(pool.lease(2)) == "closed")
+        Self.expect(pool.lease(2), "closed")
     }
 
     @Test func `Idle connections that were taken out count no requests when they close`() {
@@ -128,23 +144,24 @@ import Testing
         _ = pool.lease(1)
         _ = pool.opened(connection)
         _ = pool.released(connection)
-        #expect(pool.removeIdle().map(ObjectIdentifier.init) == [ObjectIdentifier(connection)])
-        #expect(Self.name(pool.lease(2)) == "open")
+        let idle = pool.removeIdle()
+        #expect(idle.map(ObjectIdentifier.init) == [ObjectIdentifier(connection)])
+        Self.expect(pool.lease(2), "open")
         _ = pool.closed(connection)
-        #expect(Self.words(pool.opened(Connection())) == "2")
+        Self.expect(pool.opened(Connection()), "2")
         #expect(pool.requestCount == 1)
     }
 
     @Test func `Requests are limited by their number, with connections to spare`() {
         var pool = Self.pool(10, requests: 2, waiters: 10)
-        #expect((1...4).map { Self.name(pool.lease($0)) } == ["open", "open", "wait", "wait"])
+        Self.expect((1...4).map { pool.lease($0) }, ["open", "open", "wait", "wait"])
         let (first, second) = (Connection(), Connection())
         _ = pool.opened(first)
         _ = pool.opened(second)
         // A connection is gone, and its place may be taken.
-        #expect(Self.words(pool.closed(first)) == "+1")
-        #expect(Self.words(pool.released(second)) == "3")
-        #expect(Self.words(pool.opened(Connection())) == "4")
+        Self.expect(pool.closed(first), "+1")
+        Self.expect(pool.released(second), "3")
+        Self.expect(pool.opened(Connection()), "4")
         #expect(pool.requestCount == 2)
     }
 
@@ -152,20 +169,20 @@ import Testing
 
     @Test func `One connection is opened to learn how many it carries`() {
         var pool = Self.pool(10, waiters: 20, mayShare: true)
-        #expect((1...4).map { Self.name(pool.lease($0)) } == ["open", "wait", "wait", "wait"])
+        Self.expect((1...4).map { pool.lease($0) }, ["open", "wait", "wait", "wait"])
         let connection = Connection()
         // One until the peer has said how many.
-        #expect(Self.words(pool.openedShared(connection)) == "1")
-        #expect(Self.words(pool.resized(connection, room: 3)) == "2,3+1")
-        #expect(Self.words(pool.released(connection)) == "4")
-        #expect(Self.words(pool.openedShared(Connection())) == "")
+        Self.expect(pool.openedShared(connection), "1")
+        Self.expect(pool.resized(connection, room: 3), "2,3+1")
+        Self.expect(pool.released(connection), "4")
+        Self.expect(pool.openedShared(Connection()), "")
         #expect(pool.openCount == 2)
     }
 
     @Test func `When it carries one, more are opened for those who wait`() {
         var pool = Self.pool(10, waiters: 20, mayShare: true)
         for waiter in 1...4 { _ = pool.lease(waiter) }
-        #expect(Self.words(pool.opened(Connection())) == "1+3")
+        Self.expect(pool.opened(Connection()), "1+3")
     }
 
     @Test func `When it cannot be opened, all who waited for it hear of it`() {
@@ -174,7 +191,7 @@ import Testing
         let (failed, work) = pool.openFailed()
         #expect(failed == [1, 2, 3, 4])
         #expect(Self.words(work) == "")
-        #expect(Self.name(pool.lease(5)) == "open")
+        Self.expect(pool.lease(5), "open")
     }
 
     @Test func `Requests are limited by their number on one connection too, first come, first served`() {
@@ -183,12 +200,11 @@ import Testing
         let connection = Connection()
         _ = pool.openedShared(connection)
         _ = pool.resized(connection, room: 100)
-        #expect((2...5).map { Self.name(pool.lease($0)) } == ["use", "wait", "wait", "full"])
-        let outcome1 = pool.withdraw(3)
-        #expect(outcome1)
-        #expect(Self.name(pool.lease(6)) == "wait")
-        #expect(Self.words(pool.released(connection)) == "4")
-        #expect(Self.words(pool.released(connection)) == "6")
+        Self.expect((2...5).map { pool.lease($0) }, ["use", "wait", "wait", "full"])
+        Self.expect(pool.withdraw(3), true)
+        Self.expect(pool.lease(6), "wait")
+        Self.expect(pool.released(connection), "4")
+        Self.expect(pool.released(connection), "6")
         #expect(pool.openCount == 1)
     }
 
@@ -198,11 +214,11 @@ import Testing
         let connection = Connection()
         _ = pool.openedShared(connection)
         _ = pool.resized(connection, room: 100)
-        #expect(Self.words(pool.retired(connection)) == "")
-        #expect(Self.name(pool.lease(2)) == "open")
-        #expect(Self.words(pool.openedShared(Connection())) == "2")
-        #expect(Self.words(pool.released(connection)) == "")
-        #expect(Self.words(pool.closed(connection)) == "")
+        Self.expect(pool.retired(connection), "")
+        Self.expect(pool.lease(2), "open")
+        Self.expect(pool.openedShared(Connection()), "2")
+        Self.expect(pool.released(connection), "")
+        Self.expect(pool.closed(connection), "")
         #expect(pool.requestCount == 1)
     }
 
@@ -214,7 +230,7 @@ import Testing
         _ = pool.resized(connection, room: 100)
         _ = pool.lease(2)
         _ = pool.lease(3)
-        #expect(Self.words(pool.closed(connection)) == "+1")
+        Self.expect(pool.closed(connection), "+1")
         #expect(pool.requestCount == 0)
     }
 
@@ -226,9 +242,9 @@ import Testing
         _ = pool.resized(connection, room: 3)
         _ = pool.lease(2)
         _ = pool.resized(connection, room: 1)
-        #expect(Self.name(pool.lease(3)) == "wait")
-        #expect(Self.words(pool.released(connection)) == "")
-        #expect(Self.words(pool.released(connection)) == "3")
+        Self.expect(pool.lease(3), "wait")
+        Self.expect(pool.released(connection), "")
+        Self.expect(pool.released(connection), "3")
     }
 
     // MARK: - Whatever happens
