@@ -10,6 +10,8 @@ package struct EndpointConfiguration: Sendable {
     package var baseURL: String?
     /// Sent where the wire format wants it: see ``KeyField``.
     package var apiKey: Secret?
+    /// In place of ``apiKey``: several keys, or keys that change. What talks to one provider shares them.
+    package var keys: KeyRing?
     /// Sent with every request, after ours. Values may be secret and are never logged.
     package var extraHeaders: [(name: String, value: Secret)] = []
     /// Lets the base URL be `http` beyond this machine.
@@ -89,27 +91,46 @@ package struct EndpointConfiguration: Sendable {
         }
     }
 
-    /// The fields of every request.
+    /// The fields of every request, the key's included.
+    func headerFields() throws(Invalid) -> [(name: String, value: String)] {
+        let field = try self.keyedAttempts(.bearer).field
+        let fields = try self.sharedFields()
+        guard let field, let key = self.apiKey, !key.isEmpty else { return fields }
+        return fields + [field.field(key)]
+    }
+
+    /// What puts a key into each request.
     ///
-    /// - Parameter format: what the wire format itself says of them.
-    func headerFields(
-        key keyField: KeyField = .bearer, format: [(name: String, value: String)] = []
-    ) throws(Invalid) -> [(name: String, value: String)] {
-        if self.kind.needsKey, self.apiKey?.isEmpty ?? true {
+    /// - Parameter field: where the wire format wants it. A field of ``extraHeaders`` takes its place.
+    func keyedAttempts(_ field: KeyField) throws(Invalid) -> KeyedAttempts {
+        let key = self.apiKey.flatMap { $0.isEmpty ? nil : $0 }
+        guard self.keys != nil || key != nil || !self.kind.needsKey else {
             throw Invalid(field: "api_key", expected: "a key: kind \(self.kind.rawValue) does not answer without one")
         }
+        if let key, !HTTPField.isValidValue(key.revealed) {
+            throw Invalid(field: "api_key", expected: "printable ASCII characters on one line")
+        }
+        guard !self.extraHeaders.contains(where: { $0.name.lowercased() == field.name }) else {
+            return KeyedAttempts(ring: nil, field: nil)
+        }
+        return KeyedAttempts(ring: self.keys ?? key.map { KeyRing(keys: [$0]) }, field: field)
+    }
+
+    /// The fields of every request but the key's.
+    ///
+    /// - Parameter format: what the wire format itself says of them.
+    func sharedFields(
+        format: [(name: String, value: String)] = []
+    ) throws(Invalid) -> [(name: String, value: String)] {
         var fields = [
             (name: "user-agent", value: self.userAgent),
             (name: "content-type", value: "application/json"),
             (name: "accept", value: "text/event-stream, application/json"),
         ]
         fields += format
-        let key = self.apiKey.flatMap { $0.isEmpty ? nil : keyField.field($0) }
-        if let key { fields.append(key) }
         if !self.keepsConnections { fields.append((name: "connection", value: "close")) }
         for field in fields where !HTTPField.isValidValue(field.value) {
-            let name = field.name == key?.name ? "api_key" : field.name
-            throw Invalid(field: name, expected: "printable ASCII characters on one line")
+            throw Invalid(field: field.name, expected: "printable ASCII characters on one line")
         }
         for header in self.extraHeaders {
             guard HTTPField.isValidName(header.name), HTTPField.isValidValue(header.value.revealed) else {

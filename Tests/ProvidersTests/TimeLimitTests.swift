@@ -78,42 +78,6 @@ import Testing
         }
     }
 
-    @Test func `Output that keeps coming outlives both limits, pings in between or not`() async throws {
-        let token = FaultUpstream.Step.send("data: \(Fixture.content("a"))\n\n")
-        try await FaultUpstream.run { _ in
-            [Self.open] + (0..<12).flatMap { _ in Self.ping + [.delay(.milliseconds(40)), token] }
-                + [.send("data: \(Fixture.finish())\n\ndata: \(Fixture.usage())\n\n"), .close]
-        } _: { upstream in
-            // Three times what lies between two tokens, and less than the whole takes.
-            let provider = try Fixture.provider(upstream.baseURL) {
-                $0.timeouts.firstToken = .milliseconds(400)
-                $0.timeouts.idle = .milliseconds(400)
-            }
-            let events = try await provider.start(Fixture.request()).collect()
-            #expect(events.count == 14)
-            #expect(events.last == .finished(.stop))
-        }
-    }
-
-    @Test func `A consumer that pauses is not the upstream's stall`() async throws {
-        let event = Array("data: \(Fixture.content(String(repeating: "x", count: 8000)))\n\n".utf8)
-        try await FaultUpstream.run { _ in
-            [
-                Self.open, .flood(event, times: 1000),
-                .send("data: \(Fixture.finish())\n\ndata: \(Fixture.usage())\n\n"), .close,
-            ]
-        } _: { upstream in
-            let provider = try Fixture.provider(upstream.baseURL) {
-                $0.limits.bufferedBytes = 64 * 1024
-                $0.timeouts.idle = .milliseconds(100)
-            }
-            let stream = try await provider.start(Fixture.request())
-            try await Task.sleep(for: .milliseconds(300))
-            let events = try await stream.collect()
-            #expect(events.count == 1002)
-        }
-    }
-
     // MARK: - An attempt's own limit
 
     static func attempt(_ limit: Duration) -> UpstreamRequest {

@@ -35,11 +35,11 @@ package final class HTTPClient: Sendable {
             ) { $0 === $1 })
     }
 
-    /// Sends `request`, head and body in one, and hands its answer to `decoder`.
+    /// Sends `request` and hands its answer to `decoder`.
     ///
     /// - Parameter timeouts: for this request in place of the client's; connecting and queueing keep the client's.
     package func send<Decoder: ResponseDecoder>(
-        _ request: ByteBuffer, decoder: Decoder, timeouts: HTTPTimeouts? = nil
+        _ request: HTTPRequest, decoder: Decoder, timeouts: HTTPTimeouts? = nil
     ) -> ResponseStream<Decoder> {
         let stream = ResponseStream(
             request: request, decoder: decoder, client: self, timeouts: timeouts ?? self.timeouts,

@@ -91,7 +91,7 @@ final class HTTPConnection: ChannelDuplexHandler {
         }
         self.state = .busy(HTTPConnectionState.Busy(exchange, started: .now()))
         self.requestsSent += 1
-        context.writeAndFlush(self.wrapOutboundOut(exchange.request), promise: nil)
+        context.writeAndFlush(self.wrapOutboundOut(exchange.request.bytes), promise: nil)
         self.armTimer()
     }
 

@@ -33,31 +33,31 @@ enum HTTPConnectionState {
         /// Notes what a read has brought the consumer.
         ///
         /// - Returns: whether something may fall due earlier than before.
-        mutating func take(_ advice: ReadAdvice) -> Bool {
+        mutating func take(_ advice: ReadAdvice, at now: @autoclosure () -> NIODeadline = .now()) -> Bool {
             switch advice {
             case .nothingYet: return false
             case .goOn, .pause:
                 let isFirst = !self.hasOutput
                 self.hasOutput = true
-                self.lastOutput = .now()
+                self.lastOutput = now()
                 // Only whoever takes the elements ends a pause: see ``resume()``.
                 if advice == .pause { self.isPaused = true }
                 return isFirst
             case .waitForDetails:
                 guard self.waitsForDetailsSince == nil else { return false }
-                self.waitsForDetailsSince = .now()
+                self.waitsForDetailsSince = now()
                 return true
             case .settled:
                 guard self.settledSince == nil else { return false }
-                self.settledSince = .now()
+                self.settledSince = now()
                 return true
             }
         }
 
         /// The consumer has caught up.
-        mutating func resume() {
+        mutating func resume(at now: NIODeadline = .now()) {
             self.isPaused = false
-            self.lastOutput = .now()
+            self.lastOutput = now
         }
     }
 
@@ -81,7 +81,7 @@ enum HTTPConnectionState {
         }
     }
 
-    private static func due(_ busy: Busy) -> Due {
+    static func due(_ busy: Busy) -> Due {
         let limits = busy.exchange.timeouts
         if let since = busy.settledSince { return (since + TimeAmount(limits.patience), .close) }
         let next: Due

@@ -5,8 +5,8 @@ package import NIOCore
 ///
 /// All but ``request``, ``timeouts`` and the deadlines is called on the connection's event loop.
 package protocol HTTPExchange: AnyObject, Sendable {
-    /// Head and body, ready to be sent. It may be sent again: see ``takeRetry()``.
-    var request: ByteBuffer { get }
+    /// It may be sent again: see ``takeRetry()``.
+    var request: HTTPRequest { get }
     var timeouts: HTTPTimeouts { get }
     /// When ``HTTPTimeouts/total`` is over.
     var deadline: NIODeadline { get }

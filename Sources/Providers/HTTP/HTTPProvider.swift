@@ -3,12 +3,14 @@ package import NIOCore
 
 /// An upstream over HTTP: a wire format bound to an address, its keys and its connections.
 ///
-/// What is the same for all wire formats is here: heads, limits, one attempt for each call.
+/// What is the same for all wire formats is here: heads, limits, and one attempt for each call, which may take as many
+/// sendings as there are keys when the upstream refuses some of them before it begins to answer.
 package final class HTTPProvider<Format: WireFormat>: Provider {
     package let id: ProviderID
     package let format: Format
     private let configuration: EndpointConfiguration
     private let client: HTTPClient
+    private let keyed: KeyedAttempts
     /// For paths below the base URL, and below the base URL without its `/v1`.
     private let base: HTTPRequestTemplate
     private let native: HTTPRequestTemplate
@@ -21,10 +23,11 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         _ configuration: EndpointConfiguration, format: Format, group: any EventLoopGroup
     ) throws(EndpointConfiguration.Invalid) {
         let origin = try configuration.origin()
-        let fields = try configuration.headerFields(key: format.keyField, format: format.fields)
+        let fields = try configuration.sharedFields(format: format.fields)
         self.id = configuration.id
         self.format = format
         self.configuration = configuration
+        self.keyed = try configuration.keyedAttempts(format.keyField)
         self.client = HTTPClient(
             origin: origin, group: group, timeouts: configuration.timeouts, limits: configuration.limits,
             tls: try configuration.tls(for: origin))
@@ -37,27 +40,56 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         var request = request
         if !self.configuration.isStreamingAllowed { request.delivery = .whole }
         let call = try self.format.call(request)
-        let stream = HTTPUpstreamStream(
-            self.client.send(
-                self.request(call, requestID: request.inference.id),
-                decoder: self.format.decoder(for: request, limits: self.decoderLimits),
-                timeouts: self.timeouts(firstTokenLimit: request.firstTokenLimit)))
+        return try await self.keyed.run(for: request.model) { attempt throws(UpstreamFault) in
+            try await self.begin(request, call, attempt)
+        }
+    }
+
+    private func begin(
+        _ request: UpstreamRequest, _ call: WireCall, _ attempt: KeyedAttempts.Attempt
+    ) async throws(UpstreamFault) -> any UpstreamStream {
+        let timeouts = try self.timeouts(after: attempt.elapsed, firstToken: request.firstTokenLimit)
+        let response = self.client.send(
+            self.request(call, requestID: request.inference.id, key: attempt.key),
+            decoder: self.format.decoder(for: request, limits: self.decoderLimits(attempt.secret)),
+            timeouts: timeouts)
+        let stream = HTTPUpstreamStream(response, onFault: self.report(attempt, request.model))
         try await stream.accepted()
         return stream
     }
 
+    /// Tells the keys of a refusal that came inside an answer: too late for another key now, not for the next request.
+    private func report(_ attempt: KeyedAttempts.Attempt, _ model: String) -> (@Sendable (UpstreamFault) -> Void)? {
+        guard let ring = self.keyed.ring, let lease = attempt.lease else { return nil }
+        return { ring.report($0, of: lease, for: model) }
+    }
+
     package func embed(_ request: EmbeddingRequest) async throws(UpstreamFault) -> EmbeddingAnswer {
         let call = try self.format.embeddingCall(request)
-        let body = try await self.body(of: call, requestID: request.id, timeLimit: request.timeLimit)
-        do throws(UpstreamFault) {
-            return try self.format.embeddings(body.span, for: request)
-        } catch {
-            throw self.redacted(error)
+        return try await self.keyed.run(for: request.model) { attempt throws(UpstreamFault) in
+            let body = try await self.body(
+                of: call, requestID: request.id, timeLimit: request.timeLimit, attempt)
+            do throws(UpstreamFault) {
+                return try self.format.embeddings(body.span, for: request)
+            } catch {
+                throw error.redacted(attempt.secret)
+            }
         }
     }
 
     package func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int? {
-        try await self.format.countTokens(request, calling: self)
+        try await self.format.countTokens(request, calling: Caller(provider: self, model: request.model))
+    }
+
+    private struct Caller: WireCaller {
+        let provider: HTTPProvider
+        let model: String
+
+        func body(of call: WireCall, requestID: String) async throws(UpstreamFault) -> [UInt8] {
+            try await self.provider.keyed.run(for: self.model) { attempt throws(UpstreamFault) in
+                try await self.provider.body(of: call, requestID: requestID, timeLimit: nil, attempt)
+            }
+        }
     }
 
     /// Closes the connections that idle and takes no more requests; those under way go on.
@@ -68,53 +100,52 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     /// Requests that the upstream works on, and those that wait until it may.
     package var requestCounts: (underWay: Int, waiting: Int) { self.client.requestCounts }
 
-    private var decoderLimits: DecoderLimits {
+    private func decoderLimits(_ secret: Secret?) -> DecoderLimits {
         DecoderLimits(
-            secret: self.configuration.apiKey, maximumEventBytes: self.configuration.maximumEventBytes,
+            secret: secret, maximumEventBytes: self.configuration.maximumEventBytes,
             maximumBodyBytes: self.configuration.maximumBodyBytes)
     }
 
-    private func request(_ call: WireCall, requestID: String) -> ByteBuffer {
-        switch call.base {
-        case .url: self.base.request(path: call.path, body: call.body, requestID: requestID)
-        case .native: self.native.request(path: call.path, body: call.body, requestID: requestID)
-        }
+    private func request(
+        _ call: WireCall, requestID: String, key: (name: String, value: String)?
+    ) -> HTTPRequest {
+        let template =
+            switch call.base {
+            case .url: self.base
+            case .native: self.native
+            }
+        return template.request(path: call.path, body: call.body, requestID: requestID, key: key)
     }
 
-    private func timeouts(firstTokenLimit limit: Duration?) -> HTTPTimeouts? {
-        guard let limit else { return nil }
+    /// The limits of one sending: what earlier ones took is gone.
+    ///
+    /// - Throws: ``UpstreamFault/Kind/timedOut(_:)`` when nothing is left.
+    private func timeouts(
+        after elapsed: Duration, firstToken: Duration? = nil, total: Duration? = nil
+    ) throws(UpstreamFault) -> HTTPTimeouts {
         var timeouts = self.configuration.timeouts
-        timeouts.firstTokenOverall = limit
+        timeouts.firstTokenOverall = firstToken
+        timeouts.total = min(timeouts.total, total ?? timeouts.total)
+        guard timeouts.total > elapsed else { throw .timedOut(.total, timeouts) }
+        guard firstToken ?? timeouts.total > elapsed else { throw .timedOut(.firstToken, timeouts) }
+        timeouts.firstTokenOverall = firstToken.map { $0 - elapsed }
+        timeouts.total -= elapsed
         return timeouts
     }
 
     private func body(
-        of call: WireCall, requestID: String, timeLimit: Duration?
+        of call: WireCall, requestID: String, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt
     ) async throws(UpstreamFault) -> [UInt8] {
         if Task.isCancelled { throw UpstreamFault(.cancelled, "the request was cancelled before it was sent") }
-        var timeouts = self.configuration.timeouts
-        if let timeLimit { timeouts.total = min(timeouts.total, timeLimit) }
         let decoder = BodyDecoder(
-            format: self.format, secret: self.configuration.apiKey,
-            maximumBytes: self.configuration.maximumBodyBytes)
-        let stream = self.client.send(self.request(call, requestID: requestID), decoder: decoder, timeouts: timeouts)
+            format: self.format, secret: attempt.secret, maximumBytes: self.configuration.maximumBodyBytes)
+        let stream = self.client.send(
+            self.request(call, requestID: requestID, key: attempt.key), decoder: decoder,
+            timeouts: try self.timeouts(after: attempt.elapsed, total: timeLimit))
         guard let body = try await stream.next()?.first else {
             throw UpstreamFault(.truncated, "the connection closed in the middle of the answer")
         }
         return body
-    }
-
-    private func redacted(_ fault: UpstreamFault) -> UpstreamFault {
-        guard let secret = self.configuration.apiKey else { return fault }
-        var fault = fault
-        fault.message = secret.redact(fault.message)
-        return fault
-    }
-}
-
-extension HTTPProvider: WireCaller {
-    package func body(of call: WireCall, requestID: String) async throws(UpstreamFault) -> [UInt8] {
-        try await self.body(of: call, requestID: requestID, timeLimit: nil)
     }
 }
 

@@ -1,55 +1,80 @@
 package import NIOCore
 
 /// The head that requests to one upstream share, made once.
-package struct HTTPRequestTemplate: Sendable {
-    /// `POST `
-    private let method: [UInt8]
-    /// The path that ``request(path:body:requestID:)`` puts its own behind.
-    private let basePath: [UInt8]
-    /// From the end of the path to the last field.
-    private let fields: [UInt8]
+package final class HTTPRequestTemplate: Sendable {
+    let method: String
+    /// The value of `host`.
+    let authority: String
+    /// The path that ``request(path:body:requestID:key:)`` puts its own behind.
+    let basePath: String
+    /// Names in lower case, and values.
+    let fields: [(name: String, value: String)]
     /// A request without a body by its nature says nothing of a length (RFC 9110 §8.6).
-    private let saysLength: Bool
+    let saysLength: Bool
+    /// The method and the path, and from the path's end to the last of ``fields``, as HTTP/1.1 has them.
+    private let beginning: [UInt8]
+    private let ending: [UInt8]
 
     /// - Parameters:
     ///   - path: the whole path, or the beginning of it.
-    ///   - fields: names and values, checked by ``HTTPField``.
+    ///   - fields: names in lower case and values, checked by ``HTTPField``.
     package init(method: String = "POST", path: String, origin: HTTPOrigin, fields: [(name: String, value: String)]) {
-        self.method = Array("\(method) ".utf8)
-        self.basePath = Array(path.utf8)
+        self.method = method
+        self.authority = origin.hostField
+        self.basePath = path
+        self.fields = fields
+        self.saysLength = method != "GET"
+        self.beginning = Array("\(method) \(path)".utf8)
         var text = " HTTP/1.1\r\nhost: \(origin.hostField)\r\n"
         for field in fields { text += "\(field.name): \(field.value)\r\n" }
-        self.fields = Array(text.utf8)
-        self.saysLength = method != "GET"
+        self.ending = Array(text.utf8)
     }
 
-    /// Head and body in one buffer: one system call sends both.
-    ///
     /// - Parameters:
     ///   - path: goes behind the template's.
     ///   - requestID: goes into `x-request-id` unless it holds what a header must not.
-    package func request(path: String = "", body: [UInt8], requestID: String) -> ByteBuffer {
-        let length = self.basePath.count + path.utf8.count + self.fields.count + body.count + 128
+    ///   - key: a field more, whose value is secret.
+    package func request(
+        path: String = "", body: [UInt8], requestID: String, key: (name: String, value: String)? = nil
+    ) -> HTTPRequest {
+        let isSayable = !requestID.isEmpty && requestID.utf8.count <= 128 && HTTPField.isValidValue(requestID)
+        let keyLength = key.map { $0.name.utf8.count + $0.value.utf8.count + 4 } ?? 0
+        let length = self.beginning.count + path.utf8.count + self.ending.count + keyLength + body.count + 256
         var buffer = ByteBufferAllocator().buffer(capacity: length)
-        buffer.writeBytes(self.method)
-        buffer.writeBytes(self.basePath)
+        buffer.writeBytes(self.beginning)
         buffer.writeString(path)
         if self.basePath.isEmpty, path.isEmpty { buffer.writeStaticString("/") }
-        buffer.writeBytes(self.fields)
-        if !requestID.isEmpty, requestID.utf8.count <= 128, HTTPField.isValidValue(requestID) {
-            buffer.writeStaticString("x-request-id: ")
-            buffer.writeString(requestID)
-            buffer.writeStaticString("\r\n")
-        }
-        if self.saysLength {
-            buffer.writeStaticString("content-length: ")
-            buffer.writeString(String(body.count))
-            buffer.writeStaticString("\r\n")
-        }
+        buffer.writeBytes(self.ending)
+        if let key { Self.write(key.name, key.value, to: &buffer) }
+        if isSayable { Self.write("x-request-id", requestID, to: &buffer) }
+        if self.saysLength { Self.write("content-length", String(body.count), to: &buffer) }
         buffer.writeStaticString("\r\n")
+        let bodyStart = buffer.writerIndex
         buffer.writeBytes(body)
-        return buffer
+        return HTTPRequest(
+            bytes: buffer, bodyStart: bodyStart, template: self, path: path, requestID: isSayable ? requestID : nil,
+            key: key)
     }
+
+    private static func write(_ name: String, _ value: String, to buffer: inout ByteBuffer) {
+        buffer.writeString(name)
+        buffer.writeStaticString(": ")
+        buffer.writeString(value)
+        buffer.writeStaticString("\r\n")
+    }
+}
+
+/// A request that can be sent, more than once, over either version of HTTP.
+package struct HTTPRequest: Sendable {
+    /// Head and body for HTTP/1.1 in one buffer: one system call sends both.
+    package let bytes: ByteBuffer
+    /// Where the body begins in ``bytes``.
+    let bodyStart: Int
+    let template: HTTPRequestTemplate
+    /// What goes behind the template's path.
+    let path: String
+    let requestID: String?
+    let key: (name: String, value: String)?
 }
 
 /// What may stand in a header field (RFC 9110 §5), stricter than the standard: nothing beyond printable ASCII.

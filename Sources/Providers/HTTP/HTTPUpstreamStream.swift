@@ -5,9 +5,12 @@ package import Inference
 package final class HTTPUpstreamStream<Decoder: ResponseDecoder>: UpstreamStream
 where Decoder.Element == InferenceEvent {
     private let response: ResponseStream<Decoder>
+    private let onFault: (@Sendable (UpstreamFault) -> Void)?
 
-    package init(_ response: ResponseStream<Decoder>) {
+    /// - Parameter onFault: told of the fault that ends an accepted answer.
+    package init(_ response: ResponseStream<Decoder>, onFault: (@Sendable (UpstreamFault) -> Void)? = nil) {
         self.response = response
+        self.onFault = onFault
     }
 
     deinit {
@@ -20,7 +23,12 @@ where Decoder.Element == InferenceEvent {
     }
 
     package func next() async throws(UpstreamFault) -> [InferenceEvent]? {
-        try await self.response.next()
+        do throws(UpstreamFault) {
+            return try await self.response.next()
+        } catch {
+            self.onFault?(error)
+            throw error
+        }
     }
 
     package func cancel() {

@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// The loop decodes what a read brought, and wakes the consumer once for all of it.
 package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
-    package let request: ByteBuffer
+    package let request: HTTPRequest
     package let timeouts: HTTPTimeouts
     private let bufferLimit: Int
     package let deadline: NIODeadline
@@ -56,7 +56,7 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     }
 
     package init(
-        request: ByteBuffer, decoder: Decoder, client: HTTPClient, timeouts: HTTPTimeouts, bufferLimit: Int
+        request: HTTPRequest, decoder: Decoder, client: HTTPClient, timeouts: HTTPTimeouts, bufferLimit: Int
     ) {
         self.request = request
         self.timeouts = timeouts

@@ -11,7 +11,7 @@ package final class JSONClient: Sendable {
     package let origin: HTTPOrigin
     private let client: HTTPClient
     private let fields: [(name: String, value: String)]
-    private let secret: Secret?
+    private let keyed: KeyedAttempts
 
     /// Opens no connection yet.
     ///
@@ -24,8 +24,8 @@ package final class JSONClient: Sendable {
         format: [(name: String, value: String)] = [], group: any EventLoopGroup
     ) throws(EndpointConfiguration.Invalid) {
         self.origin = try configuration.origin()
-        self.secret = configuration.apiKey
-        self.fields = try configuration.headerFields(key: keyField, format: format).map { field in
+        self.keyed = try configuration.keyedAttempts(keyField)
+        self.fields = try configuration.sharedFields(format: format).map { field in
             field.name == "accept" ? (name: field.name, value: "application/json") : field
         }
         var timeouts = HTTPTimeouts.listing
@@ -80,18 +80,31 @@ package final class JSONClient: Sendable {
             method: method, path: target, origin: self.origin,
             fields: method == "GET" ? self.fields.filter { $0.name != "content-type" } : self.fields)
         do throws(UpstreamFault) {
+            return try await self.keyed.run(for: "") { attempt throws(UpstreamFault) in
+                try await self.answer(template, body, attempt, as: type, within: timeouts)
+            }
+        } catch {
+            var fault = error
+            fault.message = "\(method) \(target): \(fault.message)"
+            throw fault
+        }
+    }
+
+    private func answer<Answer: Decodable>(
+        _ template: HTTPRequestTemplate, _ body: [UInt8], _ attempt: KeyedAttempts.Attempt, as type: Answer.Type,
+        within timeouts: HTTPTimeouts
+    ) async throws(UpstreamFault) -> Answer {
+        do throws(UpstreamFault) {
             let decoder = JSONAnswerDecoder(
-                collected: CollectedBody(secret: self.secret, maximumBytes: Self.maximumBodyBytes))
+                collected: CollectedBody(secret: attempt.secret, maximumBytes: Self.maximumBodyBytes))
             let stream = self.client.send(
-                template.request(body: body, requestID: ""), decoder: decoder, timeouts: timeouts)
+                template.request(body: body, requestID: "", key: attempt.key), decoder: decoder, timeouts: timeouts)
             guard let answer = try await stream.next()?.first else {
                 throw UpstreamFault(.truncated, "the connection closed in the middle of the answer")
             }
             return try answer.decode(type)
         } catch {
-            var fault = error
-            fault.message = "\(method) \(target): \(self.secret?.redact(fault.message) ?? fault.message)"
-            throw fault
+            throw error.redacted(attempt.secret)
         }
     }
 }

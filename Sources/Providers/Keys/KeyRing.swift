@@ -72,12 +72,13 @@ package final class KeyRing: Sendable {
 
     /// The key to use for a request to `model`.
     ///
+    /// - Parameter tried: keys that the request has tried already.
     /// - Throws: ``UpstreamFault/Kind/rateLimited(retryAfter:)`` when every key rests;
     ///   ``UpstreamFault/Kind/authenticationFailed`` when there is none or the upstream rejected all;
     ///   ``UpstreamFault/Kind/cancelled``.
-    package func take(for model: String) async throws(UpstreamFault) -> Lease {
+    package func take(for model: String, besides tried: [Secret] = []) async throws(UpstreamFault) -> Lease {
         while true {
-            switch self.next(model) {
+            switch self.next(model, tried) {
             case .lease(let lease): return lease
             case .fault(let fault): throw fault
             case .load: await self.load()
@@ -110,7 +111,7 @@ package final class KeyRing: Sendable {
         case wait
     }
 
-    private func next(_ model: String) -> Next {
+    private func next(_ model: String, _ tried: [Secret]) -> Next {
         let now = self.now()
         return self.state.withLock { state in
             let mayLoad = state.lastLoad.map { now - $0 >= Self.loadInterval } ?? true
@@ -128,7 +129,8 @@ package final class KeyRing: Sendable {
                     UpstreamFault(.authenticationFailed, "there is no key: \(state.trouble ?? "none is set")"))
             }
             do throws(UpstreamFault) {
-                let place = try state.rotation.take(for: model, now: now)
+                let all = state.all
+                let place = try state.rotation.take(for: model, now: now) { !tried.contains(all[$0]) }
                 return .lease(Lease(secret: state.all[place], place: place, count: state.all.count))
             } catch {
                 return .fault(error)

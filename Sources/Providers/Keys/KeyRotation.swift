@@ -40,11 +40,14 @@ struct KeyRotation: Sendable {
 
     /// The place of the key to use for `model`.
     ///
+    /// - Parameter isWanted: false for those that this request has tried already.
     /// - Throws: ``UpstreamFault/Kind/rateLimited(retryAfter:)`` with the time to the soonest end of a rest;
     ///   ``UpstreamFault/Kind/authenticationFailed`` when the upstream has rejected every key.
-    func take(for model: String, now: Instant) throws(UpstreamFault) -> Int {
+    func take(
+        for model: String, now: Instant, where isWanted: (Int) -> Bool = { _ in true }
+    ) throws(UpstreamFault) -> Int {
         var soonest: Instant?
-        for place in self.rests.indices {
+        for place in self.rests.indices where isWanted(place) {
             guard let rest = self.rest(of: place, model, now) else { return place }
             if rest.cause == .limited { soonest = min(soonest ?? rest.until, rest.until) }
         }

@@ -54,9 +54,14 @@ struct CollectedBody: Sendable {
         return self.redacted(self.explain(self.head, self.body.span, now))
     }
 
-    func redacted(_ fault: UpstreamFault) -> UpstreamFault {
-        guard let secret = self.secret else { return fault }
-        var fault = fault
+    func redacted(_ fault: UpstreamFault) -> UpstreamFault { fault.redacted(self.secret) }
+}
+
+extension UpstreamFault {
+    /// The same with `secret` taken out of the message, should the upstream have echoed it.
+    func redacted(_ secret: Secret?) -> UpstreamFault {
+        guard let secret else { return self }
+        var fault = self
         fault.message = secret.redact(fault.message)
         return fault
     }

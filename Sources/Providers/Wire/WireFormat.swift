@@ -96,9 +96,17 @@ package enum KeyField: Sendable, Hashable {
     /// A field of its own: `x-api-key`, `x-goog-api-key`, `api-key`. In lower case.
     case named(String)
 
+    /// In lower case.
+    package var name: String {
+        switch self {
+        case .bearer: "authorization"
+        case .named(let name): name
+        }
+    }
+
     package func field(_ key: Secret) -> (name: String, value: String) {
         switch self {
-        case .bearer: (name: "authorization", value: "Bearer \(key.revealed)")
+        case .bearer: (name: self.name, value: "Bearer \(key.revealed)")
         case .named(let name): (name: name, value: key.revealed)
         }
     }
