@@ -13,7 +13,7 @@ struct TestFormat: WireFormat {
     }
 
     func decoder(for request: UpstreamRequest, limits: DecoderLimits) -> OpenAIResponseDecoder {
-        OpenAIResponseDecoder(delivery: request.delivery, secret: limits.secret)
+        OpenAIResponseDecoder(delivery: request.delivery, limits: limits)
     }
 
     func embeddingCall(_ request: EmbeddingRequest) throws(UpstreamFault) -> WireCall {

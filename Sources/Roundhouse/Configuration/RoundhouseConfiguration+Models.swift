@@ -178,6 +178,15 @@ extension RoundhouseConfiguration {
                 }
             }
 
+            /// What its models can do of which nothing else is known.
+            public var usualCapabilities: Set<Capability> {
+                switch self {
+                case .llamaCpp, .vLLM: [.chat, .streaming, .jsonSchema, .prefill]
+                case .ollama: [.chat, .streaming, .prefill]
+                case .openAI, .azureOpenAI, .openRouter, .anthropic, .gemini, .lmStudio, .custom: [.chat, .streaming]
+                }
+            }
+
             /// Whether the product can be told to load and unload models.
             public var loadsModels: Bool {
                 switch self {
@@ -237,10 +246,10 @@ extension RoundhouseConfiguration {
         public var maxOutputTokens: Int?
         /// Smaller is asked first when `model` is `auto`. 0 to 1000; `nil`: the provider's.
         public var priority: Int?
-        /// What it can do. Default: `chat` and `streaming`.
-        public var capabilities: [Capability] = [.chat, .streaming]
-        /// What comes out of it. Default `text`.
-        public var category = ModelCategory.text
+        /// What it can do; `nil` (default): what is known of a model of this name, else what the kind's models usually can.
+        public var capabilities: [Capability]?
+        /// What comes out of it; `nil` (default): what is known of a model of this name, else text.
+        public var category: ModelCategory?
         /// Nano-USD for a million tokens of the prompt. 0 to 1,000,000 USD; `nil` (default): not known. Given together
         /// with ``priceOutput`` or not at all.
         public var priceInput: Int64?

@@ -147,6 +147,28 @@ extension Setting {
         )
     }
 
+    /// A list of single values that may be left out.
+    static func optionalList<Value: Hashable & SendableMetatype>(
+        _ key: String,
+        _ path: any WritableKeyPath<Root, [Value]?> & Sendable,
+        _ codec: ScalarCodec<Value>,
+        sample: Sample,
+        _ summary: String
+    ) -> Self {
+        let expectation = "a list of \(codec.expectation)"
+        return Self(
+            key: key,
+            summary: summary,
+            expectation: expectation,
+            sample: sample,
+            decode: { node, name, root, decoder in
+                guard let values = decoder.list(node, at: name, codec, expected: expectation) else { return }
+                root[keyPath: path] = values
+            },
+            render: { root in root[keyPath: path].map { .list($0.map { .text(codec.render($0)) }) } }
+        )
+    }
+
     /// A list of mappings, each read with a table of its own.
     static func elements<Element>(
         _ key: String,

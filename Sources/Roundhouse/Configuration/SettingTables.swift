@@ -269,8 +269,17 @@ enum SettingTables {
             "priority", \.priority, .integer(0...1000), sample: .example("10"),
             "Smaller is asked first when the model is 'auto'. Without it: the provider's."
         ),
-        .list("capabilities", \.capabilities, .choice, "What the model can do."),
-        .scalar("category", \.category, .choice, "What comes out of it."),
+        .optionalList(
+            "capabilities", \.capabilities, .choice, sample: .example("[chat, streaming, tools, json_schema, vision]"),
+            """
+            What the model can do. Without it: what is known of a model of this name, else chat and streaming and what the \
+            kind's models usually can.
+            """
+        ),
+        .optional(
+            "category", \.category, .choice, sample: .example("text"),
+            "What comes out of it. Without it: what is known of a model of this name, else text."
+        ),
         .optional(
             "price_input", \.priceInput, .price, sample: .example("0.15"),
             "What the prompt costs, if known. Together with price_output; 0 is free."

@@ -45,17 +45,33 @@ struct ConfiguredProviders {
             baseURL: provider.baseURL,
             apiKey: provider.apiKey.map { Secret($0.expose()) }
         )
+        adapter.keys = Self.keys(of: provider)
+        adapter.apiVersion = provider.apiVersion
         adapter.extraHeaders = provider.headers.map { ($0.name, Secret($0.value.expose())) }
         adapter.caFile = provider.caFile
         adapter.allowInsecure = provider.allowInsecure
         adapter.isStreamingAllowed = provider.streaming
         adapter.limits.connections = provider.maxConnections
+        adapter.limits.concurrentRequests = provider.maxConcurrentRequests ?? provider.maxConnections
+        adapter.limits.waitingRequests = provider.maxQueue
+        adapter.timeouts.queue = provider.timeouts.queue
         adapter.timeouts.connect = provider.timeouts.connect
         adapter.timeouts.firstToken = provider.timeouts.firstToken
         adapter.timeouts.idle = provider.timeouts.idle
         adapter.timeouts.total = provider.timeouts.total
         adapter.userAgent = userAgent
         return adapter
+    }
+
+    /// `nil`: the one key of the configuration, or none.
+    private static func keys(of provider: RoundhouseConfiguration.Provider) -> KeyRing? {
+        if let command = provider.apiKeyCommand {
+            return KeyRing([
+                .command(command.prefix { !$0.isWhitespace }.description) { try await KeyCommand.run(command) }
+            ])
+        }
+        if let file = provider.apiKeyFile { return KeyRing([.file(file)]) }
+        return provider.apiKeys.isEmpty ? nil : KeyRing(keys: provider.apiKeys.map { Secret($0.expose()) })
     }
 
     static func description(
@@ -65,14 +81,16 @@ struct ConfiguredProviders {
         guard let id = ModelID(provider: provider.id, name: model.name) else {
             throw StartError("provider '\(provider.id)': '\(model.name)' is not a model name")
         }
+        // What the configuration says of a model counts before what is known of it.
+        let known = ModelCatalog.entry(kind: provider.kind.rawValue, name: model.name)
         return ModelDescription(
             id: id,
             displayName: model.displayName,
-            category: model.category,
-            capabilities: Set(model.capabilities),
-            contextLength: model.contextLength,
-            maxOutputTokens: model.maxOutputTokens,
-            prices: model.prices,
+            category: model.category ?? known?.category ?? .text,
+            capabilities: model.capabilities.map { Set($0) } ?? known?.capabilities ?? provider.kind.usualCapabilities,
+            contextLength: model.contextLength ?? known?.contextLength,
+            maxOutputTokens: model.maxOutputTokens ?? known?.maxOutputTokens,
+            prices: model.prices ?? known?.prices,
             qualityScore: model.qualityScore,
             safetyScore: model.safetyScore,
             priority: model.priority ?? provider.priority,

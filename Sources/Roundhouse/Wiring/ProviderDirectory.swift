@@ -120,7 +120,7 @@ final class ProviderDirectory: Sendable {
         let isManaged = self.configured[description.id]?.isManaged ?? true
         do throws(EndpointConfiguration.Invalid) {
             return Parts(
-                adapter: try OpenAIProvider(configuration, group: self.group),
+                adapter: try ProviderAdapters.adapter(for: configuration, group: self.group),
                 lister: try ModelListers.lister(for: configuration, group: self.group),
                 runtime: isManaged ? try ModelListers.runtime(for: configuration, group: self.group) : nil
             )
@@ -148,8 +148,19 @@ final class ProviderDirectory: Sendable {
         configuration.kind = kind
         configuration.baseURL = description.baseURL ?? configuration.baseURL
         configuration.allowInsecure = description.allowsInsecure
-        if let reference = description.credentials { configuration.apiKey = try self.key(reference) }
+        if let reference = description.credentials {
+            // A key that is not there is told now, one that changes later is loaded again.
+            _ = try self.key(reference)
+            configuration.keys = KeyRing([self.source(reference)])
+        }
         return configuration
+    }
+
+    private func source(_ reference: CredentialReference) -> KeySource {
+        switch reference {
+        case .environment(let name): .environment(name, in: self.environment)
+        case .file(let path): .file(path)
+        }
     }
 
     private func key(_ reference: CredentialReference) throws(Unusable) -> Secret {

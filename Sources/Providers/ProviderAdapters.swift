@@ -1,0 +1,18 @@
+package import Inference
+package import NIOCore
+
+/// Which wire format a kind of provider speaks.
+package enum ProviderAdapters {
+    /// What speaks to a provider. Opens no connection yet.
+    ///
+    /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
+    package static func adapter(
+        for configuration: EndpointConfiguration, group: any EventLoopGroup
+    ) throws(EndpointConfiguration.Invalid) -> any Provider {
+        switch configuration.kind {
+        case .anthropic: try HTTPProvider(configuration, format: AnthropicFormat(), group: group)
+        case .openai, .azureOpenAI, .openrouter, .lmStudio, .vllm, .llamaCpp, .custom, .gemini, .ollama:
+            try OpenAIProvider(configuration, group: group)
+        }
+    }
+}
