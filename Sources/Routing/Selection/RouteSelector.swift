@@ -112,7 +112,9 @@ public final class RouteSelector: Sendable {
     public func note(answered model: ModelID, prefix: PromptPrefix?) {
         guard let prefix else { return }
         let keeps = self.state.withLock { state in
-            guard state.policy.affinity.isEnabled, let table = state.tables.last else { return false }
+            guard state.policy.affinity.isEnabled else { return false }
+            // Only saves memory: who keeps nothing is not preferred for it, see `plan`.
+            guard let table = state.tables.last else { return true }
             guard let row = table.row(of: model) else { return false }
             return table.rows[Int(row)].flags.contains(.keepsPrompts)
         }
@@ -221,10 +223,11 @@ public final class RouteSelector: Sendable {
     // MARK: - Tables
 
     func table(for snapshot: RegistrySnapshot) -> RoutingTable {
-        let (known, state) = self.state.withLock { state in
-            (state.tables.last { $0.snapshot.identity == snapshot.identity && $0.version == state.version }, state)
+        let known = self.state.withLock { state in
+            state.tables.last { $0.snapshot.identity == snapshot.identity && $0.version == state.version }
         }
         if let known { return known }
+        let state = self.state.withLock { $0 }
         // Outside of the lock: it takes a millisecond for a thousand models. Who asks at the same time makes one too.
         let made = RoutingTable(
             snapshot,

@@ -74,10 +74,12 @@ extension Ranking {
     private mutating func chooseFirst(_ pool: inout CandidatePool) {
         var waiting: [(CandidatePool.Member, Double)] = []
         var attempt = 0
-        var choice = self.keeper(in: pool)
-        if choice == nil { choice = self.plan.strategy.first(of: pool, attempt: 0) }
+        let keeper = self.keeper(in: pool)
+        var choice = keeper ?? self.plan.strategy.first(of: pool, attempt: 0)
         while let index = choice, pool.indices.contains(index) {
-            let outcome = self.take(pool, index, onlyReady: self.readiness != .ignored)
+            // What has to be loaded keeps no prompt.
+            let onlyReady = self.readiness != .ignored || (attempt == 0 && keeper != nil)
+            let outcome = self.take(pool, index, onlyReady: onlyReady)
             let removed = pool.remove(at: index)
             attempt += 1
             if outcome == .taken {

@@ -87,7 +87,11 @@ struct TableBuilder {
             case .model(let id):
                 if let row = self.row(of: id) { pool.add(row) } else { missing.append(id.description) }
             case .alias(let name):
-                if let alias = aliases[name] { alias.rows.forEach { pool.add($0) } } else { missing.append(name) }
+                guard let alias = aliases[name] else {
+                    missing.append(name)
+                    continue
+                }
+                for row in alias.rows { pool.add(row) }
             }
         }
         return RoutePool(rows: pool.rows, order: .written, missing: missing, turns: turns)
