@@ -90,9 +90,9 @@ private typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
                 }
             }
         }
-        let expected = ["AdminService", "LifecycleService", "RegistryService", "TelemetryService"]
+        let expected = ["AdminService", "HealthService", "LifecycleService", "RegistryService", "TelemetryService"]
         #expect(names.filter { $0.hasPrefix("roundhouse.") } == expected.map { "roundhouse.v1.\($0)" })
-        #expect(router.methods.count == 35)
+        #expect(router.methods.count == 37)
     }
 
     @Test(arguments: [

@@ -12,7 +12,7 @@ struct EmbeddingRouteTests {
 
     @Test("Who cannot is passed over, who answers is told, and the deadline is shared out")
     func failsOver() async throws {
-        let bench = try RouteBench("a/m b/m")
+        let bench = try RouteBench("a/m b/m", category: .embedding)
         let usage = Usage(inputTokens: 2, outputTokens: 0, reportedCostNanoUSD: 5)
         try bench["b"].setEmbedding { _ in EmbeddingAnswer(vectors: [[1], [2]], usage: usage) }
         let routed = try await bench.router.embed(
@@ -32,7 +32,7 @@ struct EmbeddingRouteTests {
 
     @Test("Failures open breakers and are all told")
     func fails() async throws {
-        let bench = try RouteBench("a/m")
+        let bench = try RouteBench("a/m", category: .embedding)
         try bench["a"].setEmbedding { _ throws(UpstreamFault) in throw UpstreamFault(.serverError, "no") }
         let error = await #expect(throws: RoutingFailure.self) {
             try await bench.router.embed(self.request, target: self.target)

@@ -18,13 +18,17 @@ struct RouteBench: Sendable {
 
     /// - Parameter line: the models, as for ``candidates(_:in:)``.
     init(
-        _ line: String, jumps: Bool = true, policy: FallbackPolicy = FallbackPolicy(),
+        _ line: String, category: ModelCategory = .text, jumps: Bool = true, policy: FallbackPolicy = FallbackPolicy(),
         scripts: [String: Script] = [:]
     ) throws {
         let time = SteppedTime(jumps: jumps)
         self.time = time
         self.figures = RoutingFigures(clock: { time.now })
-        let models = try candidates(line).map(\.model)
+        let models = try candidates(line).map { candidate in
+            var model = candidate.model
+            model.category = category
+            return model
+        }
         let ids = Set(models.map(\.id.provider)).sorted()
         var providers: [String: ScriptedProvider] = [:]
         for id in ids {

@@ -131,7 +131,7 @@ struct RouteTests {
             throws: RoutingFailure.nobodyReady([
                 .init(
                     model: try modelID("a/m"),
-                    reason: "it failed too often lately; its circuit breaker is open")
+                    reason: "its circuit breaker is open after failures; it is tried again in 15 s")
             ])
         ) { try await bench.route("a/m").next() }
     }
