@@ -13,6 +13,8 @@ public final class Route: Sendable {
     public typealias Estimate = @Sendable (ModelDescription) -> (usage: Usage?, cost: Cost?)
 
     public let request: InferenceRequest
+    /// Who may answer, and who was left out.
+    public let choice: RouteChoice
     private let delivery: UpstreamRequest.Delivery
     private let estimate: Estimate?
     private let prefix: PromptPrefix?
@@ -28,6 +30,7 @@ public final class Route: Sendable {
         core: RouterCore
     ) {
         self.request = request
+        self.choice = choice
         self.delivery = delivery
         self.estimate = estimate
         self.prefix = choice.prefix

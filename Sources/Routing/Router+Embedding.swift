@@ -36,7 +36,12 @@ extension Router {
             var upstream = request
             upstream.model = asking.model.name
             upstream.timeLimit = asking.limit
-            return try await asking.provider.embed(upstream)
+            do throws(UpstreamFault) {
+                return try await asking.provider.embed(upstream)
+            } catch  where asking.limit != nil && error.kind == .timedOut(.total) {
+                // Its share of the time is over, not all of it: another may be asked.
+                throw UpstreamFault(.timedOut(.firstToken), error.message, httpStatus: error.httpStatus)
+            }
         }
         _ = route.answers(asking, firstOutputAt: asking.beganAt)
         let model = asking.candidate.model

@@ -20,7 +20,7 @@ public struct FallbackPolicy: Sendable, Hashable {
     public var retryBudgetRatio = 0.2
     /// Retries that are allowed in a second whatever the ratio says, so that a quiet server has some.
     public var retryBudgetMinPerSecond = 10.0
-    /// Nobody is asked any more when a request has searched for so long.
+    /// So long after a request came nobody is asked any more for it. An answer that is under way goes on.
     public var maxTime: Duration = .seconds(600)
     /// For so long a model that failed is asked only when nobody else is left; zero: not at all.
     public var excludeFailedFor: Duration = .zero
@@ -67,7 +67,7 @@ public struct BreakerSettings: Sendable, Hashable {
     public var halfOpenProbes = 2
     /// A model that was given less time than this by its client's deadline is not blamed for having been too slow: clients
     /// in a hurry must not close a model to all others.
-    public var blameTimeoutsFrom: Duration = .seconds(10)
+    public var blameTimeoutsFrom: Duration = .seconds(5)
 
     public init() {}
 }

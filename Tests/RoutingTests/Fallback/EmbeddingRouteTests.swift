@@ -30,6 +30,20 @@ struct EmbeddingRouteTests {
         #expect(bench.isIdle)
     }
 
+    @Test("One that uses up its share of the deadline is passed over; without a deadline the time is over for all")
+    func tooSlow() async throws {
+        let bench = try RouteBench("a/m b/m")
+        try bench["a"].setEmbedding { _ throws(UpstreamFault) in throw UpstreamFault(.timedOut(.total), "slow") }
+        try bench["b"].setEmbedding { _ in EmbeddingAnswer(vectors: [[1], [2]]) }
+        let deadline = bench.time.now + .seconds(8)
+        let routed = try await bench.router.embed(self.request, target: self.target, deadline: deadline)
+        #expect(story(routed.attempts) == "a/m timed_out_first_token, b/m ok")
+        let error = await #expect(throws: RoutingFailure.self) {
+            try await bench.router.embed(self.request, target: self.target)
+        }
+        #expect(story(attempts(of: error)) == "a/m timed_out_total")
+    }
+
     @Test("Failures open breakers and are all told")
     func fails() async throws {
         let bench = try RouteBench("a/m", category: .embedding)
