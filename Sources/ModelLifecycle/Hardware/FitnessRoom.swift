@@ -93,32 +93,38 @@ extension ModelFitness {
         ) -> (fit: Fit, reason: String) {
             let place = Self.name(device)
             guard let memory else {
-                return (.not, "it needs \(describe(bytes: bytes)) of \(place), which is not there")
+                return (.not, "it needs \(Self.figure(bytes)) of \(place), which is not there")
             }
             let ours = max(0, memory.actualBytes) + max(0, memory.predictedBytes) + max(0, memory.releasingBytes)
             if load.isLoaded {
-                return (.well, "it is loaded; it is counted with \(describe(bytes: bytes)) of \(place)")
+                return (.well, "it is loaded; \(Self.figure(bytes)) of \(place) were predicted for it")
             }
-            let needs = "it takes \(describe(bytes: bytes)) of \(place)"
+            let needs = "it takes \(Self.figure(bytes)) of \(place)"
             guard bytes <= memory.quotaBytes else {
-                return (.not, "\(needs), and models may take \(describe(bytes: memory.quotaBytes)) there")
+                return (.not, "\(needs), and models may take \(Self.figure(memory.quotaBytes)) there")
             }
             // What all models together could have, were it only for them: other programs take the rest.
             let reachable = min(memory.quotaBytes, memory.freeBytes + ours)
             guard bytes <= reachable else {
-                return (.not, "\(needs), and other programs leave \(describe(bytes: max(0, reachable)))")
+                return (.not, "\(needs), and other programs leave \(Self.figure(max(0, reachable)))")
             }
             let free = max(0, min(memory.quotaBytes - ours, memory.freeBytes))
             guard bytes <= free else {
-                return (.barely, "\(needs), of which \(describe(bytes: free)) are free: \(load.remark)")
+                return (.barely, "\(needs), of which \(Self.figure(free)) are free: \(load.remark)")
             }
             guard load.victims.isEmpty else { return (.barely, "\(needs): \(load.remark)") }
             let isWell = Double(free - bytes) >= Double(memory.quotaBytes) * Self.spareShare
-            let rest = "of the \(describe(bytes: memory.quotaBytes)) that models may take"
+            let rest = "of the \(Self.figure(memory.quotaBytes)) that models may take"
             return (
                 isWell ? .well : .barely,
-                "\(needs); \(isWell ? "" : "only ")\(describe(bytes: free)) \(rest) are free"
+                "\(needs); \(isWell ? "" : "only ")\(Self.figure(free)) \(rest) are free"
             )
+        }
+
+        /// `1.5 GiB`, rounded: what is needed shall read the same here and in the column beside.
+        private static func figure(_ bytes: Int64) -> String {
+            let unit: Int64 = bytes < 1 << 20 ? 1 << 10 : bytes < 1 << 30 ? 1 << 20 : 1 << 30
+            return describe(bytes: bytes < 1024 || bytes > .max - unit ? bytes : bytes + unit / 20)
         }
 
         private static func name(_ device: MemoryDevice) -> String {
@@ -141,20 +147,20 @@ extension ModelFitness {
                 devices.filter { $0.device != .cpu && $0.freeBytes >= bytes }.max { $0.freeBytes < $1.freeBytes }
                 ?? devices.first { $0.device == .cpu }
             guard let memory else {
-                self.reason = "it takes about \(describe(bytes: bytes)), and what memory there is cannot be read"
+                self.reason = "it takes about \(Self.figure(bytes)), and what memory there is cannot be read"
                 return
             }
             self.required = [memory.device: bytes]
-            let needs = "it takes about \(describe(bytes: bytes)) of \(Self.name(memory.device))"
+            let needs = "it takes about \(Self.figure(bytes)) of \(Self.name(memory.device))"
             if subject.plan?.isLoaded == true {
                 (self.fit, self.reason) = (.well, "\(program) has it loaded; \(needs)")
             } else if bytes > memory.totalBytes {
-                (self.fit, self.reason) = (.not, "\(needs), and there are \(describe(bytes: memory.totalBytes))")
+                (self.fit, self.reason) = (.not, "\(needs), and there are \(Self.figure(memory.totalBytes))")
             } else if bytes > memory.freeBytes {
-                (self.fit, self.reason) = (.barely, "\(needs), of which \(describe(bytes: memory.freeBytes)) are free")
+                (self.fit, self.reason) = (.barely, "\(needs), of which \(Self.figure(memory.freeBytes)) are free")
             } else {
                 let isWell = Double(memory.freeBytes - bytes) >= Double(memory.totalBytes) * Self.spareShare
-                let free = "\(describe(bytes: memory.freeBytes)) of \(describe(bytes: memory.totalBytes)) are free"
+                let free = "\(Self.figure(memory.freeBytes)) of \(Self.figure(memory.totalBytes)) are free"
                 (self.fit, self.reason) = (isWell ? .well : .barely, "\(needs); \(isWell ? "" : "only ")\(free)")
             }
         }

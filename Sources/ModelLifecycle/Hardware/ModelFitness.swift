@@ -89,6 +89,9 @@ package struct ModelFitness: Sendable, Hashable {
 
     /// An engine reads memory this well, compared to a program that does nothing else.
     private static let efficiency = 0.7
+    /// What a token takes beside reading, in seconds: choosing it, and sending it on. Only tiny models notice. With these
+    /// two figures the estimates were within a fourth of what profiles of 1 MB, 6 MB and 487 MB measured.
+    private static let overhead = 0.000_25
 
     /// Each token reads the weights that work on it, and what the context so far has left in the cache: half of it is
     /// taken to be full.
@@ -102,12 +105,12 @@ package struct ModelFitness: Sendable, Hashable {
         let read = Double(weights > 0 ? weights : subject.sizeBytes) + Double(estimate.cacheBytes) / 2
         let total = required.values.reduce(0.0) { $0 + Double($1) }
         guard read > 0, total > 0 else { return 0 }
-        var seconds = 0.0
+        var seconds = Self.overhead
         for (device, bytes) in required where bytes > 0 {
             guard let bandwidth = bandwidths[device], bandwidth > 0 else { return 0 }
             seconds += read * Double(bytes) / total / (Double(bandwidth) * Self.efficiency)
         }
-        return seconds > 0 ? 1 / seconds : 0
+        return 1 / seconds
     }
 }
 

@@ -69,7 +69,7 @@ struct HardwareServiceTests {
             #expect(best.fit == .well && best.requiredBytes == 2 * Self.gib && best.device == "cpu")
             #expect(best.tokensPerSecond == 150 && best.measured && best.speed == .veryFast)
             #expect(other.fit == .well && !other.measured && other.speed == .reading)
-            #expect(abs(other.tokensPerSecond - 7) < 0.01, "70 % of 20 GiB, 2 GiB a token")
+            #expect(abs(other.tokensPerSecond - 7) < 0.02, "70 % of 20 GiB, 2 GiB a token")
             #expect(best.reason.hasPrefix("it takes 2.0 GiB of main memory"))
             let one = try await bench.health.getHardware(.with { $0.models = ["local/a", "default"] })
             #expect(one.models.map(\.model) == ["local/a"], "an alias stands for its model, once")
