@@ -50,7 +50,12 @@ struct Pipeline: Sendable {
         self.counters.began()
         var attempts: [Attempt] = []
         do {
-            let route = try self.router.route(request, delivery: delivery, deadline: deadline)
+            let route = try self.router.route(request, delivery: delivery, deadline: deadline) { model in
+                // Of one that was not waited for: it read the prompt, and its answer nobody saw.
+                let usage = Usage(
+                    inputTokens: TokenEstimate.input(of: request), outputTokens: 0, isEstimated: true)
+                return (usage, Cost(of: usage, at: model.prices))
+            }
             defer { attempts = route.attempts }
             do {
                 try await self.answer(by: route, &life, wantsProgress: wantsProgress, deliver: deliver)

@@ -228,7 +228,7 @@ struct RequestLife: Sendable {
 
     private func estimatedUsage(of attempt: AnsweringAttempt) -> Usage {
         Usage(
-            inputTokens: TokenEstimate.input(of: self.request.messages)
+            inputTokens: TokenEstimate.input(of: self.request)
                 + TokenEstimate.tokens(ofBytes: attempt.prefillBytes),
             outputTokens: TokenEstimate.tokens(
                 ofBytes: attempt.textBytes + attempt.reasoningBytes + attempt.toolCallBytes
