@@ -94,11 +94,22 @@ import Testing
 
     @Test func `Details are waited for once, whatever comes meanwhile`() throws {
         var busy = try Self.busy()
-        let moved = [5, 6].map { busy.take(.waitForDetails, at: Self.at($0)) }
+        let moved = [5, 6].map { busy.take(.waitForDetails(hasOutput: false), at: Self.at($0)) }
         #expect(moved == [true, false])
         #expect(Self.due(busy) == "patience over at 7")
         let settled = [6, 7].map { busy.take(.settled, at: Self.at($0)) }
         #expect(settled == [true, false])
         #expect(Self.due(busy) == "close at 8")
+    }
+
+    @Test func `Details are waited for anew after output, and no longer once the answer goes on`() throws {
+        var busy = try Self.busy()
+        let moved = [5, 6].map { busy.take(.waitForDetails(hasOutput: true), at: Self.at($0)) }
+        #expect(moved == [true, false])
+        #expect(Self.due(busy) == "patience over at 8")
+        _ = busy.take(.goOn, at: Self.at(7))
+        #expect(Self.due(busy) == "idle at 17")
+        let movedAgain = busy.take(.waitForDetails(hasOutput: false), at: Self.at(8))
+        #expect(movedAgain && Self.due(busy) == "patience over at 10")
     }
 }

@@ -37,16 +37,18 @@ enum HTTPConnectionState {
             switch advice {
             case .nothingYet: return false
             case .goOn, .pause:
+                // An answer that seemed to be there goes on.
+                self.waitsForDetailsSince = nil
                 let isFirst = !self.hasOutput
                 self.hasOutput = true
                 self.lastOutput = now()
                 // Only whoever takes the elements ends a pause: see ``resume()``.
                 if advice == .pause { self.isPaused = true }
                 return isFirst
-            case .waitForDetails:
-                guard self.waitsForDetailsSince == nil else { return false }
-                self.waitsForDetailsSince = now()
-                return true
+            case .waitForDetails(let hasOutput):
+                let isFirst = self.waitsForDetailsSince == nil
+                if isFirst || hasOutput { self.waitsForDetailsSince = now() }
+                return isFirst
             case .settled:
                 guard self.settledSince == nil else { return false }
                 self.settledSince = now()

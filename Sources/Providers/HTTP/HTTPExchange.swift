@@ -46,8 +46,8 @@ package enum ReadAdvice: Sendable, Hashable {
     case nothingYet
     /// The consumer is behind: read no more until ``HTTPConnectionLink/resumeReading(_:)``.
     case pause
-    /// Give the details that are still missing ``HTTPTimeouts/patience``, not longer.
-    case waitForDetails
+    /// Give the details that are still missing ``HTTPTimeouts/patience``, not longer; anew when output came with it.
+    case waitForDetails(hasOutput: Bool)
     /// The consumer has all: read to the response's end, soon, so that the connection can be used again.
     case settled
 }

@@ -242,7 +242,7 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         }
         unsafe waiter?.resume()
         if hasEnded { return .settled }
-        if isWaitingForDetails { return .waitForDetails }
+        if isWaitingForDetails { return .waitForDetails(hasOutput: hasOutput) }
         if isPaused { return .pause }
         return hasOutput ? .goOn : .nothingYet
     }
