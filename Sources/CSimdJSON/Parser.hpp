@@ -22,6 +22,11 @@ struct csj_parser {
     std::vector<csj_tool_call> toolCalls;
     std::vector<csj_anthropic_piece> anthropicPieces;
     std::vector<csj_anthropic_citation> anthropicCitations;
+    std::vector<csj_gemini_part> geminiParts;
+    std::vector<csj_gemini_source> geminiSources;
+    std::vector<csj_gemini_support> geminiSupports;
+    std::vector<csj_gemini_citation> geminiCitations;
+    std::vector<size_t> geminiLengths;
     std::vector<csj_reasoning_detail> reasoningDetails;
     std::vector<csj_url_citation> citations;
     std::vector<float> vectors;
@@ -44,6 +49,11 @@ inline void reset(csj_parser &parser) {
     parser.toolCalls.clear();
     parser.anthropicPieces.clear();
     parser.anthropicCitations.clear();
+    parser.geminiParts.clear();
+    parser.geminiSources.clear();
+    parser.geminiSupports.clear();
+    parser.geminiCitations.clear();
+    parser.geminiLengths.clear();
     parser.reasoningDetails.clear();
     parser.citations.clear();
     parser.ownTexts.clear();

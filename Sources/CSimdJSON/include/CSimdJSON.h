@@ -200,5 +200,6 @@ size_t csj_parser_memory(const csj_parser *parser);
 #endif
 
 #include "CSimdJSONAnthropic.h"
+#include "CSimdJSONGemini.h"
 
 #endif
