@@ -8,9 +8,18 @@ enum JSONSyntax {
 
     /// Whether `json` is one object, with white space around it or without.
     static func isObject(_ json: String) -> Bool {
+        self.isValue(json, beginningWith: UInt8(ascii: "{"))
+    }
+
+    /// Whether `json` is one array, with white space around it or without.
+    static func isArray(_ json: String) -> Bool {
+        self.isValue(json, beginningWith: UInt8(ascii: "["))
+    }
+
+    private static func isValue(_ json: String, beginningWith bracket: UInt8) -> Bool {
         let text = json.utf8.span
         let start = self.skipSpace(text, 0)
-        guard start < text.count, text[start] == UInt8(ascii: "{") else { return false }
+        guard start < text.count, text[start] == bracket else { return false }
         return self.isValue(text, start)
     }
 
