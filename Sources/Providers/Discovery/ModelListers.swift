@@ -12,8 +12,9 @@ package enum ModelListers {
         case .lmStudio: try LMStudioModelLister(configuration, group: group)
         case .openrouter: try OpenRouterModelLister(configuration, group: group)
         case .anthropic: try AnthropicModelLister(configuration, group: group)
+        case .gemini: try GeminiModelLister(configuration, group: group)
         case .azureOpenAI: AzureModelLister()
-        case .openai, .vllm, .llamaCpp, .custom, .gemini:
+        case .openai, .vllm, .llamaCpp, .custom:
             try OpenAIModelLister(configuration, group: group)
         }
     }
