@@ -11,7 +11,8 @@ package enum ProviderAdapters {
     ) throws(EndpointConfiguration.Invalid) -> any Provider {
         switch configuration.kind {
         case .anthropic: try HTTPProvider(configuration, format: AnthropicFormat(), group: group)
-        case .openai, .azureOpenAI, .openrouter, .lmStudio, .vllm, .llamaCpp, .custom, .gemini, .ollama:
+        case .gemini: try HTTPProvider(configuration, format: GeminiFormat(), group: group)
+        case .openai, .azureOpenAI, .openrouter, .lmStudio, .vllm, .llamaCpp, .custom, .ollama:
             try OpenAIProvider(configuration, group: group)
         }
     }
