@@ -51,8 +51,9 @@ package struct DecimalNumber: Sendable {
 
     /// The number without its sign, times ten to `places`, rounded up: what is not free must not become free.
     ///
+    /// - Parameter toNearest: rounds half and more up, and less down, but what is not nothing to 1 at least.
     /// - Returns: `nil` when that is more than `Int64` holds.
-    package func scaled(by places: Int) -> Int64? {
+    package func scaled(by places: Int, toNearest: Bool = false) -> Int64? {
         let shift = self.exponent + places
         var value: Int64 = 0
         let kept = shift >= 0 ? self.digits.count : max(0, self.digits.count + shift)
@@ -60,7 +61,10 @@ package struct DecimalNumber: Sendable {
             guard let next = Self.append(digit, to: value) else { return nil }
             value = next
         }
-        if self.digits.dropFirst(kept).contains(where: { $0 != 0 }) {
+        let rest = self.digits.dropFirst(kept)
+        // With more digits cut off than there are, the first of them was a zero.
+        let isHalf = self.digits.count + shift >= 0 && (rest.first ?? 0) >= 5
+        if toNearest ? isHalf || (value == 0 && !rest.isEmpty) : rest.contains(where: { $0 != 0 }) {
             let (next, overflow) = value.addingReportingOverflow(1)
             guard !overflow else { return nil }
             value = next

@@ -76,17 +76,16 @@ public struct Cost: Sendable, Hashable {
         for part in parts {
             let (product, overflows) = Int64(clamping: part.tokens).multipliedReportingOverflow(by: part.price)
             let (next, overflowsToo) = sum.addingReportingOverflow(product)
-            sum = overflows || overflowsToo ? .max - 999_999 : next
+            sum = overflows || overflowsToo ? .max : next
         }
-        self.init(nanoUSD: (sum + 999_999) / 1_000_000, isEstimated: usage.isEstimated)
+        self.init(nanoUSD: sum / 1_000_000 + (sum % 1_000_000 > 0 ? 1 : 0), isEstimated: usage.isEstimated)
     }
 }
 
 extension Cost {
-    /// Both together; an estimate in it makes the sum one.
+    /// Both together, or the most that fits; an estimate in it makes the sum one.
     public static func + (left: Cost, right: Cost) -> Cost {
-        Cost(
-            nanoUSD: left.nanoUSD.addingReportingOverflow(right.nanoUSD).partialValue,
-            isEstimated: left.isEstimated || right.isEstimated)
+        let (sum, overflows) = left.nanoUSD.addingReportingOverflow(right.nanoUSD)
+        return Cost(nanoUSD: overflows ? .max : sum, isEstimated: left.isEstimated || right.isEstimated)
     }
 }

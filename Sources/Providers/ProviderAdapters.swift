@@ -12,7 +12,8 @@ package enum ProviderAdapters {
         switch configuration.kind {
         case .anthropic: try HTTPProvider(configuration, format: AnthropicFormat(), group: group)
         case .gemini: try HTTPProvider(configuration, format: GeminiFormat(), group: group)
-        case .openai, .azureOpenAI, .openrouter, .lmStudio, .vllm, .llamaCpp, .custom, .ollama:
+        case .ollama: try HTTPProvider(configuration, format: OllamaFormat(), group: group)
+        case .openai, .azureOpenAI, .openrouter, .lmStudio, .vllm, .llamaCpp, .custom:
             try OpenAIProvider(configuration, group: group)
         }
     }

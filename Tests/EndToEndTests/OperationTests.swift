@@ -31,13 +31,6 @@ extension EndToEnd {
             }
         }
 
-        /// An answer that says one word and goes on when the gate opens.
-        private static func slowly(_ gate: Gate) -> Divergence {
-            .steps(
-                .streamHead() + .event(Chunk.text("Hello")) + [.wait(gate)] + .event(Chunk.finish)
-                    + .event(Chunk.usage(3, 1)) + .event("[DONE]") + .lastChunk)
-        }
-
         @Test func `What cannot be loaded is told apart`() async throws {
             try await Self.withServer { _, _, gateway in
                 let loaded = try #require(try await gateway.load("app").last?.loaded)
@@ -74,7 +67,7 @@ extension EndToEnd {
             try await Self.withServer { ollama, _, gateway in
                 let gate = Gate()
                 try await gateway.load("ollama/a")
-                ollama.diverge(at: "/v1/chat/completions", Self.slowly(gate))
+                ollama.holdAnswers(until: gate)
                 let begun = Signal<Bool>()
                 async let answer = gateway.stream(.asking("hi", "ollama/a")) { message in
                     if case .textDelta = message.event { begun.send(true) }
@@ -197,7 +190,7 @@ extension EndToEnd {
                 let types = try await gateway.events().map(\.type)
                 #expect(types.contains(.profilingStarted) && types.contains(.profilingCompleted))
                 // One that fails replaces nothing.
-                ollama.diverge(at: "/v1/chat/completions", .busy)
+                ollama.divergeAnswers(.busy)
                 let error = try await #require(throws: RPCError.self) {
                     try await gateway.lifecycle.profileModel(.with { $0.model = "ollama/a" }) {
                         try await $0.collected()

@@ -201,5 +201,6 @@ size_t csj_parser_memory(const csj_parser *parser);
 
 #include "CSimdJSONAnthropic.h"
 #include "CSimdJSONGemini.h"
+#include "CSimdJSONOllama.h"
 
 #endif

@@ -4,7 +4,9 @@
 ///     factor     = term { OR term }            OR binds tighter than AND, as AIP-160 has it
 ///     term       = [NOT | "-"] simple
 ///     simple     = "(" expression ")" | comparison
-///     comparison = field comparator value
+///     comparison = field comparator value | flag
+///
+/// A flag alone, such as `free`, is `free = true`.
 package struct FilterParser {
     /// In bytes.
     package static let longestText = 4096
@@ -93,7 +95,16 @@ package struct FilterParser {
         self.scanner.skipSpaces()
         let comparatorStart = self.scanner.position
         guard let comparator = try self.scanner.takeComparator() else {
-            throw self.scanner.error(expected: Self.comparatorExpected(after: name))
+            guard RegistryField.named(name)?.isFlag == true else {
+                throw self.scanner.error(expected: Self.comparatorExpected(after: name))
+            }
+            return FilterComparison(
+                field: name,
+                comparator: .equal,
+                value: FilterValue("true", position: SourcePosition(start)),
+                fieldPosition: SourcePosition(start),
+                comparatorPosition: SourcePosition(start)
+            )
         }
         self.scanner.skipSpaces()
         let value = try self.scanner.takeValue()

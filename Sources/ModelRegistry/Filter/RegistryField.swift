@@ -30,6 +30,9 @@ package struct RegistryField: Sendable {
         self.reader = reader
     }
 
+    /// Whether it is true or false, and so a condition by itself.
+    var isFlag: Bool { if case .flag = self.reader { true } else { false } }
+
     /// The table of docs/Registry.md, in its order.
     package static let all: [RegistryField] = [
         RegistryField("id", .text { $0.entry.id }),

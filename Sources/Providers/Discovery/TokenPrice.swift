@@ -1,22 +1,19 @@
+import Inference
+
 /// A price in USD for one token, written as a decimal number in text: `"0.00000015"`.
-///
-/// Money is never a `Double` here: 0.1 has no binary form, and prices are compared and summed.
 package struct TokenPrice: Sendable, Hashable, Decodable {
     /// Nano-USD for a million tokens; `nil` for a price that varies, which OpenRouter writes as `-1`.
     package let nanoUSDPerMillion: Int64?
 
-    /// USD for one token to nano-USD for a million of them: 9 and 6 places.
-    private static let places = 15
-
-    /// - Returns: `nil` when `text` is no decimal number, or one of more than 9,223 USD for a million tokens.
+    /// - Returns: `nil` when `text` is no decimal number, or one of more than 9,223 USD for a token.
     package init?(_ text: String) {
         guard let number = DecimalNumber(text) else { return nil }
-        if number.isNegative, !number.digits.isEmpty {
+        if number.isNegative {
             self.nanoUSDPerMillion = nil
             return
         }
-        guard let scaled = number.scaled(by: Self.places) else { return nil }
-        self.nanoUSDPerMillion = scaled
+        guard let price = number.nanoUSDPerMillionTokens else { return nil }
+        self.nanoUSDPerMillion = price
     }
 
     package init(from decoder: any Decoder) throws {
@@ -26,82 +23,5 @@ package struct TokenPrice: Sendable, Hashable, Decodable {
                 text, expected: "a decimal number of USD for one token", at: decoder.codingPath)
         }
         self = price
-    }
-}
-
-/// A decimal number as its digits: sign, digits without leading zeros, and where the point is.
-struct DecimalNumber {
-    var isNegative = false
-    /// Values 0 to 9, none of them for zero.
-    var digits: [UInt8] = []
-    /// The number is the digits as an integer, times ten to this.
-    var exponent = 0
-
-    /// - Parameter text: `[+-]digits[.digits][e[+-]digits]`, at most 64 characters.
-    init?(_ text: String) {
-        var rest = text.utf8[...]
-        guard (1...64).contains(rest.count) else { return nil }
-        if let sign = rest.first, sign == UInt8(ascii: "-") || sign == UInt8(ascii: "+") {
-            self.isNegative = sign == UInt8(ascii: "-")
-            rest.removeFirst()
-        }
-        let whole = Self.takeDigits(&rest)
-        var fraction: [UInt8] = []
-        if rest.first == UInt8(ascii: ".") {
-            rest.removeFirst()
-            fraction = Self.takeDigits(&rest)
-            guard !fraction.isEmpty else { return nil }
-        }
-        guard !whole.isEmpty else { return nil }
-        if let mark = rest.first, mark | 0x20 == UInt8(ascii: "e") {
-            rest.removeFirst()
-            guard rest.count <= 4, let exponent = Int(String(rest) ?? "") else { return nil }
-            self.exponent = exponent
-            rest = rest[rest.endIndex...]
-        }
-        guard rest.isEmpty else { return nil }
-        self.exponent -= fraction.count
-        self.digits = Array((whole + fraction).drop { $0 == 0 })
-    }
-
-    private static func takeDigits(_ rest: inout Substring.UTF8View) -> [UInt8] {
-        let digits = rest.prefix { (0x30...0x39).contains($0) }
-        rest = rest[digits.endIndex...]
-        return digits.map { $0 - 0x30 }
-    }
-
-    /// The number times ten to `places`, rounded up: what is not free must not become free.
-    ///
-    /// - Parameter toNearest: rounds half and more up, and less down, but what is not nothing to 1 at least.
-    /// - Returns: `nil` when that is more than `Int64` holds.
-    func scaled(by places: Int, toNearest: Bool = false) -> Int64? {
-        let shift = self.exponent + places
-        var value: Int64 = 0
-        let kept = shift >= 0 ? self.digits.count : max(0, self.digits.count + shift)
-        for digit in self.digits.prefix(kept) {
-            guard let next = Self.append(digit, to: value) else { return nil }
-            value = next
-        }
-        let rest = self.digits.dropFirst(kept)
-        // With more digits cut off than there are, the first of them was a zero.
-        let isHalf = self.digits.count + shift >= 0 && (rest.first ?? 0) >= 5
-        if toNearest ? isHalf || (value == 0 && !rest.isEmpty) : rest.contains(where: { $0 != 0 }) {
-            let (next, overflow) = value.addingReportingOverflow(1)
-            guard !overflow else { return nil }
-            value = next
-        }
-        guard value != 0, shift > 0 else { return value }
-        for _ in 0..<shift {
-            guard let next = Self.append(0, to: value) else { return nil }
-            value = next
-        }
-        return value
-    }
-
-    private static func append(_ digit: UInt8, to value: Int64) -> Int64? {
-        let (tens, overflow) = value.multipliedReportingOverflow(by: 10)
-        guard !overflow else { return nil }
-        let (sum, overflows) = tens.addingReportingOverflow(Int64(digit))
-        return overflows ? nil : sum
     }
 }

@@ -5,11 +5,13 @@ extension FakeOllama {
         var model: String
         var messages: [Ignored]?
         var prompt: String?
+        var input: [String]?
+        var dimensions: Int?
         var stream: Bool?
         var keepAlive: KeepAlive?
 
         enum CodingKeys: String, CodingKey {
-            case model, messages, prompt, stream
+            case model, messages, prompt, input, dimensions, stream
             case keepAlive = "keep_alive"
         }
 
@@ -41,7 +43,7 @@ extension FakeOllama {
         case ("GET", "/api/tags"): return self.server.steps(self.tags, at: request.path)
         case ("GET", "/api/ps"): return self.server.steps(self.running, at: request.path)
         case ("GET", "/v1/models"): return self.server.steps(self.listing, at: request.path)
-        case ("POST", "/api/show"), ("POST", "/api/chat"), ("POST", "/api/generate"),
+        case ("POST", "/api/show"), ("POST", "/api/chat"), ("POST", "/api/generate"), ("POST", "/api/embed"),
             ("POST", "/v1/chat/completions"):
             return self.answer(request)
         default: return .whole("404 page not found", status: "404 Not Found", type: "text/plain")
@@ -57,10 +59,16 @@ extension FakeOllama {
         }
         switch request.path {
         case "/api/show": return self.server.steps(Self.shown(model), at: request.path)
+        case "/api/embed":
+            self.setLoaded(model.name, keepAlive: body.keepAlive?.seconds)
+            return self.server.steps(Self.embeddings(model, of: body), at: request.path)
         case "/v1/chat/completions":
-            if let divergence = self.server.divergence(at: request.path) { return divergence.steps(for: .null) }
+            let (gate, divergence) = self.state.withLock { ($0.answerGate, $0.answerDivergence) }
+            if let divergence = self.server.divergence(at: request.path) ?? divergence {
+                return divergence.steps(for: .null)
+            }
             self.setLoaded(model.name, keepAlive: nil)
-            return FakeServerState.completion(request, saying: ["Hello", " there", "."])
+            return FakeServerState.completion(request, saying: Self.words, holding: gate)
         default: return self.converse(body, model, path: request.path)
         }
     }
@@ -91,15 +99,21 @@ extension FakeOllama {
         return [.wait(gate)] + answer
     }
 
+    private static let words = ["Hello", " there", "."]
+
     private func speak(_ model: Model, streamed: Bool, path: String) -> [FaultUpstream.Step] {
+        let (gate, divergence) = self.state.withLock { ($0.answerGate, $0.answerDivergence) }
+        let hold = gate.map { [FaultUpstream.Step.wait($0)] } ?? []
         guard streamed else {
-            return self.server.steps(Self.line(model, path, text: "Hello there.", reason: "stop"), at: path)
+            let whole = Self.line(model, path, text: Self.words.joined(), reason: "stop")
+            return divergence?.steps(for: whole) ?? hold + self.server.steps(whole, at: path)
         }
-        if let divergence = self.server.divergence(at: path) { return divergence.steps(for: .null) }
+        if let divergence = self.server.divergence(at: path) ?? divergence { return divergence.steps(for: .null) }
         var steps: [FaultUpstream.Step] = [
             .send("HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n")
         ]
-        for word in ["Hello", " there", "."] {
+        for (place, word) in Self.words.enumerated() {
+            if place == 1 { steps += hold }
             steps += .chunk(Self.line(model, path, text: word, reason: nil).encoded + "\n")
         }
         steps += .chunk(Self.line(model, path, text: "", reason: "stop").encoded + "\n")
@@ -177,6 +191,17 @@ extension FakeOllama {
         ])
     }
 
+    /// Vectors that differ with the length of the texts.
+    private static func embeddings(_ model: Model, of body: Request) -> JSONText {
+        let vectors = (body.input ?? []).map { text in
+            JSONText.array((0..<(body.dimensions ?? 4)).map { .raw(String(Double((text.utf8.count + $0) % 7) / 8)) })
+        }
+        return .fields([
+            "model": .text(model.name), "embeddings": .array(vectors), "total_duration": .integer(14_143_917),
+            "load_duration": .integer(1_019_500), "prompt_eval_count": .integer(Int64(2 * vectors.count)),
+        ])
+    }
+
     /// A line of an answer, the last when it has a reason.
     private static func line(_ model: Model, _ path: String, text: String, reason: String?) -> JSONText {
         var fields: [JSONText.Field] = [
@@ -189,6 +214,13 @@ extension FakeOllama {
         }
         if let reason { fields.append(.init("done_reason", .text(reason))) }
         fields.append(.init("done", .boolean(reason != nil)))
+        if reason == "stop" {
+            fields += [
+                .init("total_duration", .integer(174_560_334)), .init("load_duration", .integer(101_397_084)),
+                .init("prompt_eval_count", .integer(3)), .init("prompt_eval_duration", .integer(13_074_791)),
+                .init("eval_count", .integer(Int64(self.words.count))), .init("eval_duration", .integer(52_479_709)),
+            ]
+        }
         return .object(fields)
     }
 }

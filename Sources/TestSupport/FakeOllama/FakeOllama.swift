@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A server on a loopback port that speaks Ollama's API as far as Roundhouse uses it: `/api/tags`, `/api/show`,
-/// `/api/ps`, `/api/chat`, `/api/generate` and `/v1/chat/completions`.
+/// `/api/ps`, `/api/chat`, `/api/generate`, `/api/embed` and `/v1/chat/completions`.
 package final class FakeOllama: Sendable {
     /// A model that it has.
     package struct Model: Sendable {
@@ -41,6 +41,9 @@ package final class FakeOllama: Sendable {
         /// Loads wait for it.
         var loadGate: Gate?
         var loadFailure: String?
+        /// Answers wait for it after their first word.
+        var answerGate: Gate?
+        var answerDivergence: Divergence?
     }
 
     let state: Mutex<State>
@@ -99,6 +102,12 @@ package final class FakeOllama: Sendable {
 
     /// Loads fail from now on, with status 500 and this error.
     package func failLoads(_ message: String?) { self.state.withLock { $0.loadFailure = message } }
+
+    /// Answers say their first word and wait for the gate from now on, whichever API asks for them.
+    package func holdAnswers(until gate: Gate) { self.state.withLock { $0.answerGate = gate } }
+
+    /// From now on requests for an answer, whichever API brings them, get this instead; loads and unloads do not.
+    package func divergeAnswers(_ divergence: Divergence?) { self.state.withLock { $0.answerDivergence = divergence } }
 
     /// Another size in memory.
     package func resize(_ model: String, to bytes: Int64) {

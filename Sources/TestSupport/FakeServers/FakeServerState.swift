@@ -49,7 +49,12 @@ final class FakeServerState: Sendable {
     }
 
     /// Answers a chat completion with `words`, as a stream when one was asked for.
-    static func completion(_ request: FaultUpstream.Request, saying words: [String]) -> [FaultUpstream.Step] {
+    ///
+    /// - Parameter gate: waited for after the first word, or before a whole answer.
+    static func completion(
+        _ request: FaultUpstream.Request, saying words: [String], holding gate: Gate? = nil
+    ) -> [FaultUpstream.Step] {
+        let hold = gate.map { [FaultUpstream.Step.wait($0)] } ?? []
         let usage = JSONText.fields([
             "prompt_tokens": .integer(3), "completion_tokens": .integer(Int64(words.count)),
             "total_tokens": .integer(Int64(3 + words.count)),
@@ -57,16 +62,22 @@ final class FakeServerState: Sendable {
         guard self.decode(request, as: Completion.self)?.stream == true else {
             let message = JSONText.fields(["role": .text("assistant"), "content": .text(words.joined())])
             let choice = JSONText.fields(["index": .integer(0), "message": message, "finish_reason": .text("stop")])
-            return .whole(
-                JSONText.fields([
-                    "id": .text("chatcmpl-1"), "object": .text("chat.completion"), "choices": .array([choice]),
-                    "usage": usage,
-                ]).encoded)
+            let answer = JSONText.fields([
+                "id": .text("chatcmpl-1"), "object": .text("chat.completion"), "choices": .array([choice]),
+                "usage": usage,
+            ])
+            return hold + .whole(answer.encoded)
         }
         var events = words.map { self.chunk(.fields(["content": .text($0)]), finish: .null) }
         events.append(self.chunk(.fields([:]), finish: .text("stop")))
         events.append(JSONText.fields(["choices": .array([]), "usage": usage]).encoded)
-        return .stream(events)
+        guard !hold.isEmpty else { return .stream(events) }
+        var steps: [FaultUpstream.Step] = .streamHead()
+        for (place, event) in (events + ["[DONE]"]).enumerated() {
+            if place == 1 { steps += hold }
+            steps += .chunk("data: \(event)\n\n")
+        }
+        return steps + .lastChunk
     }
 
     private static func chunk(_ delta: JSONText, finish: JSONText) -> String {
