@@ -32,7 +32,7 @@ struct EmbeddingRouteTests {
 
     @Test("One that uses up its share of the deadline is passed over; without a deadline the time is over for all")
     func tooSlow() async throws {
-        let bench = try RouteBench("a/m b/m")
+        let bench = try RouteBench("a/m b/m", category: .embedding)
         try bench["a"].setEmbedding { _ throws(UpstreamFault) in throw UpstreamFault(.timedOut(.total), "slow") }
         try bench["b"].setEmbedding { _ in EmbeddingAnswer(vectors: [[1], [2]]) }
         let deadline = bench.time.now + .seconds(8)
