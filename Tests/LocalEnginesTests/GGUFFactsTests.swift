@@ -133,7 +133,8 @@ import Testing
                 if let template { builder.text("tokenizer.chat_template", template) }
             })
         #expect(header.category == .text)
-        #expect(header.capabilities == extra.union([.completion, .streaming, .jsonSchema]))
+        let goesOn: Set<Capability> = template == nil ? [] : [.prefill]
+        #expect(header.capabilities == extra.union(goesOn).union([.completion, .streaming, .jsonSchema]))
     }
 
     @Test(arguments: [("bert", nil), ("nomic-bert", nil), ("qwen3", 3), ("llama", 1)] as [(String, UInt32?)])

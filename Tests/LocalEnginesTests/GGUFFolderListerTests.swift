@@ -35,7 +35,7 @@ import Testing
         #expect(listing.models.map(\.name) == ["My-model-1-_Q8.0", "bert"])
         let first = try #require(listing.models.first)
         #expect(first.displayName == "A model" && first.category == .text && first.contextLength == 2048)
-        #expect(first.capabilities == [.chat, .completion, .jsonSchema, .streaming, .tools])
+        #expect(first.capabilities == [.chat, .completion, .jsonSchema, .prefill, .streaming, .tools])
         #expect(first.sizeBytes == Int64(self.model.count))
         #expect(first.path == "\(self.directory.path)/deep/er/My model (1)_Q8.0.gguf")
         #expect(ModelID(provider: .local, name: first.name) != nil)

@@ -23,7 +23,8 @@ extension GGUFHeader {
         case .image, .voice, .video: return []
         }
         var capabilities: Set<Capability> = [.completion, .streaming, .jsonSchema]
-        if self.hasChatTemplate { capabilities.insert(.chat) }
+        // The engine goes on from a last message of the assistant's, after the same template.
+        if self.hasChatTemplate { capabilities.formUnion([.chat, .prefill]) }
         if self.templateKnowsTools { capabilities.insert(.tools) }
         if self.templateKnowsReasoning { capabilities.insert(.reasoning) }
         return capabilities

@@ -93,6 +93,8 @@ struct LocalModels {
         let header = try? GGUFHeader.read(path: model.path)
         var description = ModelDescription(
             id: id,
+            category: header?.category ?? .text,
+            capabilities: Self.capabilities(header),
             contextLength: header.map(model.effectiveContextLength) ?? model.contextLength,
             sizeBytes: header?.sizeBytes,
             engine: "llama.cpp",
@@ -103,6 +105,13 @@ struct LocalModels {
         describe(&description)
         if model.preload, !description.isLazy { self.preloaded.append(id) }
         self.descriptions.append(description)
+    }
+
+    /// What the file says. A model that makes text is asked to chat also when its file brings no template: the engine has
+    /// one of its own.
+    private static func capabilities(_ header: GGUFHeader?) -> Set<Capability> {
+        guard let header else { return [.chat, .streaming] }
+        return header.category == .text ? header.capabilities.union([.chat]) : header.capabilities
     }
 
     private mutating func model(_ bundled: RoundhouseConfiguration.Local.BundledModel, missing logger: Logger) {
