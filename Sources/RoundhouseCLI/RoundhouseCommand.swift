@@ -15,6 +15,8 @@ struct RoundhouseCommand: AsyncParsableCommand {
             ServeCommand.self,
             ChatCommand.self,
             GenerateCommand.self,
+            EmbedCommand.self,
+            RouteCommand.self,
             ModelsCommand.self,
             AliasesCommand.self,
             ProvidersCommand.self,

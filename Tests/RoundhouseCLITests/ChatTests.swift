@@ -101,6 +101,54 @@ struct ChatTests {
         #expect(lines.last == "local/tiny answered after a/x failed: unreachable: refused")
     }
 
+    @Test("what was shown and is void is said plainly, and the next attempt's answer counts")
+    func superseded() async throws {
+        let server = ScriptedServer { _, writer, _ in
+            try await writer.send([
+                .started(model: "a/x"), .text("Once"), .superseded("truncated", "it broke off"),
+                .started(attempt: 2), .text("Twice"), .completed(),
+            ])
+        }
+        let console = RecordingConsole(input: ["tell", "go on"])
+        #expect(try await server.run(["chat", "-q"], console: console) == .success)
+        let void = "(what came before is void: truncated: it broke off; another attempt begins)"
+        #expect(console.transcript.both == "Once\n\(void)\nTwice\nOnce\n\(void)\nTwice\n")
+        #expect(server.streamRequests.last?.messages[1] == .saying("Twice", as: .assistant))
+        let json = RecordingConsole()
+        #expect(try await server.run(["chat", "tell", "--json"], console: json) == .success)
+        #expect(json.transcript.errors.isEmpty)
+    }
+
+    @Test("an attempt that goes on from what was sent adds to it")
+    func continued() async throws {
+        let server = ScriptedServer { _, writer, _ in
+            try await writer.send([
+                .started(model: "a/x"), .text("Once "), .started(attempt: 2, continued: true), .text("upon"),
+                .completed(),
+            ])
+        }
+        let console = RecordingConsole()
+        #expect(try await server.run(["chat", "tell"], console: console) == .success)
+        #expect(console.transcript.output == "Once upon\n")
+        #expect(console.transcript.errors.hasPrefix("local/tiny · 11 tokens"))
+    }
+
+    @Test(
+        "what an answer cost is said where it is known",
+        arguments: [(false, " · $0.000123\n"), (true, " · about $0.000123\n")]
+    )
+    func cost(estimated: Bool, words: String) async throws {
+        var completed = Roundhouse_V1_Completed.scripted()
+        completed.cost.nanoUsd = 123_000
+        completed.cost.estimated = estimated
+        let console = RecordingConsole()
+        let server = ScriptedServer { [completed] _, writer, _ in
+            try await writer.send([.started(), .text("x"), .completed(completed)])
+        }
+        _ = try await server.run(["chat", "hi"], console: console)
+        #expect(console.transcript.errors.hasSuffix(words))
+    }
+
     @Test("fragments of tool calls are put together by index")
     func toolCalls() async throws {
         let console = RecordingConsole()
@@ -135,7 +183,9 @@ struct ChatTests {
     @Test(
         "a stream that breaks its promises is an error, never an answer",
         arguments: [
-            [Event.started(), .text("x")], [], [.started(), .completed(), .completed()],
+            [Event.started(), .text("x")], [], [.started(), .completed(), .completed()], [.text("x"), .completed()],
+            [.started(), .started(attempt: 2), .completed()], [.superseded("unreachable", "")],
+            [.started(), .superseded("unreachable", ""), .completed()],
         ]
     )
     func brokenPromises(events: [Event]) async throws {

@@ -49,9 +49,10 @@ struct AnswerPrinter {
             try await self.show(text: delta.text)
         case .toolCallDelta(let delta):
             self.toolCalls.add(delta)
-        case .superseded:
+        case .superseded(let superseded):
             self.text = ""
             self.toolCalls = .init()
+            try await self.show(superseded)
         case .citation:
             break
         case .completed(let completed):
@@ -97,6 +98,14 @@ struct AnswerPrinter {
         if self.line == .reasoning { try await self.breakLine() }
         self.line = .text
         try await self.console.write(self.console.output.isTerminal ? TerminalText.sanitized(text) : text)
+    }
+
+    /// What was shown cannot be taken back, so it is said that it does not count.
+    private mutating func show(_ superseded: Roundhouse_V1_Superseded) async throws {
+        guard !self.json else { return }
+        try await self.breakLine()
+        let reason = [superseded.fault, superseded.message].filter { !$0.isEmpty }.joined(separator: ": ")
+        await self.console.note(line: "(what came before is void: \(reason); another attempt begins)")
     }
 
     /// Thoughts go to standard error, so that a redirected answer is the answer alone.

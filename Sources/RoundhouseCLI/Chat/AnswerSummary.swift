@@ -19,6 +19,7 @@ struct AnswerSummary: Sendable, Hashable {
             parts.append("first token \(Figures.duration(Duration(self.completed.firstTokenLatency)))")
         }
         if self.completed.hasLatency { parts.append("total \(Figures.duration(Duration(self.completed.latency)))") }
+        if self.completed.hasCost { parts.append(Prices.text(self.completed.cost)) }
         return parts.joined(separator: " · ")
     }
 
@@ -40,6 +41,7 @@ struct AnswerSummary: Sendable, Hashable {
         case .refusal: remarks.append("the model declined to answer")
         case .other, .UNRECOGNIZED: remarks.append("the answer ended for a reason that has no name here")
         }
+        if self.completed.shared { remarks.append("the answer is that of an identical request, shared") }
         let failed = self.completed.attempts.filter { !$0.fault.isEmpty }
         if self.completed.attempts.count > 1, !failed.isEmpty {
             let reasons = failed.map { attempt in

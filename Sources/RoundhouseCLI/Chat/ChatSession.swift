@@ -33,6 +33,8 @@ struct ChatSession: Sendable {
             prompt: prompt
         )
         request.includeProgress = self.showsProgress
+        // With its pictures, for the turns to come.
+        let question = request.messages.last ?? .saying(prompt, as: .user)
         let (console, json) = (self.console, self.json)
         let answer = try await self.gateway.generation.streamGenerate(
             request,
@@ -52,7 +54,7 @@ struct ChatSession: Sendable {
         if !self.json && !self.quiet { await self.console.show(answer.summary) }
         // A model that said nothing (it may have thought, or wanted a tool) leaves nothing to go on from.
         guard !answer.text.isEmpty else { return }
-        self.history += [.saying(prompt, as: .user), .saying(answer.text, as: .assistant)]
+        self.history += [question, .saying(answer.text, as: .assistant)]
     }
 
     /// Takes turns until the input ends or says so. A failed turn is shown and the conversation goes on.

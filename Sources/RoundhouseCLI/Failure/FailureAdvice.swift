@@ -45,6 +45,8 @@ enum FailureAdvice {
         case "ALIAS_NOT_FOUND": "'roundhouse aliases list' shows the aliases that exist"
         case "VERSION_NOT_FOUND": "'roundhouse models show \(model)' lists its versions"
         case "NO_READY_MODEL": "'roundhouse status' shows what is missing"
+        case "REQUIREMENTS_NOT_MET", "CAPABILITY_UNSUPPORTED":
+            "'roundhouse route explain' shows what each model lacks"
         case "UPSTREAM_AUTHENTICATION_FAILED": "check the provider's key in the server's configuration"
         case "INSUFFICIENT_MEMORY":
             "'roundhouse models plan \(model)' shows what stands in the way, 'roundhouse models loaded' what is in memory"

@@ -16,6 +16,14 @@ protocol GenerationMessage {
     var frequencyPenalty: Double { get set }
     var requestID: String { get set }
     var metadata: [String: String] { get set }
+    var responseFormat: Roundhouse_V1_ResponseFormat { get set }
+    var reasoning: Roundhouse_V1_ReasoningOptions { get set }
+    var recovery: Roundhouse_V1_RecoveryMode { get set }
+    var shareIdentical: Bool { get set }
+    var requirements: Roundhouse_V1_ModelRequirements { get set }
+    var strategy: String { get set }
+    var priority: Roundhouse_V1_RequestPriority { get set }
+    var tags: [String] { get set }
 }
 
 extension Roundhouse_V1_GenerateRequest: GenerationMessage {}

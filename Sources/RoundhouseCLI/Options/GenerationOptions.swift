@@ -57,6 +57,37 @@ struct GenerationOptions: ParsableArguments, Sendable {
     )
     var metadata: [String] = []
 
+    @Option(
+        name: .customLong("image"),
+        help: ArgumentHelp(
+            "A picture to look at: a file, or an address that the model's provider fetches. May be repeated.",
+            discussion: "In a conversation it goes with the first question.",
+            valueName: "file-or-url"
+        )
+    )
+    var images: [String] = []
+
+    @Option(
+        name: .customLong("json-schema"),
+        help: ArgumentHelp("A file with the JSON Schema that the answer must fulfil.", valueName: "file")
+    )
+    var schemaFile: String?
+
+    @Option(help: "How much the model may think.")
+    var reasoning: ReasoningArgument?
+
+    @Option(help: "What is done when an upstream fails after output was sent.")
+    var recovery: RecoveryArgument?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Share the upstream call of an identical request in flight. Needs --temperature 0 or --seed."
+    )
+    var share: Bool?
+
+    @OptionGroup(title: "Routing")
+    var routing: RoutingOptions
+
     func validate() throws {
         _ = try self.labels()
     }
@@ -78,6 +109,7 @@ struct GenerationOptions: ParsableArguments, Sendable {
     /// A request for the next turn of a conversation.
     ///
     /// - Parameter model: instead of the options' model. Empty: the server's choice.
+    /// - Throws: ``CommandFailure/usage(_:)`` for a picture or a schema that cannot be read.
     func request<Request: GenerationMessage>(
         model: String? = nil,
         history: [Roundhouse_V1_Message] = [],
@@ -86,7 +118,9 @@ struct GenerationOptions: ParsableArguments, Sendable {
         var request = Request()
         request.model = model ?? self.model ?? ""
         if let system = self.system { request.messages.append(.saying(system, as: .system)) }
-        request.messages += history + [.saying(prompt, as: .user)]
+        var question = Roundhouse_V1_Message.saying(prompt, as: .user)
+        if history.isEmpty { question.parts += try self.images.map(PictureArgument.part) }
+        request.messages += history + [question]
         if let value = self.temperature { request.temperature = value }
         if let value = self.topP { request.topP = value }
         if let value = self.maxOutputTokens { request.maxOutputTokens = value }
@@ -96,6 +130,20 @@ struct GenerationOptions: ParsableArguments, Sendable {
         request.stop = self.stop
         request.requestID = self.requestID ?? ""
         request.metadata = try self.labels()
+        if let file = self.schemaFile { request.responseFormat.jsonSchema.schemaJson = try Self.schema(in: file) }
+        if let effort = self.reasoning { request.reasoning.effort = effort.message }
+        if let mode = self.recovery { request.recovery = mode.message }
+        if let share = self.share { request.shareIdentical = share }
+        self.routing.apply(to: &request)
         return request
+    }
+
+    /// The server reads it; here it only has to be text.
+    private static func schema(in file: String) throws(CommandFailure) -> String {
+        let bytes = try InputFile.contents(of: file, for: "--json-schema", limit: 1 << 20)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .usage("--json-schema: the file '\(file)' is not UTF-8 text")
+        }
+        return text
     }
 }

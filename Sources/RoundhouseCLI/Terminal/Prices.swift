@@ -14,6 +14,11 @@ enum Prices {
         return "\(sign)\(whole).\(digits)"
     }
 
+    /// "$0.000123", or "about $0.000123" when the tokens are an estimate.
+    static func text(_ cost: Roundhouse_V1_Cost) -> String {
+        (cost.estimated ? "about " : "") + "$\(Self.usd(cost.nanoUsd))"
+    }
+
     /// "0.15" as 150000000. Nil: not a number of USD from 0 to 1,000,000 with at most nine digits after the point.
     static func nanos(_ text: String) -> Int64? {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)

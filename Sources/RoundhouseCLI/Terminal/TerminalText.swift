@@ -51,4 +51,20 @@ enum TerminalText {
         }
         return kept + "…"
     }
+
+    /// Lines of at most `columns`, broken at spaces; a word that is wider stays whole. Nil: one line.
+    static func wrapped(_ text: String, to columns: Int?) -> [String] {
+        guard let columns else { return [text] }
+        var lines = [""]
+        for word in text.split(separator: " ") {
+            let last = lines[lines.count - 1]
+            let longer = last.isEmpty ? String(word) : last + " " + word
+            if last.isEmpty || Self.width(longer) <= columns {
+                lines[lines.count - 1] = longer
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
 }

@@ -36,6 +36,15 @@ enum ProviderTexts {
         return page
     }
 
+    static func page(_ filter: Roundhouse_V1_OpenRouterFilter) -> Page {
+        let limit = filter.hasMaxPriceNanoUsd
+        var page = Page()
+        page.add("free models only", filter.showFreeOnly ? "yes" : "no")
+        page.add("free models first", filter.preferFreeModels ? "yes" : "no")
+        page.add("highest price", limit ? "\(Prices.usd(filter.maxPriceNanoUsd)) USD for a million tokens" : "none")
+        return page
+    }
+
     private static func credentials(_ provider: Roundhouse_V1_Provider) -> String {
         let places = [
             provider.apiKeyEnvironment.isEmpty ? "" : "the server's variable \(provider.apiKeyEnvironment)",

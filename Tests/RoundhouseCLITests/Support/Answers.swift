@@ -6,11 +6,22 @@ import SwiftProtobuf
 typealias Event = Roundhouse_V1_StreamGenerateResponse
 
 extension Event {
-    static func started(model: String = "local/tiny", attempt: Int32 = 1) -> Event {
+    static func started(model: String = "local/tiny", attempt: Int32 = 1, continued: Bool = false) -> Event {
         .with {
             $0.started = .with {
                 $0.model = model
                 $0.attempt = attempt
+                $0.continued = continued
+            }
+        }
+    }
+
+    static func superseded(_ fault: String, _ message: String, attempt: Int32 = 1) -> Event {
+        .with {
+            $0.superseded = .with {
+                $0.attempt = attempt
+                $0.fault = fault
+                $0.message = message
             }
         }
     }
