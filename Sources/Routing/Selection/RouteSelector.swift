@@ -6,7 +6,7 @@ private import Synchronization
 /// everything that is there, filtered by requirements and ordered by a strategy.
 ///
 /// Decides from memory alone. What a snapshot and the policy say is laid out once, as a ``RoutingTable``; a decision over
-/// a thousand models then takes some ten microseconds. One for a server; any thread may ask it.
+/// a thousand models then takes some 30 microseconds. One for a server; any thread may ask it.
 public final class RouteSelector: Sendable {
     let figures: RoutingFigures
     let availability: @Sendable (ModelID) -> ProviderAvailability

@@ -3,7 +3,7 @@ public import Inference
 /// What of a request decides who may answer it.
 public struct SelectionRequest: Sendable {
     public var target: InferenceRequest.Target
-    /// What is to come out of it; `nil`: what the call implies, see ``impliedTask``.
+    /// What a model must be, beside what the request itself needs.
     public var requirements: ModelRequirements
     /// What the call is for: ``ModelCategory/text`` or ``ModelCategory/embedding``. ``ModelRequirements/task`` overrides
     /// it.

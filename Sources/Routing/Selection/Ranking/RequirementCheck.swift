@@ -60,6 +60,7 @@ struct RequirementCheck {
 
     /// Whether the model of a row is everything that is required, but for what changes: see
     /// ``fulfilsLatency(_:_:at:)``.
+    @inline(__always)
     func accepts(_ row: RouteRow, at index: Int32) -> Bool {
         let categories = self.isAutomatic ? row.category : row.uses
         guard row.capabilities.isSuperset(of: self.capabilities),
