@@ -15,7 +15,8 @@ extension EndToEnd {
         private static let broken: [FaultUpstream.Step] = .whole(
             "it broke", status: "500 Internal Server Error", type: "text/plain")
 
-        @Test func `Five failures in a row open it, and then requests fail without reaching the upstream`() async throws {
+        @Test func `Five failures in a row open it, and then requests fail without reaching the upstream`() async throws
+        {
             try await FaultUpstream.run { _ in
                 Self.broken
             } _: { upstream in

@@ -48,7 +48,9 @@ extension EndToEnd {
             return try await gateway.generation.explainRoute(request).route
         }
 
-        @Test func `All are candidates for auto by priority, an alias's in its order, a named model alone`() async throws {
+        @Test func `All are candidates for auto by priority, an alias's in its order, a named model alone`()
+            async throws
+        {
             try await self.withGateway { gateway in
                 let auto = try await Self.explain(gateway, "auto")
                 #expect(auto.candidates.map(\.model) == ["cloud/plain", "cloud/able", "cloud/free"])

@@ -107,7 +107,8 @@ extension EndToEnd {
             }
         }
 
-        @Test func `Requests that differ, may be answered differently or do not ask for it share nothing`() async throws {
+        @Test func `Requests that differ, may be answered differently or do not ask for it share nothing`() async throws
+        {
             try await self.withUpstream { gateway, upstream, rest in
                 let requests = [
                     Self.question(), Self.question { $0.maxOutputTokens = 5 }, Self.question { $0.clearTemperature() },

@@ -26,8 +26,10 @@ struct RequestOptionTests {
                 "vision", "--free-only", "--local-only", "--tag", "batch", "--tag", "team-a", "--priority", "high",
                 "--reasoning", "none", "--json-schema", schema, "--share",
             ]
-            #expect(try await server.run(["chat"] + arguments, console: RecordingConsole()) == .success)
-            #expect(try await server.run(["generate"] + arguments, console: RecordingConsole()) == .success)
+            let ended1 = try await server.run(["chat"] + arguments, console: RecordingConsole())
+            #expect(ended1 == .success)
+            let ended2 = try await server.run(["generate"] + arguments, console: RecordingConsole())
+            #expect(ended2 == .success)
             let expected = Roundhouse_V1_StreamGenerateRequest.with {
                 $0.messages = [.saying("hi", as: .user)]
                 $0.recovery = .continue
@@ -61,7 +63,8 @@ struct RequestOptionTests {
             let server = ScriptedServer()
             let console = RecordingConsole(input: ["what is it?", "and now?"])
             let arguments = ["chat", "-q", "--image", path, "--image", "https://pictures.example/a.jpg"]
-            #expect(try await server.run(arguments, console: console) == .success)
+            let ended3 = try await server.run(arguments, console: console)
+            #expect(ended3 == .success)
             let question = Roundhouse_V1_Message.with {
                 $0.role = .user
                 $0.parts = [

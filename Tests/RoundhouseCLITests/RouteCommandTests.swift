@@ -1,3 +1,4 @@
+import ArgumentParser
 import GRPCCore
 import RoundhouseAPI
 import SwiftProtobuf
