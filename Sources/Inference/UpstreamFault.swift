@@ -7,11 +7,14 @@ public struct UpstreamFault: Error, Sendable, Hashable {
     public var message: String
     /// The HTTP status that told it, where there was one.
     public var httpStatus: Int?
+    /// False when asking the same model again would undo what somebody decided, such as to unload it.
+    public var mayRetrySame: Bool
 
-    public init(_ kind: Kind, _ message: String, httpStatus: Int? = nil) {
+    public init(_ kind: Kind, _ message: String, httpStatus: Int? = nil, mayRetrySame: Bool = true) {
         self.kind = kind
         self.message = message
         self.httpStatus = httpStatus
+        self.mayRetrySame = mayRetrySame
     }
 
     public enum Kind: Sendable, Hashable {
@@ -73,7 +76,7 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         switch self.kind {
         case .rateLimited, .overloaded, .serverError, .unreachable, .timedOut(.connect), .timedOut(.firstToken),
             .timedOut(.idle), .truncated, .malformed:
-            .retrySame
+            self.mayRetrySame ? .retrySame : .retryOther
         case .modelNotFound, .insufficientMemory, .queueFull, .unsupported: .retryOther
         case .contentFiltered: .otherFilter
         case .timedOut(.total): .fail

@@ -148,7 +148,7 @@ private final class LeasedStream: UpstreamStream {
         } catch {
             self.end()
             if let reason = self.fate.withLock({ $0.cut }), !Task.isCancelled {
-                throw UpstreamFault(.unreachable, reason)
+                throw UpstreamFault(.unreachable, reason, mayRetrySame: false)
             }
             throw await self.manager.explain(error, self.lease.instance)
         }
@@ -200,7 +200,8 @@ extension UpstreamFault {
         case .notFound, .notLoadable, .disabled: self.init(.modelNotFound, message)
         case .insufficientMemory: self.init(.insufficientMemory, message)
         case .queueFull: self.init(.queueFull, message)
-        case .loadFailed, .unloaded, .shuttingDown: self.init(.unreachable, message)
+        // Loads are tried again by the lifecycle itself, and what was unloaded was unloaded on purpose.
+        case .loadFailed, .unloaded, .shuttingDown: self.init(.unreachable, message, mayRetrySame: false)
         case .cancelled: self.init(.cancelled, message)
         }
     }

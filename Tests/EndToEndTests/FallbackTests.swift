@@ -91,7 +91,9 @@ extension EndToEnd {
             try await FaultUpstream.run { _ in
                 .whole("it broke", status: "500 Internal Server Error", type: "text/plain")
             } _: { second in
-                let configuration = providers("http://127.0.0.1:\(closedPort.port)/v1", second.baseURL)
+                let configuration = providers(
+                    "http://127.0.0.1:\(closedPort.port)/v1", second.baseURL,
+                    settings: "routing: { retry: { attempts_per_model: 1 } }")
                 try await RunningServer.with(configuration) { server in
                     try await server.withClient { gateway in
                         let answer = try await gateway.stream(.asking())
