@@ -89,7 +89,10 @@ extension EndToEnd {
                         try Google_Protobuf_FileDescriptorProto(serializedBytes: $0)
                     }
                     let file = try #require(files.first { $0.name == "roundhouse/v1/generation.proto" })
-                    #expect(file.service.first?.method.map(\.name) == ["Generate", "StreamGenerate", "CountTokens"])
+                    #expect(
+                        file.service.first?.method.map(\.name) == [
+                            "Generate", "StreamGenerate", "Embed", "ExplainRoute", "CountTokens",
+                        ])
                     let comments = file.sourceCodeInfo.location.map(\.leadingComments)
                     #expect(comments.contains { $0.contains("Generates an answer and streams it") })
                     #expect(answers[2].errorResponse.errorCode == Int32(RPCError.Code.notFound.rawValue))
