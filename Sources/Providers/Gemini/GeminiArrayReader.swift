@@ -28,6 +28,8 @@ struct GeminiArrayReader: Sendable {
     /// The closing bracket has come.
     var isComplete: Bool { self.place == .afterArray }
 
+    /// What follows the array is not looked at.
+    ///
     /// - Throws: ``UpstreamFault/Kind/malformed`` for what is no array and for an element over the limit, and whatever
     ///   `deliver` throws.
     mutating func read(_ bytes: Span<UInt8>, _ deliver: Delivery) throws(UpstreamFault) {
@@ -42,19 +44,24 @@ struct GeminiArrayReader: Sendable {
                 // A bare value ends before the comma or the bracket, an object with its own bracket.
                 let end = byte == UInt8(ascii: ",") || self.depth < 0 ? place : place + 1
                 try self.deliver(bytes.extracting(start..<end), deliver)
-                self.place = self.depth < 0 ? .afterArray : .between
+                guard self.depth >= 0 else {
+                    self.place = .afterArray
+                    return
+                }
+                self.place = .between
             case .between:
                 if Self.isSpace(byte) || byte == UInt8(ascii: ",") { continue }
                 if byte == UInt8(ascii: "]") {
                     self.place = .afterArray
-                    continue
+                    return
                 }
                 self.place = .inElement
                 self.depth = 0
                 start = place
                 _ = self.advance(byte)
             case .beforeArray where byte == UInt8(ascii: "["): self.place = .between
-            case .beforeArray, .afterArray:
+            case .afterArray: return
+            case .beforeArray:
                 guard Self.isSpace(byte) else {
                     throw UpstreamFault(.malformed, "expected one JSON array, got: \(bytes.excerpt)")
                 }

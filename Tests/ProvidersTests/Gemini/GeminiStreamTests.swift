@@ -271,6 +271,19 @@ import Testing
         }
     }
 
+    @Test func `What follows an array is not looked at, wherever it is split`() {
+        for (chunks, events, fault) in [
+            ([F.chunk(F.text("a"), finish: "STOP")], [Self.a, Self.stop], nil),
+            ([F.chunk(F.text("a"))], [Self.a], UpstreamFault.Kind.truncated), ([], [], .truncated),
+        ] {
+            let text = Array("[\(chunks.joined())][] more".utf8)
+            for place in 0...text.count {
+                let seen = F.decode([text[..<place], text[place...]].filter { !$0.isEmpty }, type: .json)
+                #expect(seen.0 == events && seen.1?.kind == fault, "split at \(place): \(seen)")
+            }
+        }
+    }
+
     @Test(arguments: [ResponseEnd.cut, .patienceOver, .fault(UpstreamFault(.timedOut(.idle), "idle"))])
     func `After the reason the end of the body is not insisted on`(_ end: ResponseEnd) {
         let seen = F.decode(F.sse([F.chunk(F.text("a"), finish: "STOP", usage: F.usage)]), end: end)
