@@ -33,11 +33,11 @@ let package = Package(
         .target(
             name: "Providers",
             dependencies: ["Inference", "CSimdJSON"],
-            exclude: ["OpenAI/OpenAIProvider.swift"],
+            exclude: ["Ollama/OllamaAPI.swift", "OpenAI/OpenAIProvider.swift"],
             sources: [
-                "Anthropic", "OpenAI", "Wire", "Discovery/TokenPrice.swift", "HTTP/HTTPResponseHead.swift",
-                "HTTP/HTTPResponseParser.swift", "HTTP/ResponseDecoder.swift", "JSON/JSONAnswer.swift",
-                "ProviderKind.swift", "Secret.swift",
+                "Anthropic", "Gemini", "Ollama", "OpenAI", "Wire", "Discovery/TokenPrice.swift",
+                "HTTP/HTTPResponseHead.swift", "HTTP/HTTPResponseParser.swift", "HTTP/ResponseDecoder.swift",
+                "JSON/JSONAnswer.swift", "ProviderKind.swift", "Secret.swift",
             ],
             swiftSettings: settings + instrumented
         ),

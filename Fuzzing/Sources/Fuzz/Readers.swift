@@ -13,6 +13,15 @@ extension Target {
             }
             try reader.finish { events.append(Event(name: $0, $1)) }
         },
+        Self.reader("ndjson") { bytes, portions, lines throws(UpstreamFault) in
+            var reader = NDJSONReader()
+            for portion in portions {
+                try bytes.withCopy(of: portion) { copy throws(UpstreamFault) in
+                    try reader.read(copy) { lines.append($0.array) }
+                }
+            }
+            try reader.finish { lines.append($0.array) }
+        },
         Self.reader("http-response") { bytes, portions, responses throws(UpstreamFault) in
             var parser = HTTPResponseParser()
             for portion in portions {
@@ -30,7 +39,7 @@ extension Target {
 
         init(name: String?, _ data: Span<UInt8>) {
             self.name = name
-            self.data = data.indices.map { data[$0] }
+            self.data = data.array
         }
     }
 

@@ -38,6 +38,11 @@ extension Target {
         + Self.all("anthropic", stream: .eventStream) { delivery, _ in
             AnthropicResponseDecoder(delivery: delivery)
         }
+        + Self.all("gemini", stream: .eventStream) { delivery, _ in GeminiResponseDecoder(delivery: delivery) }
+        + [Self.response("gemini-array", .json) { _ in GeminiResponseDecoder(delivery: .streamed) }]
+        + Self.all("ollama", stream: .other("application/x-ndjson")) { delivery, choices in
+            OllamaResponseDecoder(delivery: delivery, callsBefore: choices.next(2))
+        }
 
     /// The three kinds of responses of a wire format.
     static func all<Decoder: ResponseDecoder>(

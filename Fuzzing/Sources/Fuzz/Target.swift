@@ -52,6 +52,8 @@ struct Cut {
 }
 
 extension Span<UInt8> {
+    var array: [UInt8] { self.indices.map { self[$0] } }
+
     /// A copy of some of the bytes, in memory that ends where they end: AddressSanitizer sees who reads on.
     func withCopy<Result, Failure: Error>(
         of range: Range<Int>, _ body: (Span<UInt8>) throws(Failure) -> Result
