@@ -25,6 +25,13 @@ import Testing
         }
     }
 
+    @Test func `The kind is spoken to in this format`() throws {
+        let configuration = EndpointConfiguration(id: .local, kind: .gemini, apiKey: Secret("AIza-secret"))
+        let adapter = try ProviderAdapters.adapter(for: configuration, group: Fixture.group)
+        #expect(adapter is HTTPProvider<GeminiFormat>)
+        #expect(try configuration.origin().path == "/v1beta")
+    }
+
     @Test func `A whole answer arrives`() async throws {
         try await FaultUpstream.run { _ in
             .whole(F.chunk(F.text("a"), finish: "STOP", usage: F.usage))
