@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import GRPCCore
 internal import GRPCTransport
 internal import Inference
+internal import LocalEngines
 public import Logging
 internal import ModelLifecycle
 internal import ModelRegistry
@@ -63,6 +64,7 @@ public final class RoundhouseServer: Sendable {
     ///
     /// - Throws: ``StartError`` when what is stored cannot be read or the port cannot be opened.
     public func run(onReady: @escaping @Sendable (Ready) -> Void = { _ in }) async throws {
+        BrokenPipes.becomeErrors()
         let outcome: Result<Void, any Error>
         do throws(StartError) {
             let composition = try await Composition(self.foundations)

@@ -36,6 +36,7 @@ struct EngineProcess: Sendable {
 
     /// Runs the engine until it ends or the task is cancelled. When this returns, no process of its group is left.
     func run() async -> RuntimeExit {
+        BrokenPipes.becomeErrors()
         let start = SharedStart()
         var options = PlatformOptions()
         options.processGroupID = 0

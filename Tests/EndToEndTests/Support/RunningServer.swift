@@ -81,7 +81,9 @@ final class RunningServer: Sendable {
         }
         switch result.takeClosureResult() {
         case .failure(let error):
-            Issue.record("The server's log: \(log.all.suffix(30))", sourceLocation: sourceLocation)
+            Issue.record(
+                "The server ended with \(result.terminationStatus); its log: \(log.all.suffix(30))",
+                sourceLocation: sourceLocation)
             throw error
         case .success(let value):
             #expect(result.terminationStatus == status, "\(log.all.suffix(30))", sourceLocation: sourceLocation)
