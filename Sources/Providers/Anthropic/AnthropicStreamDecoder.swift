@@ -36,7 +36,13 @@ package struct AnthropicStreamDecoder: Sendable {
         guard !self.isFinished else { return }
         try AnswerParser.borrowed { parser throws(UpstreamFault) in
             try self.reader.finish { _, data throws(UpstreamFault) in
-                try self.message.take(data, parser, into: &events)
+                do throws(UpstreamFault) {
+                    try self.message.take(data, parser, into: &events)
+                } catch  where !data.isCutEvent {
+                    throw error
+                } catch {
+                    // What a cut left of an event is none.
+                }
             }
         }
         if !self.isFinished { throw UpstreamFault(.truncated, "the stream ended before message_stop") }

@@ -88,7 +88,13 @@ struct GeminiBodyDecoder: Sendable {
         if case .events(var reader) = self.form, end == .complete || end == .patienceOver {
             try AnswerParser.borrowed { parser throws(UpstreamFault) in
                 try reader.finish { name, data throws(UpstreamFault) in
-                    try self.take(name, data, parser, into: &events)
+                    do throws(UpstreamFault) {
+                        try self.take(name, data, parser, into: &events)
+                    } catch  where !data.isCutEvent {
+                        throw error
+                    } catch {
+                        // Of a response without a length nobody says that it was cut.
+                    }
                 }
             }
         }

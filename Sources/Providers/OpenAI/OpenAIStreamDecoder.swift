@@ -44,7 +44,13 @@ package struct OpenAIStreamDecoder: Sendable {
         guard !self.isFinished else { return }
         try AnswerParser.borrowed { parser throws(UpstreamFault) in
             try self.reader.finish { name, data throws(UpstreamFault) in
-                try self.chunks.take(name, data, parser, into: &events)
+                do throws(UpstreamFault) {
+                    try self.chunks.take(name, data, parser, into: &events)
+                } catch  where !data.isCutEvent {
+                    throw error
+                } catch {
+                    // What a cut left of a chunk is none. Whether it was needed is seen below.
+                }
             }
         }
         if !self.isFinished { try self.chunks.end("the stream ended", into: &events) }

@@ -166,3 +166,14 @@ package struct SSEReader: Sendable {
         }
     }
 }
+
+extension Span<UInt8> {
+    /// Whether the data of an event that ``SSEReader/finish(_:)`` gave are the beginning of a JSON object, or of the mark
+    /// `[DONE]`, whose rest never came: a cut stream and no garbage.
+    var isCutEvent: Bool {
+        let text = self.extracting(self.trimmedRange(0..<self.count))
+        guard let first = text.isEmpty ? nil : text[0] else { return true }
+        if first == UInt8(ascii: "[") { return "[DONE]".hasPrefix(text.text) }
+        return first == UInt8(ascii: "{") && !JSONSyntax.isObject(text.text)
+    }
+}

@@ -230,7 +230,8 @@ private typealias Wire = AnthropicWire
         Case("an end in mid-answer", Wire.sse(Wire.start(), Wire.text(0, "a")), [a], fault: .truncated),
         Case("message_stop without a reason", Wire.sse(Wire.text(0, "a"), Wire.over), [a], fault: .truncated),
         Case(
-            "a cut in an event", Wire.sse(Wire.text(0, "a")) + #"data: {"type":"message_st"#, [a], fault: .malformed),
+            "a cut in an event", Wire.sse(Wire.text(0, "a")) + #"data: {"type":"message_st"#, [a], fault: .truncated),
+        Case("garbage at the end", Wire.sse(Wire.text(0, "a")) + "data: no JSON", [a], fault: .malformed),
         Case(
             "an error in the stream",
             Wire.sse(

@@ -171,7 +171,12 @@ import Testing
         Case("nothing", "", [], fault: .truncated),
         Case(
             "cut in a chunk", sse(Fixture.content("a")) + #"data: {"choices":[{"delta":{"con"#, [a],
-            fault: .malformed),
+            fault: .truncated),
+        Case("garbage at the end", sse(Fixture.content("a")) + "data: no JSON", [a], fault: .malformed),
+        Case(
+            "cut in the usage, after the reason",
+            sse(Fixture.content("a"), Fixture.finish()) + #"data: {"choices":[],"usage":{"prompt_tok"#, [a, stop]),
+        Case("cut in [DONE], after the reason", sse(Fixture.content("a"), Fixture.finish()) + "data: [DO", [a, stop]),
         Case(
             "an error inside a 200",
             sse(Fixture.content("a"), #"{"error":{"message":"boom","type":"server_error","code":null}}"#), [a],
