@@ -41,6 +41,7 @@ package final class FaultUpstream: Sendable {
     package let bytesSent = Counter()
 
     private let script: Script
+    private let keepsRequests: Bool
     private let listener: any Channel
 
     /// The port that it listens on.
@@ -49,9 +50,10 @@ package final class FaultUpstream: Sendable {
     /// The address for a provider's configuration.
     package var baseURL: String { "http://127.0.0.1:\(self.port)/v1" }
 
-    private init(listener: any Channel, port: Int, script: @escaping Script) {
+    private init(listener: any Channel, port: Int, keepsRequests: Bool, script: @escaping Script) {
         self.listener = listener
         self.port = port
+        self.keepsRequests = keepsRequests
         self.script = script
     }
 
@@ -59,10 +61,12 @@ package final class FaultUpstream: Sendable {
     ///
     /// - Parameters:
     ///   - group: NIO's global one unless told.
+    ///   - keepsRequests: false leaves ``requests`` empty, for tests that watch the memory.
     ///   - prepare: called for every connection before it is read, to put TLS in front.
     ///   - script: what to do with each request.
     package static func run<Result>(
         on group: (any EventLoopGroup)? = nil,
+        keepsRequests: Bool = true,
         prepare: @escaping @Sendable (any Channel) throws -> Void = { _ in },
         script: @escaping Script,
         _ body: (FaultUpstream) async throws -> Result
@@ -88,7 +92,8 @@ package final class FaultUpstream: Sendable {
                 throw error
             }
             .get()
-        let upstream = FaultUpstream(listener: listener, port: listener.localAddress?.port ?? 0, script: script)
+        let upstream = FaultUpstream(
+            listener: listener, port: listener.localAddress?.port ?? 0, keepsRequests: keepsRequests, script: script)
         made.succeed(upstream)
         do {
             let result = try await body(upstream)
@@ -101,7 +106,7 @@ package final class FaultUpstream: Sendable {
     }
 
     func steps(for request: Request) -> [Step] {
-        _ = self.requests.append { _ in request }
+        if self.keepsRequests { _ = self.requests.append { _ in request } }
         return self.script(request)
     }
 }

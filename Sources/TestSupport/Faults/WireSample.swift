@@ -1,7 +1,8 @@
 /// How an upstream of one wire format writes an answer: what a ``Fault`` spoils.
-package struct WireSample: Sendable, Hashable {
+package struct WireSample: Sendable, Hashable, CustomStringConvertible {
     /// `openai`, `anthropic`, `gemini`, `ollama`.
     package let name: String
+    package var description: String { self.name }
     /// Of a streamed answer.
     package let streamType: String
     /// What comes before the first token.
