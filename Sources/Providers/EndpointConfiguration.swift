@@ -20,6 +20,8 @@ package struct EndpointConfiguration: Sendable {
     package var caFile: String?
     /// False for upstreams that cannot stream: they are asked for the whole answer, whose events then come at once.
     package var isStreamingAllowed = true
+    /// Which versions of HTTP are offered to `https` addresses.
+    package var httpVersions = HTTPVersionPolicy.automatic
     /// False for servers that close a connection under its second request although they promise to keep it.
     package var keepsConnections = true
     /// Whether to ask for a usage chunk; `nil` for what the kind is known to take.
@@ -80,12 +82,17 @@ package struct EndpointConfiguration: Sendable {
         return String(url)
     }
 
-    /// What TLS trusts there; `nil` for `http`.
-    func tls(for origin: HTTPOrigin) throws(Invalid) -> NIOSSLContext? {
+    /// What a connection that closes after each request is good for.
+    var usableVersions: HTTPVersionPolicy { self.keepsConnections ? self.httpVersions : .http1Only }
+
+    /// What TLS trusts and offers there; `nil` for `http`.
+    func tls(
+        for origin: HTTPOrigin, _ versions: HTTPVersionPolicy = .http1Only
+    ) throws(Invalid) -> NIOSSLContext? {
         guard origin.isSecure else { return nil }
         do {
-            if let file = self.caFile { return try UpstreamTLS.trusting(caFile: file) }
-            return try UpstreamTLS.system.get()
+            if let file = self.caFile { return try UpstreamTLS.trusting(caFile: file, versions) }
+            return try UpstreamTLS.system(versions)
         } catch {
             throw Invalid(field: "ca_file", expected: "certificates in PEM (\(HTTPOrigin.describe(error)))")
         }

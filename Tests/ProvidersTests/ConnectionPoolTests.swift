@@ -179,6 +179,18 @@ import Testing
         #expect(pool.openCount == 2)
     }
 
+    @Test func `Before that is known, those whom it may serve do not count as waiting`() {
+        var pool = Self.pool(10, requests: 3, waiters: 2, mayShare: true)
+        let names = (1...7).map { Self.name(pool.lease($0)) }
+        #expect(names == ["open", "wait", "wait", "wait", "wait", "full", "full"])
+        let connection = Connection()
+        Self.expect(pool.openedShared(connection), "1")
+        Self.expect(pool.lease(8), "full")
+        Self.expect(pool.resized(connection, room: 100), "2,3")
+        Self.expect(pool.lease(9), "full")
+        #expect(pool.waiterCount == 2)
+    }
+
     @Test func `When it carries one, more are opened for those who wait`() {
         var pool = Self.pool(10, waiters: 20, mayShare: true)
         for waiter in 1...4 { _ = pool.lease(waiter) }

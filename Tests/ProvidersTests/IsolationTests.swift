@@ -58,7 +58,7 @@ import Testing
             for name in ["a", "b", "c"] {
                 let task = Task { await fault { _ = try await Self.ask(provider, id: name) } }
                 waiting.append(task)
-                while provider.requestCounts.waiting < waiting.count { await Task.yield() }
+                while provider.requestCounts.waiting < waiting.count { try await Task.sleep(for: .milliseconds(1)) }
             }
             // The queue is full, until somebody leaves.
             #expect(await fault { _ = try await Self.ask(provider) }?.kind == .overloaded(retryAfter: nil))
@@ -66,7 +66,7 @@ import Testing
             #expect(await waiting[1].value?.kind == .cancelled)
             #expect(provider.requestCounts.waiting == 2)
             let last = Task { await fault { _ = try await Self.ask(provider, id: "d") } }
-            while provider.requestCounts.waiting < 3 { await Task.yield() }
+            while provider.requestCounts.waiting < 3 { try await Task.sleep(for: .milliseconds(1)) }
             gate.open()
             for task in [waiting[0], waiting[2], last] { #expect(await task.value == nil) }
             _ = try await first

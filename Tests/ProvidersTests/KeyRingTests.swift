@@ -78,7 +78,7 @@ import Testing
         ])
         try await withThrowingTaskGroup(of: String.self) { group in
             for _ in 0..<50 { group.addTask { try await Self.key(ring) } }
-            while asked.value == 0 { await Task.yield() }
+            while asked.value == 0 { try await Task.sleep(for: .milliseconds(1)) }
             gate.open()
             for try await key in group { #expect(key == "k") }
         }
@@ -230,7 +230,7 @@ import Testing
             }
         ])
         let loading = Task { await fault { _ = try await ring.take(for: "m") } }
-        while asked.value == 0 { await Task.yield() }
+        while asked.value == 0 { try await Task.sleep(for: .milliseconds(1)) }
         let leaving = Task { await fault { _ = try await ring.take(for: "m") } }
         let staying = Task { try await Self.key(ring) }
         leaving.cancel()

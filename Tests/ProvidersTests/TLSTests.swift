@@ -1,4 +1,3 @@
-import Foundation
 import Inference
 import NIOCore
 import NIOSSL
@@ -8,56 +7,10 @@ import Testing
 
 /// An upstream behind TLS, with a certificate authority that the test makes.
 @Suite(.timeLimit(.minutes(1))) struct TLSTests {
-    /// A certificate for 127.0.0.1 and localhost, signed by an authority that nobody knows.
-    struct Certificates {
-        let folder: URL
-        var authority: String { self.folder.appendingPathComponent("ca.pem").path }
-
-        init() throws {
-            self.folder = FileManager.default.temporaryDirectory.appendingPathComponent("tls-\(UUID().uuidString)")
-            try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
-            try "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
-                .write(to: self.folder.appendingPathComponent("names"), atomically: true, encoding: .utf8)
-            let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-            try self.openssl(
-                ["req", "-x509", "-subj", "/CN=Test CA", "-days", "2", "-keyout", "ca.key", "-out", "ca.pem"] + key)
-            try self.openssl(["req", "-subj", "/CN=upstream", "-keyout", "server.key", "-out", "server.csr"] + key)
-            try self.openssl([
-                "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days",
-                "2", "-out", "server.pem", "-extfile", "names",
-            ])
-        }
-
-        func remove() {
-            try? FileManager.default.removeItem(at: self.folder)
-        }
-
-        func server() throws -> NIOSSLContext {
-            let path = { (name: String) in self.folder.appendingPathComponent(name).path }
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: try NIOSSLCertificate.fromPEMFile(path("server.pem")).map { .certificate($0) },
-                privateKey: .privateKey(try NIOSSLPrivateKey(file: path("server.key"), format: .pem)))
-            configuration.applicationProtocols = ["http/1.1"]
-            return try NIOSSLContext(configuration: configuration)
-        }
-
-        private func openssl(_ arguments: [String]) throws {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = ["openssl"] + arguments
-            process.currentDirectoryURL = self.folder
-            process.standardError = FileHandle.nullDevice
-            try process.run()
-            process.waitUntilExit()
-            try #require(process.terminationStatus == 0)
-        }
-    }
-
     static func run(
         _ script: @escaping FaultUpstream.Script, _ body: (FaultUpstream, Certificates) async throws -> Void
     ) async throws {
-        let certificates = try Certificates()
-        defer { certificates.remove() }
+        let certificates = try Certificates.shared.get()
         let context = try certificates.server()
         try await FaultUpstream.run(
             prepare: { try $0.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context)) },
@@ -110,8 +63,7 @@ import Testing
     }
 
     @Test func `Cancelling closes the socket without waiting for the peer's farewell`() async throws {
-        let certificates = try Certificates()
-        defer { certificates.remove() }
+        let certificates = try Certificates.shared.get()
         let context = try certificates.server()
         var shortest = Duration.seconds(60)
         for _ in 0..<3 {

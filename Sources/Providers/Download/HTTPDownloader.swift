@@ -164,7 +164,7 @@ package struct HTTPDownloader: Sendable {
             do {
                 tls =
                     try self.settings.caFile.map { try UpstreamTLS.trusting(caFile: $0) }
-                    ?? UpstreamTLS.system.get()
+                    ?? UpstreamTLS.system()
             } catch {
                 throw UpstreamFault(
                     .unreachable, "expected certificates in PEM (\(HTTPOrigin.describe(error)))")

@@ -91,8 +91,8 @@ struct ConnectionPool<Connection: AnyObject & Sendable, Waiter: Sendable>: Senda
     mutating func lease(_ waiter: Waiter) -> Lease {
         guard !self.isClosed else { return .closed }
         if let connection = self.takeFree() { return .use(connection) }
-        // A waiter that has a connection on its way does not count: it is not in need of room.
-        guard self.waiters.count - self.opening < self.limits.waiters else { return .full }
+        // A waiter that has a place on its way does not count: it is not in need of room.
+        guard self.waiters.count - self.expectedPlaces < self.limits.waiters else { return .full }
         self.waiters.append(waiter)
         guard self.mayOpen else { return .wait }
         self.opening += 1
@@ -245,6 +245,18 @@ struct ConnectionPool<Connection: AnyObject & Sendable, Waiter: Sendable>: Senda
         // One may be enough for all: another is opened when it has turned out not to be.
         case .unknown, .shared:
             return self.opening == 0 && self.shared.allSatisfy { $0.isRetired || ($0.isRoomFinal && !$0.hasRoom) }
+        }
+    }
+
+    /// Places for requests that connections on their way may bring.
+    private var expectedPlaces: Int {
+        let free = max(self.limits.requests - self.requests, 0)
+        switch self.sharing {
+        case .exclusive: return self.opening
+        case .unknown: return self.opening > 0 ? min(free, self.limits.connections) : 0
+        case .shared:
+            let isExpected = self.opening > 0 || self.shared.contains { !$0.isRetired && !$0.isRoomFinal }
+            return isExpected ? free : 0
         }
     }
 

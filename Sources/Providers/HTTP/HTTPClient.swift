@@ -4,11 +4,11 @@ import NIOPosix
 package import NIOSSL
 import Synchronization
 
-/// HTTP/1.1 to one origin: pooled keep-alive connections, each on an event loop of the group that the caller gives.
+/// HTTP to one origin: connections that are kept, each on an event loop of the group that the caller gives.
 ///
-/// Our own rather than AsyncHTTPClient because that alone measured 100-125 µs of CPU per request and 4.4 µs per chunk,
-/// which is the whole budget of the process. What it leaves out: proxies, redirects, HTTP/2, compression, uploads in
-/// pieces.
+/// HTTP/1.1, and HTTP/2 over TLS where the server chooses it. Our own rather than AsyncHTTPClient because that alone
+/// measured 100-125 µs of CPU per request and 4.4 µs per chunk, which is the whole budget of the process. What it leaves
+/// out: proxies, redirects, compression, uploads in pieces.
 package final class HTTPClient: Sendable {
     package let origin: HTTPOrigin
     package let timeouts: HTTPTimeouts
@@ -17,10 +17,12 @@ package final class HTTPClient: Sendable {
     private let tls: NIOSSLContext?
     private let pool: Mutex<ConnectionPool<HTTPConnectionLink, any HTTPExchange>>
 
-    /// - Parameter tls: for an `https` origin; ignored for `http`.
+    /// - Parameters:
+    ///   - tls: for an `https` origin; ignored for `http`.
+    ///   - versions: what `tls` offers.
     package init(
         origin: HTTPOrigin, group: any EventLoopGroup, timeouts: HTTPTimeouts = HTTPTimeouts(),
-        limits: HTTPLimits = HTTPLimits(), tls: NIOSSLContext? = nil
+        limits: HTTPLimits = HTTPLimits(), tls: NIOSSLContext? = nil, versions: HTTPVersionPolicy = .http1Only
     ) {
         self.origin = origin
         self.group = group
@@ -31,7 +33,8 @@ package final class HTTPClient: Sendable {
             ConnectionPool(
                 limits: .init(
                     connections: limits.connections, requests: limits.concurrentRequests,
-                    waiters: limits.waitingRequests)
+                    waiters: limits.waitingRequests),
+                mayShare: self.tls != nil && versions == .automatic
             ) { $0 === $1 })
     }
 
@@ -127,6 +130,16 @@ package final class HTTPClient: Sendable {
         if isClosed { link.closeIfIdle() }
     }
 
+    /// The peer said how many requests a shared connection takes at once.
+    func resized(_ link: HTTPConnectionLink, room: Int) {
+        self.perform(self.pool.withLock { $0.resized(link, room: room) })
+    }
+
+    /// A shared connection takes no more requests.
+    func retire(_ link: HTTPConnectionLink) {
+        self.perform(self.pool.withLock { $0.retired(link) })
+    }
+
     func closed(_ link: HTTPConnectionLink) {
         self.perform(self.pool.withLock { $0.closed(link) })
     }
@@ -166,22 +179,26 @@ package final class HTTPClient: Sendable {
 
     /// TCP is there; TLS may still be under way. On the channel's event loop.
     private func adopt(_ channel: any Channel) {
-        do {
-            let connection = try channel.pipeline.syncOperations.handler(type: HTTPConnection.self)
+        let pipeline = channel.pipeline.syncOperations
+        if let connection = try? pipeline.handler(type: HTTPConnection.self) {
             connection.onReady { result in
                 switch result {
                 case .success(let link): self.opened(link)
                 case .failure(let fault): self.openFailed(fault)
                 }
             }
-        } catch {
+        } else if let link = try? pipeline.handler(type: HTTP2Connection.self).ready() {
+            self.opened(link)
+        } else {
             // The handler is gone: the peer closed before we came here.
             self.openFailed(self.origin.connectFault(nil))
         }
     }
 
     private func opened(_ link: HTTPConnectionLink) {
-        let (work, isClosed) = self.pool.withLock { ($0.opened(link), $0.isClosed) }
+        let (work, isClosed) = self.pool.withLock { pool in
+            (link.isShared ? pool.openedShared(link) : pool.opened(link), pool.isClosed)
+        }
         self.perform(work)
         if isClosed { link.closeIfIdle() }
     }

@@ -3,11 +3,13 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 
-/// One connection: sends a request, takes its answer apart, goes back to the pool, many times.
+/// One connection of HTTP/1.1: sends a request, takes its answer apart, goes back to the pool, many times.
+///
+/// When the peer chooses HTTP/2 while TLS is negotiated, a ``HTTP2Connection`` takes its place.
 ///
 /// Confined to its event loop; others hold a ``HTTPConnectionLink``. It speaks plain bytes to its channel, without
 /// NIOHTTP1's codec: a response is a dozen objects and pipeline events there, and none here.
-final class HTTPConnection: ChannelDuplexHandler {
+final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, ExchangeCarrier {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -49,7 +51,7 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        self.link = HTTPConnectionLink(self, eventLoop: context.eventLoop)
+        self.link = HTTPConnectionLink(self, isShared: false, eventLoop: context.eventLoop)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -58,10 +60,31 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case TLSUserEvent.handshakeCompleted? = event as? TLSUserEvent, case .opening = self.state else { return }
+        guard case TLSUserEvent.handshakeCompleted(let chosen)? = event as? TLSUserEvent, case .opening = self.state
+        else { return }
+        guard chosen != HTTPVersionPolicy.http2 else { return self.giveWay(in: context) }
         self.state = .idle(since: .now())
         self.whenReady?(self.readyLink())
         self.whenReady = nil
+    }
+
+    /// The peer speaks HTTP/2 from its next byte on.
+    private func giveWay(in context: ChannelHandlerContext) {
+        let ready = self.whenReady
+        self.whenReady = nil
+        self.retire()
+        let successor = HTTP2Connection(client: self.client)
+        do {
+            try context.pipeline.syncOperations.addHandlers(
+                [successor.codec(), successor], position: .after(self))
+        } catch {
+            self.firstError = self.firstError ?? error
+            ready?(.failure(self.openingFault()))
+            return self.closeSocket()
+        }
+        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+        guard let ready else { return }
+        ready(successor.ready().map { .success($0) } ?? .failure(self.openingFault()))
     }
 
     private func readyLink() -> Result<HTTPConnectionLink, UpstreamFault> {

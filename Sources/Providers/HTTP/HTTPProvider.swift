@@ -30,7 +30,8 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         self.keyed = try configuration.keyedAttempts(format.keyField)
         self.client = HTTPClient(
             origin: origin, group: group, timeouts: configuration.timeouts, limits: configuration.limits,
-            tls: try configuration.tls(for: origin))
+            tls: try configuration.tls(for: origin, configuration.usableVersions),
+            versions: configuration.usableVersions)
         self.base = HTTPRequestTemplate(path: origin.path, origin: origin, fields: fields)
         self.native = HTTPRequestTemplate(path: origin.nativePath, origin: origin, fields: fields)
     }

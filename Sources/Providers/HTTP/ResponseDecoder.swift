@@ -56,6 +56,9 @@ package struct HTTPTimeouts: Sendable, Hashable {
     package var patience: Duration = .seconds(2)
     /// How long a connection without a request is kept.
     package var keepAlive: Duration = .seconds(55)
+    /// HTTP/2 only: the silence of a connection with requests after which the peer is asked whether it is still there, and
+    /// the time that it has to answer.
+    package var liveness: Duration = .seconds(20)
 
     package init() {}
 }
@@ -66,6 +69,8 @@ package struct HTTPLimits: Sendable, Hashable {
     package var connections: Int = 1024
     /// Requests under way at once, over however many connections.
     package var concurrentRequests: Int = 1024
+    /// HTTP/2 only: requests on one connection at once, should the peer allow as many.
+    package var streamsPerConnection: Int = 100
     /// Requests that wait for their turn; one more is ``UpstreamFault/Kind/overloaded(retryAfter:)``.
     package var waitingRequests: Int = 1024
     /// Bytes of an answer that wait for their consumer before the socket is no longer read.
