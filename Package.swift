@@ -134,9 +134,9 @@ let package = Package(
         .testTarget(
             name: "RoundhouseTests",
             dependencies: [
-                "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "ModelLifecycle", "Routing", "TestSupport",
-                "GRPCTransport",
-                grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, yams,
+                "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "ModelLifecycle", "Routing", "Providers",
+                "TestSupport", "GRPCTransport",
+                grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, nioCore, nioPosix, yams,
             ]
         ),
         .testTarget(

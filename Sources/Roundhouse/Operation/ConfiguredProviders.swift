@@ -54,6 +54,11 @@ struct ConfiguredProviders {
         adapter.limits.connections = provider.maxConnections
         adapter.limits.concurrentRequests = provider.maxConcurrentRequests ?? provider.maxConnections
         adapter.limits.waitingRequests = provider.maxQueue
+        adapter.httpVersions =
+            switch provider.httpVersion {
+            case .auto: .automatic
+            case .http1: .http1Only
+            }
         adapter.timeouts.queue = provider.timeouts.queue
         adapter.timeouts.connect = provider.timeouts.connect
         adapter.timeouts.firstToken = provider.timeouts.firstToken
