@@ -76,13 +76,27 @@ import Testing
 
     @Test func `A consumer that is behind is not the upstream's stall`() throws {
         var busy = try Self.busy()
-        _ = busy.take(.pause, at: Self.at(5))
+        _ = busy.take(.pause(isWaitingForDetails: false), at: Self.at(5))
         #expect(Self.due(busy) == "total at 1000")
         // What was read already may still come.
         _ = busy.take(.goOn, at: Self.at(6))
         #expect(Self.due(busy) == "total at 1000")
         busy.resume(at: Self.at(500))
         #expect(Self.due(busy) == "idle at 510")
+    }
+
+    @Test func `Details are not missed while nothing is read, and waited for from then on`() throws {
+        var busy = try Self.busy()
+        let moved = busy.take(.pause(isWaitingForDetails: true), at: Self.at(5))
+        #expect(moved && Self.due(busy) == "total at 1000")
+        // What was read already may still come.
+        _ = busy.take(.waitForDetails(hasOutput: true), at: Self.at(6))
+        #expect(Self.due(busy) == "total at 1000")
+        busy.resume(at: Self.at(500))
+        #expect(Self.due(busy) == "patience over at 502")
+        _ = busy.take(.pause(isWaitingForDetails: false), at: Self.at(501))
+        busy.resume(at: Self.at(600))
+        #expect(Self.due(busy) == "idle at 610")
     }
 
     @Test func `An attempt's limit counts until the first output and no longer`() throws {

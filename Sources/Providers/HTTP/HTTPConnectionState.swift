@@ -36,14 +36,12 @@ enum HTTPConnectionState {
         mutating func take(_ advice: ReadAdvice, at now: @autoclosure () -> NIODeadline = .now()) -> Bool {
             switch advice {
             case .nothingYet: return false
-            case .goOn, .pause:
-                // An answer that seemed to be there goes on.
-                self.waitsForDetailsSince = nil
-                let isFirst = !self.hasOutput
-                self.hasOutput = true
-                self.lastOutput = now()
+            case .goOn: return self.takeOutput(at: now())
+            case .pause(let isWaitingForDetails):
+                let isFirst = self.takeOutput(at: now())
                 // Only whoever takes the elements ends a pause: see ``resume()``.
-                if advice == .pause { self.isPaused = true }
+                self.isPaused = true
+                if isWaitingForDetails { self.waitsForDetailsSince = self.lastOutput }
                 return isFirst
             case .waitForDetails(let hasOutput):
                 let isFirst = self.waitsForDetailsSince == nil
@@ -56,10 +54,20 @@ enum HTTPConnectionState {
             }
         }
 
+        private mutating func takeOutput(at now: NIODeadline) -> Bool {
+            // An answer that seemed to be there goes on.
+            self.waitsForDetailsSince = nil
+            let isFirst = !self.hasOutput
+            self.hasOutput = true
+            self.lastOutput = now
+            return isFirst
+        }
+
         /// The consumer has caught up.
         mutating func resume(at now: NIODeadline = .now()) {
             self.isPaused = false
             self.lastOutput = now
+            if self.waitsForDetailsSince != nil { self.waitsForDetailsSince = now }
         }
     }
 
@@ -87,11 +95,11 @@ enum HTTPConnectionState {
         let limits = busy.exchange.timeouts
         if let since = busy.settledSince { return (since + TimeAmount(limits.patience), .close) }
         let next: Due
-        if let since = busy.waitsForDetailsSince {
-            next = (since + TimeAmount(limits.patience), .patienceOver)
-        } else if busy.isPaused {
+        if busy.isPaused {
             // The consumer's slowness is not the peer's.
             next = (.distantFuture, .timedOut(.total))
+        } else if let since = busy.waitsForDetailsSince {
+            next = (since + TimeAmount(limits.patience), .patienceOver)
         } else if busy.hasOutput {
             next = (busy.lastOutput + TimeAmount(limits.idle), .timedOut(.idle))
         } else {

@@ -44,8 +44,9 @@ package enum ReadAdvice: Sendable, Hashable {
     case goOn
     /// It made nothing: what limits the time to the next output counts on.
     case nothingYet
-    /// The consumer is behind: read no more until ``HTTPConnectionLink/resumeReading(_:)``.
-    case pause
+    /// The consumer is behind: read no more until ``HTTPConnectionLink/resumeReading(_:)``. Details that are still missing
+    /// are waited for from then on: what has not been read cannot have failed to come.
+    case pause(isWaitingForDetails: Bool)
     /// Give the details that are still missing ``HTTPTimeouts/patience``, not longer; anew when output came with it.
     case waitForDetails(hasOutput: Bool)
     /// The consumer has all: read to the response's end, soon, so that the connection can be used again.

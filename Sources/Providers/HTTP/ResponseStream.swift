@@ -242,8 +242,8 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         }
         unsafe waiter?.resume()
         if hasEnded { return .settled }
+        if isPaused { return .pause(isWaitingForDetails: isWaitingForDetails) }
         if isWaitingForDetails { return .waitForDetails(hasOutput: hasOutput) }
-        if isPaused { return .pause }
         return hasOutput ? .goOn : .nothingYet
     }
 

@@ -97,6 +97,34 @@ import Testing
         }
     }
 
+    @Test func `A consumer that does not read stops a server that says of every chunk that it is the last`()
+        async throws
+    {
+        let count = 3000
+        let event = Array("data: \(F.chunk(F.text(String(repeating: "x", count: 8000)), finish: "STOP"))\n\n".utf8)
+        try await FaultUpstream.run { _ in
+            [
+                .send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"), .flood(event, times: count),
+                .send(": bye\n\n"), .close,
+            ]
+        } _: { upstream in
+            let provider = try F.provider(upstream) { $0.limits.bufferedBytes = 64 * 1024 }
+            let stream = try await provider.start(F.request())
+            // What the sockets' buffers hold goes; then nothing moves until somebody reads.
+            var seen = -1
+            while upstream.bytesSent.value != seen {
+                seen = upstream.bytesSent.value
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(seen < event.count * count / 2)
+            let first = try await stream.next() ?? []
+            #expect(first.count * 8000 < 1 << 20, "no more is held than one read beyond the limit")
+            let events = try await first + stream.collect()
+            #expect(events.count == count + 1)
+            #expect(events.last == .finished(.stop))
+        }
+    }
+
     @Test(arguments: ["data: {\"candidates\":7}\n\n", "data: <html>\n\n", "data: \u{0}\n\n"])
     func `Garbage is told as such`(_ garbage: String) async throws {
         try await FaultUpstream.run { _ in
