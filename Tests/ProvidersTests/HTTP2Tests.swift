@@ -334,6 +334,41 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ([.reset(code: 13)], "HTTP_1_1_REQUIRED"), ([.reset(code: 12)], "INADEQUATE_SECURITY"),
+            ([.goAway(last: 0, code: 13)], "HTTP_1_1_REQUIRED"), ([.goAway(last: 0, code: 1)], "PROTOCOL_ERROR"),
+            ([.goAway(last: nil, code: 13), .delay(.milliseconds(5)), .close], "HTTP_1_1_REQUIRED"),
+        ] as [([HTTP2Upstream.Step], String)])
+    func `An upstream that cannot do HTTP/2 is told from others, with what to do about it`(
+        _ steps: [HTTP2Upstream.Step], _ code: String
+    ) async throws {
+        try await Self.run { _ in
+            steps
+        } _: { upstream, provider in
+            let seen = await fault { _ = try await Self.ask(provider) }
+            #expect(seen?.kind == .unreachable)
+            let words = seen?.message ?? ""
+            #expect(
+                words.hasSuffix("(\(code)); set `http_version: http1` on this provider if it cannot do HTTP/2"),
+                "\(words)")
+            // Nothing would come of asking again in the same way.
+            #expect(upstream.requests.all.count == 1)
+        }
+    }
+
+    @Test func `Where HTTP/2 works, what fails is no reason to leave it`() async throws {
+        try await Self.run { _ in
+            [.goAway(last: nil, code: 2), .delay(.milliseconds(5)), .close]
+        } _: { _, provider in
+            let seen = await fault { _ = try await Self.ask(provider) }
+            #expect(seen?.kind == .unreachable)
+            #expect(
+                seen?.message == "the upstream closed the connection before it answered (INTERNAL_ERROR)",
+                "\(seen?.message ?? "")")
+        }
+    }
+
     @Test func `After GOAWAY new requests go to a new connection, and those under way end on the old`() async throws {
         let gate = Gate()
         try await Self.run { request in
@@ -614,6 +649,32 @@ import Testing
             #expect(upstream.connections.all.count == 1)
             let events = try await slow.collect()
             #expect(events.count == count + 2)
+            #expect(events.last == .finished(.stop))
+        }
+    }
+
+    @Test func `A consumer stops a stream whose every event says that it is over`() async throws {
+        let count = 200
+        let chunk = GeminiFixture.chunk(GeminiFixture.text(String(repeating: "x", count: 8000)), finish: "STOP")
+        let event = [UInt8]("data: \(chunk)\n\n".utf8)
+        let certificates = try Certificates.shared.get()
+        try await Self.run { _ in
+            .streamHead + [.flood(event, times: count)] + .end
+        } _: { upstream, _ in
+            var configuration = Fixture.configuration(upstream.baseURL, kind: .gemini, key: "AIza-secret")
+            configuration.caFile = certificates.authority
+            configuration.limits.bufferedBytes = 64 * 1024
+            let provider = try HTTPProvider(configuration, format: GeminiFormat(), group: Fixture.group)
+            defer { provider.shutdown() }
+            let stream = try await provider.start(GeminiFixture.request())
+            var seen = -1
+            while upstream.bytesSent.value != seen {
+                seen = upstream.bytesSent.value
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(seen < 300_000)
+            let events = try await stream.collect()
+            #expect(events.count == count + 1)
             #expect(events.last == .finished(.stop))
         }
     }

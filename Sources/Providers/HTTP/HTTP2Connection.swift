@@ -1,7 +1,6 @@
 import Inference
 import NIOCore
 import NIOHTTP2
-import NIOSSL
 
 /// One connection of HTTP/2: many exchanges at once, each on a stream.
 ///
@@ -14,27 +13,30 @@ final class HTTP2Connection: ChannelInboundHandler, ExchangeCarrier {
     typealias InboundIn = HTTP2Frame
     typealias OutboundOut = HTTP2Frame
 
-    private let client: HTTPClient
-    private var context: ChannelHandlerContext?
+    // What is not private is for the extension that ends a connection.
+    let client: HTTPClient
+    private(set) var context: ChannelHandlerContext?
     private(set) var link: HTTPConnectionLink?
-    private var streams: [HTTP2StreamID: HTTP2Stream] = [:]
-    private var touched: [HTTP2Stream] = []
+    var streams: [HTTP2StreamID: HTTP2Stream] = [:]
+    var touched: [HTTP2Stream] = []
     private var nextStream = 1
     /// The pool counts this connection, and must hear of its end.
-    private var isPooled = false
-    private var isClosed = false
+    var isPooled = false
+    var isClosed = false
     /// It takes no more requests.
     private var isRetired = false
     /// Something of an answer came over it.
-    private var hasServed = false
-    private var firstError: (any Error)?
+    private(set) var hasServed = false
+    var firstError: (any Error)?
+    /// What the peer's GOAWAY gave as its reason.
+    private(set) var farewell: HTTP2ErrorCode?
     /// The error of a stream comes behind the stream's end, and without its name.
     private var expectsStreamError = false
     /// A stream's reset by the peer: its frame comes before the event that tells the stream's end.
     private var resetByPeer: HTTP2StreamID?
-    private var timer = ConnectionTimer()
-    private var idleSince = NIODeadline.now()
-    private var liveness = HTTP2Liveness()
+    var timer = ConnectionTimer()
+    private(set) var idleSince = NIODeadline.now()
+    var liveness = HTTP2Liveness()
 
     init(client: HTTPClient) {
         self.client = client
@@ -116,7 +118,7 @@ final class HTTP2Connection: ChannelInboundHandler, ExchangeCarrier {
         context.flush()
     }
 
-    private func write(_ id: HTTP2StreamID, _ payload: HTTP2Frame.FramePayload) {
+    func write(_ id: HTTP2StreamID, _ payload: HTTP2Frame.FramePayload) {
         self.context?.write(self.wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: nil)
     }
 
@@ -160,7 +162,7 @@ final class HTTP2Connection: ChannelInboundHandler, ExchangeCarrier {
             self.touch(stream, isSense: isSense)
         case .rstStream: self.resetByPeer = frame.streamID
         case .settings(.settings(let settings)): self.take(settings)
-        case .goAway(let last, _, _): self.goAway(after: last)
+        case .goAway(let last, let code, _): self.goAway(after: last, code)
         default: break
         }
     }
@@ -190,11 +192,12 @@ final class HTTP2Connection: ChannelInboundHandler, ExchangeCarrier {
     }
 
     /// The peer takes no more requests, and has not looked at those after `last`.
-    private func goAway(after last: HTTP2StreamID) {
+    private func goAway(after last: HTTP2StreamID, _ code: HTTP2ErrorCode) {
+        self.farewell = code
         self.retireFromPool()
         for stream in self.streams.values.filter({ $0.id > last }).sorted(by: { $0.id < $1.id }) {
             self.streams[stream.id] = nil
-            self.sendAgain(stream, .refusedStream)
+            self.sendAgain(stream, code.isAboutProtocol ? code : .refusedStream)
         }
         self.closeIfRetired()
     }
@@ -239,7 +242,7 @@ final class HTTP2Connection: ChannelInboundHandler, ExchangeCarrier {
     /// The peer has not looked at the request: that it is sent again, nobody sees.
     private func sendAgain(_ stream: HTTP2Stream, _ code: HTTP2ErrorCode) {
         self.release()
-        if !stream.busy.hasBytes, stream.exchange.takeRetry() {
+        if !stream.busy.hasBytes, !code.isAboutProtocol, stream.exchange.takeRetry() {
             self.client.submit(stream.exchange)
         } else {
             stream.receiveReset(code)
@@ -293,16 +296,16 @@ final class HTTP2Connection: ChannelInboundHandler, ExchangeCarrier {
         self.write(id, .windowUpdate(windowSizeIncrement: target - window))
     }
 
-    // MARK: - The end
+    // MARK: - What is over
 
     /// Takes the stream out, and tells the peer to stop.
-    private func reset(_ stream: HTTP2Stream) {
+    func reset(_ stream: HTTP2Stream) {
         guard self.streams.removeValue(forKey: stream.id) != nil, !stream.isClosed else { return }
         self.write(stream.id, .rstStream(.cancel))
     }
 
     /// A request is over: there is room for another.
-    private func release() {
+    func release() {
         guard let link = self.link else { return }
         if self.streams.isEmpty {
             self.idleSince = .now()
@@ -317,7 +320,7 @@ final class HTTP2Connection: ChannelInboundHandler, ExchangeCarrier {
         self.client.retire(link)
     }
 
-    private func closeIfRetired() {
+    func closeIfRetired() {
         if self.isRetired, self.streams.isEmpty, !self.isClosed { self.close() }
     }
 
@@ -331,114 +334,5 @@ final class HTTP2Connection: ChannelInboundHandler, ExchangeCarrier {
         // What follows the first is its consequence.
         self.firstError = self.firstError ?? error
         self.closeSocket()
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        self.lose()
-        context.fireChannelInactive()
-    }
-
-    /// Everything under way here is lost.
-    private func lose() {
-        // What was reset in this read has a fault that nobody has heard of yet.
-        for stream in self.touched where self.streams[stream.id] == nil { _ = stream.exchange.flush() }
-        self.touched = []
-        let streams = self.streams.values.sorted { $0.id < $1.id }
-        self.streams = [:]
-        self.retire()
-        for stream in streams {
-            // A connection that the peer had given up: nothing came after the request was sent.
-            let isUnseen =
-                self.hasServed && !stream.busy.hasBytes && !self.liveness.hasRead(since: stream.busy.started)
-            if stream.busy.hasEnded {
-                // It ended in the same read; the close is the peer's right.
-            } else if isUnseen, stream.exchange.takeRetry() {
-                self.client.submitAfresh(stream.exchange)
-                continue
-            } else {
-                stream.receiveLoss(self.firstError)
-            }
-            _ = stream.exchange.flush()
-        }
-    }
-
-    private func retire() {
-        self.isClosed = true
-        self.timer.cancel()
-        guard self.isPooled, let link = self.link else { return }
-        self.isPooled = false
-        self.client.closed(link)
-    }
-
-    /// In an orderly way, with nothing under way.
-    private func close() {
-        self.retire()
-        self.write(.rootStream, .goAway(lastStreamID: .rootStream, errorCode: .noError, opaqueData: nil))
-        self.context?.flush()
-        self.closeSocket()
-    }
-
-    /// Closes beneath TLS, whose polite farewell would wait for the peer.
-    private func closeSocket() {
-        guard let context = self.context else { return }
-        let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLClientHandler.self)
-        (tls ?? context).close(promise: nil)
-    }
-
-    // MARK: - Time
-
-    private func armTimer(for stream: HTTP2Stream) {
-        self.arm(min(HTTPConnectionState.due(stream.busy).time, self.livenessDue))
-    }
-
-    private func armTimer() {
-        guard !self.isClosed else { return }
-        var due = self.livenessDue
-        if self.streams.isEmpty { due = self.idleSince + TimeAmount(self.client.timeouts.keepAlive) }
-        for stream in self.streams.values { due = min(due, HTTPConnectionState.due(stream.busy).time) }
-        self.arm(due)
-    }
-
-    private var livenessDue: NIODeadline { self.liveness.due(TimeAmount(self.client.timeouts.liveness)) }
-
-    private func arm(_ due: NIODeadline) {
-        guard let context = self.context else { return }
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        self.timer.arm(due, on: context.eventLoop) { bound.value.timerFired() }
-    }
-
-    private func timerFired() {
-        self.timer.fired()
-        guard !self.isClosed else { return }
-        let now = NIODeadline.now()
-        if self.streams.isEmpty {
-            if self.idleSince + TimeAmount(self.client.timeouts.keepAlive) <= now { return self.close() }
-        } else if self.livenessDue <= now {
-            guard !self.liveness.isAwaitingAnswer else {
-                self.firstError = self.firstError ?? HTTP2Liveness.Lost(limit: self.client.timeouts.liveness)
-                self.lose()
-                return self.closeSocket()
-            }
-            self.liveness.asked(now)
-            self.write(.rootStream, .ping(HTTP2PingData(), ack: false))
-        }
-        for stream in self.streams.values {
-            let due = HTTPConnectionState.due(stream.busy)
-            if due.time <= now { self.end(stream, due.event) }
-        }
-        self.context?.flush()
-        self.armTimer()
-    }
-
-    private func end(_ stream: HTTP2Stream, _ event: HTTPConnectionState.TimerEvent) {
-        switch event {
-        case .patienceOver: stream.exchange.receive(.patienceOver)
-        case .timedOut(let phase): stream.exchange.receive(.fault(.timedOut(phase, stream.exchange.timeouts)))
-        case .close, .openingFailed: break
-        }
-        self.reset(stream)
-        self.release()
-        _ = stream.exchange.flush()
-        self.closeIfRetired()
     }
 }

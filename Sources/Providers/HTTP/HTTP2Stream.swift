@@ -68,7 +68,7 @@ final class HTTP2Stream {
 
     // MARK: - Its end before the answer's
 
-    /// The peer reset the stream.
+    /// The peer reset the stream, or gave the connection up before it had looked at it.
     func receiveReset(_ code: HTTP2ErrorCode) {
         guard !self.busy.hasBytes else { return self.exchange.receive(.cut) }
         let kind: UpstreamFault.Kind =
@@ -77,7 +77,8 @@ final class HTTP2Stream {
             default: .unreachable
             }
         self.exchange.receive(
-            .fault(UpstreamFault(kind, "the upstream reset the request before it answered (\(code.words))")))
+            .fault(
+                UpstreamFault(kind, "the upstream reset the request before it answered (\(code.words))\(code.advice)")))
     }
 
     /// What came on the stream breaks the protocol.
@@ -87,15 +88,39 @@ final class HTTP2Stream {
     }
 
     /// The connection is gone.
-    func receiveLoss(_ error: (any Error)?) {
+    ///
+    /// - Parameter farewell: what the peer's GOAWAY gave as its reason.
+    func receiveLoss(_ error: (any Error)?, farewell: HTTP2ErrorCode?) {
         guard !self.busy.hasBytes else { return self.exchange.receive(.cut) }
-        let reason = error.map { ": \(HTTPOrigin.describe($0))" } ?? ""
+        let reason: String
+        if let farewell, farewell != .noError {
+            reason = " (\(farewell.words))\(farewell.advice)"
+        } else {
+            reason = error.map { ": \(HTTPOrigin.describe($0))" } ?? ""
+        }
         self.exchange.receive(
             .fault(UpstreamFault(.unreachable, "the upstream closed the connection before it answered\(reason)")))
     }
 }
 
 extension HTTP2ErrorCode {
+    /// Whether it is HTTP/2 that the peer, or what stands before it, cannot do or get right: no second try over it is any
+    /// better.
+    var isAboutProtocol: Bool {
+        switch self {
+        case .http11Required, .inadequateSecurity, .protocolError, .frameSizeError, .compressionError,
+            .flowControlError,
+            .settingsTimeout:
+            true
+        default: false
+        }
+    }
+
+    /// What to do about it, for the end of a sentence; empty where nothing helps.
+    var advice: String {
+        self.isAboutProtocol ? "; set `http_version: http1` on this provider if it cannot do HTTP/2" : ""
+    }
+
     /// As RFC 9113 §7 names it.
     var words: String {
         switch self {

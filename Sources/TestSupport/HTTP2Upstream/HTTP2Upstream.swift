@@ -41,7 +41,7 @@ package final class HTTP2Upstream: Sendable {
         case flood([UInt8], times: Int)
         case reset(code: Int)
         /// On the connection: no more streams are taken, and none above `last` was looked at; `nil`: all were.
-        case goAway(last: Int?)
+        case goAway(last: Int?, code: Int = 0)
         /// Goes on when the gate is opened.
         case wait(Gate)
         case delay(Duration)

@@ -114,9 +114,10 @@ final class ScriptedFrames: ChannelInboundHandler {
         case .reset(let code):
             self.write(id, .rstStream(HTTP2ErrorCode(networkCode: code)))
             context.flush()
-        case .goAway(let last):
+        case .goAway(let last, let code):
             let last = last.map { HTTP2StreamID($0) } ?? self.lastStream
-            self.write(.rootStream, .goAway(lastStreamID: last, errorCode: .noError, opaqueData: nil))
+            let reason = HTTP2ErrorCode(networkCode: code)
+            self.write(.rootStream, .goAway(lastStreamID: last, errorCode: reason, opaqueData: nil))
             context.flush()
             self.run(id)
         case .wait(let gate): gate.whenOpen { loop.execute { bound.value.run(id) } }
