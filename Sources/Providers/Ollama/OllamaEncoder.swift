@@ -2,7 +2,9 @@ package import Inference
 
 /// Writes the bodies of `POST /api/chat` and `POST /api/embed`. Pure. What the client did not say is not written, but for
 /// `truncate: false`: Ollama would leave out the oldest messages of a prompt that is too long, or the end of a text, and
-/// tell nobody. `keep_alive` is never written: when to unload is ours to decide.
+/// tell nobody; and `shift: false`: it would forget the beginning of a conversation whose answer fills the context, where
+/// the answer now ends for its length. Older servers know neither for conversations, and pass over them.
+/// `keep_alive` is never written: when to unload is ours to decide.
 package enum OllamaEncoder {
     /// - Throws: ``UpstreamFault/Kind/unsupported`` for what `/api/chat` cannot carry;
     ///   ``UpstreamFault/Kind/invalidRequest`` for a number that JSON cannot, and for arguments that are no JSON object.
@@ -27,6 +29,7 @@ package enum OllamaEncoder {
             self.think(inference.reasoning?.effort, model: request.model, &json)
             self.options(inference.sampling, &json)
             json.boolean("truncate", false)
+            json.boolean("shift", false)
             // Ollama streams unless told otherwise.
             json.boolean("stream", request.delivery == .streamed)
         }

@@ -19,13 +19,13 @@ import Testing
         return try self.encode(request)
     }
 
-    static let end = #""truncate":false,"stream":false}"#
+    static let end = #""truncate":false,"shift":false,"stream":false}"#
 
     @Test func `All that was said is written, under Ollama's names`() throws {
         let expected =
             #"{"model":"tiny","messages":[{"role":"user","content":"hi"}],"options":{"temperature":0.7,"#
             + #""top_p":1.0,"num_predict":64,"stop":["\n","END"],"seed":-5,"presence_penalty":-0.5,"#
-            + #""frequency_penalty":1e-05},"truncate":false,"stream":true}"#
+            + #""frequency_penalty":1e-05},"truncate":false,"shift":false,"stream":true}"#
         #expect(try Self.encode(Fixture.request(sampling: OpenAIEncoderTests.everything)) == expected)
     }
 
