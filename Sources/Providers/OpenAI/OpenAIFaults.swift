@@ -79,6 +79,10 @@ package enum OpenAIFaults {
             if (400..<500).contains(status), Self.contextWords.contains(where: { words.contains($0) }) {
                 return .contextLengthExceeded
             }
+            // llama.cpp says it of vectors, with the status of a failure of its own.
+            if status >= 400, words.contains("too large to process"), words.contains("physical batch size") {
+                return .contextLengthExceeded
+            }
             if status >= 400, Self.unsupportedWords.contains(where: { words.contains($0) }) { return .unsupported }
         }
         return Self.kind(status: status, retryAfter: retryAfter)

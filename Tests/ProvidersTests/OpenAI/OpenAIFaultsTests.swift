@@ -60,6 +60,18 @@ import Testing
         Case(529, "", .overloaded(retryAfter: nil)),
         Case(413, "too big", .contextLengthExceeded),
         Case(500, #"{"error":{"message":"maximum context length","type":"x"}}"#, .serverError),
+        // llama.cpp, of vectors.
+        Case(
+            500,
+            #"{"error":{"code":500,"message":"input (1842 tokens) is too large to process. increase the physical batch "#
+                + #"size (current batch size: 512)","type":"server_error"}}"#, .contextLengthExceeded),
+        Case(
+            500,
+            #"{"error":{"code":500,"message":"input is too large to process. increase the physical batch size","#
+                + #""type":"server_error"}}"#, .contextLengthExceeded),
+        Case(
+            500, #"{"error":{"code":500,"message":"the batch is too large to process","type":"server_error"}}"#,
+            .serverError),
         // Azure.
         Case(
             400,
