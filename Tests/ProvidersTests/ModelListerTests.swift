@@ -98,6 +98,35 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            (
+                "503 Busy", "server busy, please try again. maximum pending requests exceeded",
+                .overloaded(retryAfter: nil)
+            ),
+            (
+                "500 Oh", "server busy, please try again. maximum pending requests exceeded",
+                .overloaded(retryAfter: nil)
+            ),
+            (
+                "200 OK", "server busy, please try again. maximum pending requests exceeded",
+                .overloaded(retryAfter: nil)
+            ),
+            ("500 Oh", "model requires more system memory than is available", .insufficientMemory),
+            ("404 No", "model 'x' not found, try pulling it first", .modelNotFound), ("500 Oh", "oh", .serverError),
+        ] as [(String, String, UpstreamFault.Kind)])
+    func `Ollama's errors mean the same in a listing as in an answer`(
+        _ status: String, _ words: String, _ kind: UpstreamFault.Kind
+    ) async throws {
+        try await FaultUpstream.run { _ in
+            .whole(#"{"error":"\#(words)"}"#, status: status)
+        } _: { upstream in
+            let lister = try Fixture.lister(upstream.baseURL, kind: .ollama)
+            let seen = await fault { _ = try await lister.listModels() }
+            #expect(seen?.kind == kind, "\(seen?.message ?? "no fault")")
+        }
+    }
+
     @Test func `A model deleted while it was listed is skipped`() async throws {
         try await FakeOllama.run { fake in
             fake.diverge(at: "/api/show", .notFound)

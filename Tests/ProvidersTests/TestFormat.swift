@@ -29,9 +29,9 @@ struct TestFormat: WireFormat {
     func countTokens(
         _ request: UpstreamRequest, calling caller: some WireCaller
     ) async throws(UpstreamFault) -> Int? {
-        try await caller.body(
-            of: WireCall(.native, path: "/count", body: Array("{}".utf8)), requestID: request.inference.id
-        ).count
+        try await caller.answer(
+            to: WireCall(.native, path: "/count", body: Array("{}".utf8)), requestID: request.inference.id
+        ) { $0.count }
     }
 
     func fault(_ head: HTTPResponseHead, body: Span<UInt8>, now: Int64) -> UpstreamFault {

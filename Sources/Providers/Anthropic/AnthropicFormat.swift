@@ -33,8 +33,10 @@ package struct AnthropicFormat: WireFormat {
     ) async throws(UpstreamFault) -> Int? {
         let encoder = try AnthropicEncoder(request, defaultMaxTokens: self.defaultMaxTokens)
         let call = WireCall(path: "/messages/count_tokens", body: encoder.countBody())
-        let body = try await caller.body(of: call, requestID: request.inference.id)
-        return try JSONAnswer(head: HTTPResponseHead(status: 200), body: body).decode(Count.self).inputTokens.count
+        return try await caller.answer(to: call, requestID: request.inference.id) { body throws(UpstreamFault) in
+            let answer = JSONAnswer(head: HTTPResponseHead(status: 200), body: body)
+            return try answer.decode(Count.self, errors: .anthropic).inputTokens.count
+        }
     }
 
     package func fault(_ head: HTTPResponseHead, body: Span<UInt8>, now: Int64) -> UpstreamFault {

@@ -13,7 +13,8 @@ package struct AnthropicModelLister: ModelLister {
         _ configuration: EndpointConfiguration, group: any EventLoopGroup
     ) throws(EndpointConfiguration.Invalid) {
         let format = AnthropicFormat()
-        self.client = try JSONClient(configuration, key: format.keyField, format: format.fields, group: group)
+        self.client = try JSONClient(
+            configuration, key: format.keyField, format: format.fields, errors: .anthropic, group: group)
     }
 
     package func listModels() async throws(UpstreamFault) -> ModelListing {

@@ -14,9 +14,7 @@ package struct GeminiModelLister: ModelLister {
     package init(
         _ configuration: EndpointConfiguration, group: any EventLoopGroup
     ) throws(EndpointConfiguration.Invalid) {
-        let format = GeminiFormat()
-        self.client = try JSONClient(
-            configuration, key: format.keyField, failures: { format.fault($0, body: $1, now: $2) }, group: group)
+        self.client = try JSONClient(configuration, key: GeminiFormat().keyField, errors: .gemini, group: group)
     }
 
     package func listModels() async throws(UpstreamFault) -> ModelListing {
@@ -80,6 +78,15 @@ package struct GeminiModelLister: ModelLister {
 struct GeminiModels: Decodable, Sendable {
     let models: [Model]?
     let nextPageToken: String?
+    /// Since nothing has to be there, an error in the place of a page would be a page without models.
+    let error: Unexpected?
+
+    struct Unexpected: Decodable, Sendable {
+        init(from decoder: any Decoder) throws {
+            throw DecodingError.dataCorrupted(
+                DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "expected none"))
+        }
+    }
 
     struct Model: Decodable, Sendable {
         let name: String

@@ -12,7 +12,7 @@ package struct OllamaModelLister: ModelLister {
     package init(
         _ configuration: EndpointConfiguration, group: any EventLoopGroup
     ) throws(EndpointConfiguration.Invalid) {
-        self.api = OllamaAPI(client: try JSONClient(configuration, group: group))
+        self.api = OllamaAPI(client: try JSONClient(configuration, errors: .ollama, group: group))
     }
 
     package func listModels() async throws(UpstreamFault) -> ModelListing {

@@ -73,8 +73,9 @@ package struct GeminiFormat: WireFormat {
         let model = try GeminiModelName(request.model)
         let call = WireCall(
             path: "\(model.path):countTokens", body: try GeminiEncoder(request, model: model).countBody())
-        let body = try await caller.body(of: call, requestID: request.inference.id)
-        return try AnswerParser.borrowed { parser throws(UpstreamFault) in try parser.geminiCount(body.span) }
+        return try await caller.answer(to: call, requestID: request.inference.id) { body throws(UpstreamFault) in
+            try AnswerParser.borrowed { parser throws(UpstreamFault) in try parser.geminiCount(body.span) }
+        }
     }
 
     package func fault(_ head: HTTPResponseHead, body: Span<UInt8>, now: Int64) -> UpstreamFault {

@@ -54,7 +54,8 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
             self.request(call, requestID: request.inference.id, key: attempt.key),
             decoder: self.format.decoder(for: request, limits: self.decoderLimits(attempt.secret)),
             timeouts: timeouts)
-        let stream = HTTPUpstreamStream(response, onFault: self.report(attempt, request.model))
+        let stream = HTTPUpstreamStream(
+            response, secret: attempt.secret, onFault: self.report(attempt, request.model))
         try await stream.accepted()
         return stream
     }
@@ -68,12 +69,10 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     package func embed(_ request: EmbeddingRequest) async throws(UpstreamFault) -> EmbeddingAnswer {
         let call = try self.format.embeddingCall(request)
         return try await self.keyed.run(for: request.model) { attempt throws(UpstreamFault) in
-            let body = try await self.body(
-                of: call, requestID: request.id, timeLimit: request.timeLimit, attempt)
-            do throws(UpstreamFault) {
-                return try self.format.embeddings(body.span, for: request)
-            } catch {
-                throw error.redacted(attempt.secret)
+            try await self.answer(
+                to: call, requestID: request.id, timeLimit: request.timeLimit, attempt
+            ) { body throws(UpstreamFault) in
+                try self.format.embeddings(body.span, for: request)
             }
         }
     }
@@ -86,9 +85,11 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         let provider: HTTPProvider
         let model: String
 
-        func body(of call: WireCall, requestID: String) async throws(UpstreamFault) -> [UInt8] {
+        func answer<Answer>(
+            to call: WireCall, requestID: String, _ read: ([UInt8]) throws(UpstreamFault) -> Answer
+        ) async throws(UpstreamFault) -> Answer {
             try await self.provider.keyed.run(for: self.model) { attempt throws(UpstreamFault) in
-                try await self.provider.body(of: call, requestID: requestID, timeLimit: nil, attempt)
+                try await self.provider.answer(to: call, requestID: requestID, timeLimit: nil, attempt, read)
             }
         }
     }
@@ -132,6 +133,18 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         timeouts.firstTokenOverall = firstToken.map { $0 - elapsed }
         timeouts.total -= elapsed
         return timeouts
+    }
+
+    /// - Throws: what the upstream, or `read`, found wrong, without the key.
+    private func answer<Answer>(
+        to call: WireCall, requestID: String, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt,
+        _ read: ([UInt8]) throws(UpstreamFault) -> Answer
+    ) async throws(UpstreamFault) -> Answer {
+        do throws(UpstreamFault) {
+            return try read(try await self.body(of: call, requestID: requestID, timeLimit: timeLimit, attempt))
+        } catch {
+            throw error.redacted(attempt.secret)
+        }
     }
 
     private func body(

@@ -5,11 +5,18 @@ package import Inference
 package final class HTTPUpstreamStream<Decoder: ResponseDecoder>: UpstreamStream
 where Decoder.Element == InferenceEvent {
     private let response: ResponseStream<Decoder>
+    private let secret: Secret?
     private let onFault: (@Sendable (UpstreamFault) -> Void)?
 
-    /// - Parameter onFault: told of the fault that ends an accepted answer.
-    package init(_ response: ResponseStream<Decoder>, onFault: (@Sendable (UpstreamFault) -> Void)? = nil) {
+    /// - Parameters:
+    ///   - secret: taken out of every fault, whichever part of the answer held it.
+    ///   - onFault: told of the fault that ends an accepted answer.
+    package init(
+        _ response: ResponseStream<Decoder>, secret: Secret? = nil,
+        onFault: (@Sendable (UpstreamFault) -> Void)? = nil
+    ) {
         self.response = response
+        self.secret = secret
         self.onFault = onFault
     }
 
@@ -19,15 +26,20 @@ where Decoder.Element == InferenceEvent {
 
     /// Waits for a 2xx head.
     package func accepted() async throws(UpstreamFault) {
-        try await self.response.accepted()
+        do throws(UpstreamFault) {
+            try await self.response.accepted()
+        } catch {
+            throw error.redacted(self.secret)
+        }
     }
 
     package func next() async throws(UpstreamFault) -> [InferenceEvent]? {
         do throws(UpstreamFault) {
             return try await self.response.next()
         } catch {
-            self.onFault?(error)
-            throw error
+            let fault = error.redacted(self.secret)
+            self.onFault?(fault)
+            throw fault
         }
     }
 

@@ -6,39 +6,38 @@ struct JSONAnswer: Sendable {
     var head: HTTPResponseHead
     var body: [UInt8]
 
+    /// - Parameter errors: what an `error` in the place of an answer means.
     /// - Throws: ``UpstreamFault/Kind/malformed`` naming the field that departs from `Answer`; the upstream's own words
     ///   when it put an `error` in the place of an answer.
-    func decode<Answer: Decodable>(_ type: Answer.Type) throws(UpstreamFault) -> Answer {
+    func decode<Answer: Decodable>(_ type: Answer.Type, errors: JSONErrors) throws(UpstreamFault) -> Answer {
         if case .other(let name) = self.head.mediaType, !name.lowercased().contains("json") {
             throw UpstreamFault(.malformed, "expected application/json, got \(name)", httpStatus: self.head.status)
         }
         do {
             return try JSONDecoder().decode(type, from: Data(self.body))
         } catch let error as DecodingError {
-            throw self.fault(for: error)
+            throw self.fault(for: error, errors)
         } catch {
             throw UpstreamFault(.malformed, "\(error)", httpStatus: self.head.status)
         }
     }
 
-    private func fault(for error: DecodingError) -> UpstreamFault {
-        if let stated = self.statedError { return stated }
+    private func fault(for error: DecodingError, _ errors: JSONErrors) -> UpstreamFault {
+        if self.statesError { return errors.stated(self.body.span) }
         return UpstreamFault(
             .malformed, JSONDeparture.describe(error) ?? "expected JSON, got: \(self.body.span.excerpt)",
             httpStatus: self.head.status)
     }
 
     /// An `error` in a 200.
-    private var statedError: UpstreamFault? {
+    private var statesError: Bool {
         struct Probe: Decodable {
             var error: Anything?
         }
         struct Anything: Decodable {
             init(from decoder: any Decoder) {}
         }
-        guard (try? JSONDecoder().decode(Probe.self, from: Data(self.body)))?.error != nil else { return nil }
-        let detail = (try? AnswerParser.borrowed { $0.error(self.body.span) }) ?? nil
-        return OpenAIFaults.inStream(detail, self.body.span.excerpt)
+        return (try? JSONDecoder().decode(Probe.self, from: Data(self.body)))?.error != nil
     }
 }
 

@@ -12,26 +12,23 @@ package final class JSONClient: Sendable {
     private let client: HTTPClient
     private let fields: [(name: String, value: String)]
     private let keyed: KeyedAttempts
-    private let failures: Failures
-
-    /// What a response means that is not 2xx: its head, its body, and seconds since 1970.
-    package typealias Failures = @Sendable (HTTPResponseHead, Span<UInt8>, Int64) -> UpstreamFault
+    private let errors: JSONErrors
 
     /// Opens no connection yet.
     ///
     /// - Parameters:
     ///   - keyField: where the upstream wants the key.
     ///   - format: fields that its wire format asks for in every request.
-    ///   - failures: what its errors mean; as with OpenAI when not told.
+    ///   - errors: what they mean; as with OpenAI when not told.
     /// - Throws: ``EndpointConfiguration/Invalid``, naming the field.
     package init(
         _ configuration: EndpointConfiguration, key keyField: KeyField = .bearer,
         format: [(name: String, value: String)] = [],
-        failures: @escaping Failures = { OpenAIFaults.fault($0, body: $1, now: $2) }, group: any EventLoopGroup
+        errors: JSONErrors = .openAI, group: any EventLoopGroup
     ) throws(EndpointConfiguration.Invalid) {
         self.origin = try configuration.origin()
         self.keyed = try configuration.keyedAttempts(keyField)
-        self.failures = failures
+        self.errors = errors
         self.fields = try configuration.sharedFields(format: format).map { field in
             field.name == "accept" ? (name: field.name, value: "application/json") : field
         }
@@ -104,13 +101,13 @@ package final class JSONClient: Sendable {
         do throws(UpstreamFault) {
             let decoder = JSONAnswerDecoder(
                 collected: CollectedBody(
-                    secret: attempt.secret, maximumBytes: Self.maximumBodyBytes, explain: self.failures))
+                    secret: attempt.secret, maximumBytes: Self.maximumBodyBytes, explain: self.errors.failure))
             let stream = self.client.send(
                 template.request(body: body, requestID: "", key: attempt.key), decoder: decoder, timeouts: timeouts)
             guard let answer = try await stream.next()?.first else {
                 throw UpstreamFault(.truncated, "the connection closed in the middle of the answer")
             }
-            return try answer.decode(type)
+            return try answer.decode(type, errors: self.errors)
         } catch {
             throw error.redacted(attempt.secret)
         }

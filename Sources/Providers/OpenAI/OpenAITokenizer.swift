@@ -34,7 +34,17 @@ struct OpenAITokenizer: Sendable {
     private func ask(
         _ path: String, _ body: [UInt8], _ caller: some WireCaller, _ requestID: String
     ) async throws(UpstreamFault) -> (prompt: String?, tokens: Int?) {
-        let answer = try await caller.body(of: WireCall(.native, path: path, body: body), requestID: requestID)
-        return try AnswerParser.borrowed { parser throws(UpstreamFault) in try parser.tokenization(answer.span) }
+        let call = WireCall(.native, path: path, body: body)
+        return try await caller.answer(to: call, requestID: requestID) { answer throws(UpstreamFault) in
+            try AnswerParser.borrowed { parser throws(UpstreamFault) in
+                let found = try parser.tokenization(answer.span)
+                if found.prompt == nil, found.tokens == nil, let detail = parser.error(answer.span),
+                    detail.message != nil || detail.type != nil || detail.code != nil
+                {
+                    throw OpenAIFaults.inStream(detail, answer.span.excerpt)
+                }
+                return found
+            }
+        }
     }
 }

@@ -19,7 +19,7 @@ package struct OllamaRuntime: ModelRuntime {
         _ configuration: EndpointConfiguration, group: any EventLoopGroup, loadLimit: Duration = .seconds(3600),
         clock: RuntimeClock = .system
     ) throws(EndpointConfiguration.Invalid) {
-        let client = try JSONClient(configuration, group: group)
+        let client = try JSONClient(configuration, errors: .ollama, group: group)
         self.runtime = RemoteRuntime(
             server: OllamaServer(
                 api: OllamaAPI(client: client), address: client.origin.description, loadLimit: loadLimit),

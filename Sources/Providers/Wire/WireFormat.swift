@@ -84,9 +84,12 @@ package struct WireCall: Sendable, Hashable {
 
 /// Sends calls beside the token path: token counts.
 package protocol WireCaller: Sendable {
-    /// - Returns: the body of a 2xx response, whole.
+    /// - Parameter read: makes something of the whole body of a 2xx response. It belongs to the call, so that its faults go
+    ///   the way of all others: without the key, and with the next key where they concern one.
     /// - Throws: ``UpstreamFault``.
-    func body(of call: WireCall, requestID: String) async throws(UpstreamFault) -> [UInt8]
+    func answer<Answer>(
+        to call: WireCall, requestID: String, _ read: ([UInt8]) throws(UpstreamFault) -> Answer
+    ) async throws(UpstreamFault) -> Answer
 }
 
 /// Where a wire format wants the key.

@@ -1,4 +1,5 @@
 import Inference
+import Synchronization
 import Testing
 
 @testable import Providers
@@ -301,7 +302,7 @@ import Testing
         }
         let caller = Caller(answer: #"{"input_tokens":2095}"#)
         #expect(try await AnthropicFormat().countTokens(request, calling: caller) == 2095)
-        let call = await caller.call
+        let call = caller.call
         #expect(call?.path == "/messages/count_tokens" && call?.base == .url)
         #expect(
             String(decoding: call?.body ?? [], as: UTF8.self)
@@ -322,17 +323,21 @@ import Testing
     }
 
     /// Answers one call and keeps it.
-    actor Caller: WireCaller {
-        private let answer: String
-        private(set) var call: WireCall?
+    final class Caller: WireCaller {
+        private let text: String
+        private let kept = Mutex<WireCall?>(nil)
 
         init(answer: String) {
-            self.answer = answer
+            self.text = answer
         }
 
-        func body(of call: WireCall, requestID: String) async throws(UpstreamFault) -> [UInt8] {
-            self.call = call
-            return Array(self.answer.utf8)
+        var call: WireCall? { self.kept.withLock { $0 } }
+
+        func answer<Answer>(
+            to call: WireCall, requestID: String, _ read: ([UInt8]) throws(UpstreamFault) -> Answer
+        ) async throws(UpstreamFault) -> Answer {
+            self.kept.withLock { $0 = call }
+            return try read(Array(self.text.utf8))
         }
     }
 }

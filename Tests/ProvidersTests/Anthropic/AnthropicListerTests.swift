@@ -72,6 +72,29 @@ import Testing
     }
 
     @Test(arguments: [
+        (400, "invalid_request_error", "Your credit balance is too low", UpstreamFault.Kind.authenticationFailed),
+        (402, "billing_error", "m", .authenticationFailed),
+        (529, "overloaded_error", "m", .overloaded(retryAfter: nil)),
+        (409, "conflict_error", "m", .serverError), (200, "overloaded_error", "m", .overloaded(retryAfter: nil)),
+        (200, "timeout_error", "m", .serverError), (200, "billing_error", "m", .authenticationFailed),
+    ])
+    func `Errors mean what Anthropic means by them`(
+        _ status: Int, _ type: String, _ words: String, _ kind: UpstreamFault.Kind
+    ) async throws {
+        try await FaultUpstream.run { _ in
+            .whole(
+                #"{"type":"error","error":{"type":"\#(type)","message":"\#(words)"},"request_id":"r"}"#,
+                status: "\(status) What")
+        } _: { upstream in
+            let lister = try Self.lister(upstream.baseURL)
+            let seen = await fault { _ = try await lister.listModels() }
+            #expect(seen?.kind == kind, "\(seen?.message ?? "no fault")")
+            #expect(seen?.message.hasPrefix("GET /v1/models?limit=1000: ") == true)
+            #expect(seen?.message.contains("(\(type)): \(words)") == true, "\(seen?.message ?? "")")
+        }
+    }
+
+    @Test(arguments: [
         (#"{"has_more":false}"#, "data: missing"),
         (#"{"data":[{"id":7}],"has_more":false}"#, "data[0].id: expected text"),
         (#"{"data":[]}"#, "has_more: missing"), (#"{"data":[],"has_more":true}"#, "last_id: missing"),

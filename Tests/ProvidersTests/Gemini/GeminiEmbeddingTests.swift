@@ -74,11 +74,13 @@ import Testing
         let answer: String
         let expected: String
 
-        func body(of call: WireCall, requestID: String) async throws(UpstreamFault) -> [UInt8] {
+        func answer<Answer>(
+            to call: WireCall, requestID: String, _ read: ([UInt8]) throws(UpstreamFault) -> Answer
+        ) async throws(UpstreamFault) -> Answer {
             #expect(call.path == "/models/gemini-2.5-flash:countTokens")
             #expect(String(decoding: call.body, as: UTF8.self) == self.expected)
             #expect(requestID == "request-1")
-            return Array(self.answer.utf8)
+            return try read(Array(self.answer.utf8))
         }
     }
 

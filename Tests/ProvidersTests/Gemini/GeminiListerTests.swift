@@ -92,6 +92,13 @@ import Testing
         #expect(seen?.message.contains(words) == true, "\(seen?.message ?? "")")
     }
 
+    @Test func `An error in the place of a page is no page without models`() async throws {
+        let error = GeminiFaultsTests.error("UNAVAILABLE", "The model is overloaded.", code: 503)
+        let seen = await fault { _ = try await Self.list(["/v1beta/models?pageSize=1000": error]) }
+        #expect(seen?.kind == .overloaded(retryAfter: nil))
+        #expect(seen?.message.hasSuffix("(UNAVAILABLE): The model is overloaded.") == true, "\(seen?.message ?? "")")
+    }
+
     @Test func `A wrong key is told as one, without showing it`() async throws {
         let seen = try await FaultUpstream.run { _ in
             .whole(

@@ -16,10 +16,12 @@ import Testing
 
         var calls: [WireCall] { self.kept.withLock { $0 } }
 
-        func body(of call: WireCall, requestID: String) async throws(UpstreamFault) -> [UInt8] {
+        func answer<Answer>(
+            to call: WireCall, requestID: String, _ read: ([UInt8]) throws(UpstreamFault) -> Answer
+        ) async throws(UpstreamFault) -> Answer {
             self.kept.withLock { $0.append(call) }
             guard let answer = self.answers[call.path] else { throw UpstreamFault(.modelNotFound, call.path) }
-            return Array(answer.utf8)
+            return try read(Array(answer.utf8))
         }
     }
 
@@ -82,5 +84,14 @@ import Testing
         let seen = await fault { _ = try await Self.count(request, .llamaCpp, caller) }
         #expect(seen?.kind == .unsupported)
         #expect(caller.calls.isEmpty)
+    }
+
+    @Test func `An error in the place of a count is told as one`() async {
+        let error = #"{"error":{"message":"not now","type":"overloaded_error"}}"#
+        for kind in [ProviderKind.vllm, .llamaCpp] {
+            let caller = Caller(["/tokenize": error, "/apply-template": error])
+            let seen = await fault { _ = try await Self.count(OpenAIFixture.request(), kind, caller) }
+            #expect(seen?.kind == .overloaded(retryAfter: nil), "\(kind): \(seen?.message ?? "no fault")")
+        }
     }
 }
