@@ -60,6 +60,9 @@ public struct UpstreamRequest: Sendable, Hashable {
     public var prefill: String?
     /// The time that the first output may take, connecting included; `nil`: the provider's own limits alone.
     public var firstTokenLimit: Duration?
+    /// The longest answer that the model can give, in tokens, for wire formats that must name a limit where the client set
+    /// none; `nil`: not known.
+    public var longestAnswer: Int?
     /// Who wants to know how the load goes when the model has to be loaded first.
     public var progress: ProgressSink?
 
@@ -69,6 +72,7 @@ public struct UpstreamRequest: Sendable, Hashable {
         delivery: Delivery,
         prefill: String? = nil,
         firstTokenLimit: Duration? = nil,
+        longestAnswer: Int? = nil,
         progress: ProgressSink? = nil
     ) {
         self.inference = inference
@@ -76,6 +80,7 @@ public struct UpstreamRequest: Sendable, Hashable {
         self.delivery = delivery
         self.prefill = prefill
         self.firstTokenLimit = firstTokenLimit
+        self.longestAnswer = longestAnswer
         self.progress = progress
     }
 

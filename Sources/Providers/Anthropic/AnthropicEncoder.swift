@@ -11,11 +11,11 @@ struct AnthropicEncoder: Sendable {
     private let length: Int
 
     /// - Throws: ``UpstreamFault/Kind/unsupported`` or ``UpstreamFault/Kind/invalidRequest``, naming the field.
-    init(_ request: UpstreamRequest, defaultMaxTokens: Int) throws(UpstreamFault) {
+    init(_ request: UpstreamRequest) throws(UpstreamFault) {
         self.request = request
         self.thinking = try AnthropicThinking(
             request.inference.reasoning, form: AnthropicThinkingForm(model: request.model),
-            limit: request.inference.sampling.maxOutputTokens, defaultMaxTokens: defaultMaxTokens)
+            limits: AnthropicLengthLimits(request))
         try AnthropicChecks.check(request, thinking: self.thinking)
         self.conversation = try AnthropicConversation(request.inference.messages, prefill: request.prefill)
         var length = 512

@@ -7,13 +7,7 @@ package struct AnthropicFormat: WireFormat {
     /// The version of the API that is spoken. Later ones are announced by beta fields, none of which is sent.
     package static let version = "2023-06-01"
 
-    /// `max_tokens`, which the API wants in every request, where the client set no limit. Tokens of the answer; thoughts
-    /// that were asked for come on top. At least 1.
-    package var defaultMaxTokens: Int
-
-    package init(defaultMaxTokens: Int = 4096) {
-        self.defaultMaxTokens = defaultMaxTokens
-    }
+    package init() {}
 
     package var keyField: KeyField { .named("x-api-key") }
     package var fields: [(name: String, value: String)] { Self.versionField }
@@ -21,7 +15,7 @@ package struct AnthropicFormat: WireFormat {
     static let versionField = [(name: "anthropic-version", value: Self.version)]
 
     package func call(_ request: UpstreamRequest) throws(UpstreamFault) -> WireCall {
-        WireCall(path: "/messages", body: try AnthropicEncoder(request, defaultMaxTokens: self.defaultMaxTokens).body())
+        WireCall(path: "/messages", body: try AnthropicEncoder(request).body())
     }
 
     package func decoder(for request: UpstreamRequest, limits: DecoderLimits) -> AnthropicResponseDecoder {
@@ -31,8 +25,7 @@ package struct AnthropicFormat: WireFormat {
     package func countTokens(
         _ request: UpstreamRequest, calling caller: some WireCaller
     ) async throws(UpstreamFault) -> Int? {
-        let encoder = try AnthropicEncoder(request, defaultMaxTokens: self.defaultMaxTokens)
-        let call = WireCall(path: "/messages/count_tokens", body: encoder.countBody())
+        let call = WireCall(path: "/messages/count_tokens", body: try AnthropicEncoder(request).countBody())
         return try await caller.answer(to: call, requestID: request.inference.id) { body throws(UpstreamFault) in
             let answer = JSONAnswer(head: HTTPResponseHead(status: 200), body: body)
             return try answer.decode(Count.self, errors: .anthropic).inputTokens.count

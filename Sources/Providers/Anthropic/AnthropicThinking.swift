@@ -23,14 +23,11 @@ struct AnthropicThinking: Sendable, Hashable {
     /// The smallest `budget_tokens` that the API takes.
     static let minimumBudget = 1024
 
-    /// - Parameters:
-    ///   - limit: of the client; it is never exceeded, thoughts included.
-    ///   - defaultMaxTokens: of the answer, where the client set none.
     /// - Throws: ``UpstreamFault/Kind/unsupported`` when the limits leave no room for thoughts.
     init(
-        _ reasoning: ReasoningOptions?, form: AnthropicThinkingForm, limit: Int?, defaultMaxTokens: Int
+        _ reasoning: ReasoningOptions?, form: AnthropicThinkingForm, limits: AnthropicLengthLimits
     ) throws(UpstreamFault) {
-        self.maxTokens = limit ?? defaultMaxTokens
+        self.maxTokens = limits.withoutThoughts
         guard let reasoning, reasoning.effort != nil || reasoning.maxTokens != nil else { return }
         guard reasoning.effort != ReasoningOptions.Effort.none else {
             self.mode = .disabled
@@ -40,7 +37,7 @@ struct AnthropicThinking: Sendable, Hashable {
         if form == .adaptive || (form == .either && reasoning.maxTokens == nil) {
             self.mode = .adaptive(asksToShow: form == .adaptive)
             self.effort = reasoning.effort.map(Self.name)
-            if limit == nil { self.maxTokens = Self.sum(defaultMaxTokens, wanted) }
+            self.maxTokens = limits.with(thoughts: wanted)
             return
         }
         guard wanted >= Self.minimumBudget else {
@@ -48,25 +45,24 @@ struct AnthropicThinking: Sendable, Hashable {
                 .unsupported,
                 "reasoning.max_tokens is \(wanted); the Messages API takes \(Self.minimumBudget) at least")
         }
-        guard let limit else {
-            self.mode = .budget(wanted)
-            self.maxTokens = Self.sum(defaultMaxTokens, wanted)
-            return
-        }
-        self.mode = .budget(try Self.fit(reasoning, wanted: wanted, limit: limit))
+        self.maxTokens = limits.with(thoughts: wanted)
+        let isRoomForAll = limits.client == nil && self.maxTokens - wanted >= limits.usual
+        self.mode = .budget(isRoomForAll ? wanted : try Self.fit(reasoning, wanted: wanted, limits))
     }
 
-    /// A budget that leaves room for an answer below `limit`. What the client itself said holds if it fits at all.
+    /// A budget that leaves room for an answer. What the client itself said holds if it fits at all.
     private static func fit(
-        _ reasoning: ReasoningOptions, wanted: Int, limit: Int
+        _ reasoning: ReasoningOptions, wanted: Int, _ limits: AnthropicLengthLimits
     ) throws(UpstreamFault) -> Int {
+        let limit = limits.with(thoughts: wanted)
         if reasoning.maxTokens != nil, wanted < limit { return wanted }
         let budget = min(wanted, limit - min(limit / 4, 1024))
         guard budget >= Self.minimumBudget else {
+            let name = limits.client == nil ? "the model's longest answer" : "max_output_tokens"
             throw UpstreamFault(
                 .unsupported,
-                "max_output_tokens is \(limit): thoughts take \(Self.minimumBudget) of them at least, and the answer some"
-            )
+                "\(name) is \(limit): thoughts take "
+                    + "\(Self.minimumBudget) of them at least, and the answer some")
         }
         return budget
     }
@@ -89,11 +85,6 @@ struct AnthropicThinking: Sendable, Hashable {
         case .medium: "medium"
         case .high: "high"
         }
-    }
-
-    private static func sum(_ left: Int, _ right: Int) -> Int {
-        let (sum, overflows) = left.addingReportingOverflow(right)
-        return overflows ? .max : sum
     }
 }
 

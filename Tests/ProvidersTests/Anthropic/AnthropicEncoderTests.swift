@@ -290,6 +290,25 @@ import Testing
         #expect(error?.message.hasPrefix(refusal.words) == true, "\(error?.message ?? "")")
     }
 
+    @Test(
+        arguments: [
+            (nil, .streamed, 4096), (nil, .whole, 4096), (64_000, .streamed, 32_000), (64_000, .whole, 8192),
+            (8192, .streamed, 8192), (8192, .whole, 8192), (4096, .whole, 4096), (1000, .streamed, 1000),
+            (0, .whole, 4096),
+            (-1, .streamed, 4096),
+        ] as [(Int?, UpstreamRequest.Delivery, Int)])
+    func `Where the client set no limit, the model's longest answer is one, within bounds`(
+        _ longest: Int?, _ delivery: UpstreamRequest.Delivery, _ expected: Int
+    ) throws {
+        let text = try Self.encode(Self.request(delivery: delivery) { $0.longestAnswer = longest })
+        #expect(text.contains(#""max_tokens":\#(expected),"#), "\(text)")
+        let limited = Self.request(delivery: delivery) {
+            $0.longestAnswer = longest
+            $0.inference.sampling.maxOutputTokens = 50_000
+        }
+        #expect(try Self.encode(limited).contains(#""max_tokens":50000,"#))
+    }
+
     @Test func `Numbers are written as JSON has them, whatever they are`() throws {
         let text = try Self.encode(Self.request { $0.inference.sampling.maxOutputTokens = .max })
         #expect(text.contains(#""max_tokens":9223372036854775807"#))

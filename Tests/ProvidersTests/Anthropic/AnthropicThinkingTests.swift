@@ -19,17 +19,19 @@ import Testing
         let reasoning: ReasoningOptions?
         let form: AnthropicThinkingForm
         let limit: Int?
+        let model: Int?
         let mode: AnthropicThinking.Mode
         let effort: String?
         let maxTokens: Int
 
         init(
-            _ reasoning: ReasoningOptions?, _ form: AnthropicThinkingForm, limit: Int? = nil,
+            _ reasoning: ReasoningOptions?, _ form: AnthropicThinkingForm, limit: Int? = nil, model: Int? = nil,
             _ mode: AnthropicThinking.Mode, effort: String? = nil, max maxTokens: Int
         ) {
             self.reasoning = reasoning
             self.form = form
             self.limit = limit
+            self.model = model
             self.mode = mode
             self.effort = effort
             self.maxTokens = maxTokens
@@ -53,7 +55,16 @@ import Testing
         Case(effort(.high), .budget, .budget(16_384), max: 16_484),
         Case(effort(.high, 3000), .budget, .budget(3000), max: 3100),
         Case(tokens(3000), .either, .budget(3000), max: 3100),
-        Case(tokens(.max), .budget, .budget(.max), max: .max),
+        Case(tokens(.max), .budget, .budget(.max - 1024), max: .max),
+        // The model's longest answer holds for both together where the client set no limit.
+        Case(effort(.high), .budget, model: 20_000, .budget(16_384), max: 16_484),
+        Case(effort(.high), .budget, model: 8192, .budget(7168), max: 8192),
+        Case(tokens(3000), .budget, model: 3001, .budget(3000), max: 3001),
+        Case(tokens(9000), .budget, model: 3000, .budget(2250), max: 3000),
+        Case(tokens(.max), .adaptive, model: 3000, .adaptive(asksToShow: true), max: 3000),
+        Case(nil, .budget, model: 50, .unsaid, max: 50),
+        // What the client set is the client's to answer for.
+        Case(effort(.high), .budget, limit: 20_000, model: 8192, .budget(16_384), max: 20_000),
         // The client's limit holds for thoughts and answer together.
         Case(effort(.high), .budget, limit: 20_000, .budget(16_384), max: 20_000),
         Case(effort(.high), .budget, limit: 8000, .budget(6976), max: 8000),
@@ -72,13 +83,24 @@ import Testing
     @Test(arguments: cases)
     func `Thoughts and answer share max_tokens`(_ example: Case) throws {
         let thinking = try AnthropicThinking(
-            example.reasoning, form: example.form, limit: example.limit, defaultMaxTokens: 100)
+            example.reasoning, form: example.form,
+            limits: AnthropicLengthLimits(
+                client: example.limit, model: example.model, usual: min(100, example.model ?? 100)))
         #expect(thinking.mode == example.mode)
         #expect(thinking.effort == example.effort)
         #expect(thinking.maxTokens == example.maxTokens)
         if case .budget(let budget) = thinking.mode, budget < .max {
             #expect(budget >= 1024 && budget < thinking.maxTokens)
         }
+    }
+
+    @Test func `A model without room for thoughts is refused by its own name`() {
+        let error = #expect(throws: UpstreamFault.self) {
+            try AnthropicThinking(
+                Self.effort(.low), form: .budget, limits: AnthropicLengthLimits(model: 1200, usual: 1200))
+        }
+        #expect(error?.kind == .unsupported)
+        #expect(error?.message.hasPrefix("the model's longest answer is 1200: ") == true, "\(error?.message ?? "")")
     }
 
     @Test(arguments: [
@@ -92,7 +114,8 @@ import Testing
         _ reasoning: ReasoningOptions, _ limit: Int?, _ words: String
     ) {
         let error = #expect(throws: UpstreamFault.self) {
-            try AnthropicThinking(reasoning, form: .budget, limit: limit, defaultMaxTokens: 100)
+            try AnthropicThinking(
+                reasoning, form: .budget, limits: AnthropicLengthLimits(client: limit, usual: 100))
         }
         #expect(error?.kind == .unsupported)
         #expect(error?.message.hasPrefix(words) == true, "\(error?.message ?? "")")
