@@ -158,3 +158,15 @@ package struct EndpointConfiguration: Sendable {
         "expect", "accept-encoding", "x-request-id",
     ]
 }
+
+extension EndpointConfiguration {
+    /// What the header fields of one's own hold that must not be repeated: their values without a scheme such as `Bearer`.
+    /// Short ones, a team's name perhaps, are words that a message may well hold.
+    var headerSecrets: [Secret] {
+        self.extraHeaders.compactMap { field in
+            let value = field.value.revealed
+            let secret = value.split(separator: " ").last.map(String.init) ?? value
+            return secret.utf8.count < 8 ? nil : Secret(secret)
+        }
+    }
+}

@@ -66,8 +66,11 @@ import Testing
     ]
 
     /// The faults of all calls that a kind of provider knows.
-    static func faults(_ kind: ProviderKind, _ url: String) async throws -> [String: UpstreamFault] {
-        let configuration = Fixture.configuration(url, kind: kind, key: Self.key)
+    static func faults(
+        _ kind: ProviderKind, _ url: String, _ adjust: (inout EndpointConfiguration) -> Void = { _ in }
+    ) async throws -> [String: UpstreamFault] {
+        var configuration = Fixture.configuration(url, kind: kind, key: Self.key)
+        adjust(&configuration)
         let provider = try ProviderAdapters.adapter(for: configuration, group: Fixture.group)
         let lister = try ModelListers.lister(for: configuration, group: Fixture.group)
         var faults: [String: UpstreamFault] = [:]
@@ -106,6 +109,23 @@ import Testing
             // Counts do not look at the media type.
             let canCount = [.anthropic, .gemini, .vllm, .llamaCpp].contains(kind)
             if canCount, echo.testDescription != "a media type" { #expect(faults["count"] != nil) }
+        }
+    }
+
+    @Test(arguments: kinds)
+    func `A secret in a header of one's own goes no further either`(_ kind: ProviderKind) async throws {
+        for echo in Self.echoes {
+            try await FaultUpstream.run { _ in
+                echo.steps
+            } _: { upstream in
+                let faults = try await Self.faults(kind, upstream.baseURL) {
+                    $0.apiKey = Secret("another-key")
+                    $0.extraHeaders = [
+                        ("X-Proxy-Authorization", Secret("Bearer \(Self.key)")), ("X-Team", Secret("blue")),
+                    ]
+                }
+                Self.expectNoKey(faults, kind, echo)
+            }
         }
     }
 

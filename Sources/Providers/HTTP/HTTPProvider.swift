@@ -55,7 +55,7 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
             decoder: self.format.decoder(for: request, limits: self.decoderLimits(attempt.secret)),
             timeouts: timeouts)
         let stream = HTTPUpstreamStream(
-            response, secret: attempt.secret, onFault: self.report(attempt, request.model))
+            response, secrets: self.secrets(attempt), onFault: self.report(attempt, request.model))
         try await stream.accepted()
         return stream
     }
@@ -143,8 +143,12 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         do throws(UpstreamFault) {
             return try read(try await self.body(of: call, requestID: requestID, timeLimit: timeLimit, attempt))
         } catch {
-            throw error.redacted(attempt.secret)
+            throw error.redacted(self.secrets(attempt))
         }
+    }
+
+    private func secrets(_ attempt: KeyedAttempts.Attempt) -> [Secret] {
+        self.configuration.headerSecrets + (attempt.secret.map { [$0] } ?? [])
     }
 
     private func body(

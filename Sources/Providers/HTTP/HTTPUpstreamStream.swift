@@ -5,18 +5,18 @@ package import Inference
 package final class HTTPUpstreamStream<Decoder: ResponseDecoder>: UpstreamStream
 where Decoder.Element == InferenceEvent {
     private let response: ResponseStream<Decoder>
-    private let secret: Secret?
+    private let secrets: [Secret]
     private let onFault: (@Sendable (UpstreamFault) -> Void)?
 
     /// - Parameters:
-    ///   - secret: taken out of every fault, whichever part of the answer held it.
+    ///   - secrets: taken out of every fault, whichever part of the answer held it.
     ///   - onFault: told of the fault that ends an accepted answer.
     package init(
-        _ response: ResponseStream<Decoder>, secret: Secret? = nil,
+        _ response: ResponseStream<Decoder>, secrets: [Secret] = [],
         onFault: (@Sendable (UpstreamFault) -> Void)? = nil
     ) {
         self.response = response
-        self.secret = secret
+        self.secrets = secrets
         self.onFault = onFault
     }
 
@@ -29,7 +29,7 @@ where Decoder.Element == InferenceEvent {
         do throws(UpstreamFault) {
             try await self.response.accepted()
         } catch {
-            throw error.redacted(self.secret)
+            throw error.redacted(self.secrets)
         }
     }
 
@@ -37,7 +37,7 @@ where Decoder.Element == InferenceEvent {
         do throws(UpstreamFault) {
             return try await self.response.next()
         } catch {
-            let fault = error.redacted(self.secret)
+            let fault = error.redacted(self.secrets)
             self.onFault?(fault)
             throw fault
         }

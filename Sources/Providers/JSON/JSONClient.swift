@@ -13,6 +13,7 @@ package final class JSONClient: Sendable {
     private let fields: [(name: String, value: String)]
     private let keyed: KeyedAttempts
     private let errors: JSONErrors
+    private let headerSecrets: [Secret]
 
     /// Opens no connection yet.
     ///
@@ -29,6 +30,7 @@ package final class JSONClient: Sendable {
         self.origin = try configuration.origin()
         self.keyed = try configuration.keyedAttempts(keyField)
         self.errors = errors
+        self.headerSecrets = configuration.headerSecrets
         self.fields = try configuration.sharedFields(format: format).map { field in
             field.name == "accept" ? (name: field.name, value: "application/json") : field
         }
@@ -109,7 +111,7 @@ package final class JSONClient: Sendable {
             }
             return try answer.decode(type, errors: self.errors)
         } catch {
-            throw error.redacted(attempt.secret)
+            throw error.redacted(self.headerSecrets).redacted(attempt.secret)
         }
     }
 }

@@ -65,4 +65,6 @@ extension UpstreamFault {
         fault.message = secret.redact(fault.message)
         return fault
     }
+
+    func redacted(_ secrets: [Secret]) -> UpstreamFault { secrets.reduce(self) { $0.redacted($1) } }
 }
