@@ -123,12 +123,57 @@ public final class ProviderFigures: Sendable {
     }
 }
 
-/// The figures of every model that was ever a candidate. One for a server.
+/// The figures of the models that are candidates, or were lately. One for a server.
+///
+/// Where a provider passes every name on, clients may make names up without end. Figures that nobody holds are forgotten
+/// when there are too many of them, those first that nobody asked for the longest. A request holds those of its
+/// candidates, and whoever lays out a snapshot those of its models. Providers are what somebody registered: few.
 public final class RoutingFigures: Sendable {
+    /// Two generations: what is asked for is in the young one, and when that is full the old one is let go of.
     private struct State {
-        var models: [ModelID: ModelFigures] = [:]
+        var young: [ModelID: ModelFigures] = [:]
+        var old: [ModelID: ModelFigures] = [:]
+        /// Of the young one.
+        var capacity = RoutingFigures.mostUnheld
         var providers: [ProviderID: ProviderFigures] = [:]
+
+        mutating func model(_ id: ModelID) -> ModelFigures {
+            if let known = self.young[id] { return known }
+            if self.young.count >= self.capacity { self.age() }
+            let figures =
+                self.old.removeValue(forKey: id) ?? ModelFigures(model: id, provider: self.provider(id.provider))
+            self.young[id] = figures
+            return figures
+        }
+
+        mutating func provider(_ id: ProviderID) -> ProviderFigures {
+            if let known = self.providers[id] { return known }
+            let made = ProviderFigures(provider: id)
+            self.providers[id] = made
+            return made
+        }
+
+        private mutating func age() {
+            var next = self.young
+            var held = 0
+            // By hand: `indices` would hold them all.
+            var place = self.old.startIndex
+            while place != self.old.endIndex {
+                // Whoever comes to hold one asks for it, which waits for the lock.
+                if !isKnownUniquelyReferenced(&self.old.values[place]) {
+                    next[self.old.keys[place]] = self.old.values[place]
+                    held += 1
+                }
+                self.old.formIndex(after: &place)
+            }
+            self.old = next
+            self.young = [:]
+            self.capacity = RoutingFigures.mostUnheld + held
+        }
     }
+
+    /// How many of those that nobody holds are kept at least; at most it is twice as many.
+    static let mostUnheld = 2048
 
     private let state = Mutex(State())
     private let start: ContinuousClock.Instant
@@ -148,33 +193,17 @@ public final class RoutingFigures: Sendable {
         max(1, self.start.duration(to: instant).wholeNanoseconds)
     }
 
-    public subscript(id: ModelID) -> ModelFigures {
-        self.state.withLock { state in
-            if let known = state.models[id] { return known }
-            let provider = Self.provider(id.provider, &state)
-            let made = ModelFigures(model: id, provider: provider)
-            state.models[id] = made
-            return made
-        }
-    }
+    public subscript(id: ModelID) -> ModelFigures { self.state.withLock { $0.model(id) } }
+    public subscript(id: ProviderID) -> ProviderFigures { self.state.withLock { $0.provider(id) } }
 
-    public subscript(id: ProviderID) -> ProviderFigures {
-        self.state.withLock { Self.provider(id, &$0) }
-    }
-
-    private static func provider(_ id: ProviderID, _ state: inout State) -> ProviderFigures {
-        if let known = state.providers[id] { return known }
-        let made = ProviderFigures(provider: id)
-        state.providers[id] = made
-        return made
-    }
+    /// Of models.
+    var count: Int { self.state.withLock { $0.young.count + $0.old.count } }
 }
 
 extension Duration {
     /// As a floating point number.
     package var nanoseconds: Double {
-        let (seconds, attoseconds) = self.components
-        return Double(seconds) * 1e9 + Double(attoseconds) / 1e9
+        Double(self.attoseconds) / 1e9
     }
 }
 
