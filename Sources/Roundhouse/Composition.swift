@@ -83,10 +83,8 @@ struct Composition: Sendable {
         self.openRouter = restored.openRouter
         try Self.check(configuration.routing, in: registry.snapshot, strategies: router.selector.strategyNames)
         restored.openRouter.onChange { filter in
-            router.selector.setPolicy(
-                SelectionPolicy(
-                    configuration.routing, filter: filter,
-                    openRouterProviders: registry.snapshot.openRouterProviders))
+            router.selector.setPolicy(SelectionPolicy(configuration.routing, filter: filter))
+            router.selector.prepare(registry.snapshot)
         }
         self.shared = SharedCalls(isStandard: configuration.routing.shareIdentical)
         self.switcher = ModelSwitcher(loading: manager, events: self.events)
@@ -148,10 +146,12 @@ struct Composition: Sendable {
         )
     }
 
-    /// Has every later change of the registry reach those who speak to providers and those who load models. Call it once,
-    /// before anything is served.
+    /// Has every later change of the registry reach those who speak to providers, those who load models and those who
+    /// choose between them. Call it once, before anything is served.
     func begin() {
         self.joint.follow(self.registry)
+        // So that the change waits for it, and no request.
+        self.registry.observe { [selector = self.router.selector] in selector.prepare($0) }
     }
 
     // MARK: - What is stored

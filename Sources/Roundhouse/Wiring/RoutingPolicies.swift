@@ -38,13 +38,7 @@ extension BreakerSettings {
 
 extension SelectionPolicy {
     /// As configured, with what of OpenRouter's models is used now.
-    ///
-    /// - Parameter openRouterProviders: the providers that the filter is about.
-    init(
-        _ routing: RoundhouseConfiguration.Routing,
-        filter: OpenRouterFilter,
-        openRouterProviders: Set<ProviderID>
-    ) {
+    init(_ routing: RoundhouseConfiguration.Routing, filter: OpenRouterFilter) {
         self.init(
             defaultStrategy: routing.strategy,
             rules: routing.rules.map(RoutingRule.init),
@@ -56,7 +50,7 @@ extension SelectionPolicy {
             affinity: AffinityPolicy(
                 isEnabled: routing.affinity, maxExtraInFlight: routing.affinityMaxImbalance),
             prefersFree: filter.preferFreeModels,
-            isAllowed: { model in !openRouterProviders.contains(model.id.provider) || filter.allows(model) }
+            isAllowed: { model, provider in provider.kind != OpenRouterFilter.providerKind || filter.allows(model) }
         )
     }
 }

@@ -12,8 +12,9 @@ public struct SelectionPolicy: Sendable {
     /// Where the choice is the router's, free models and local ones without a price are asked before the others of their
     /// kind.
     public var prefersFree: Bool
-    /// Keeps models from every request; `nil`: none. Asked once for each model of a snapshot, not for each request.
-    public var isAllowed: (@Sendable (ModelDescription) -> Bool)?
+    /// Keeps models from every request, by themselves and by their providers; `nil`: none. Asked once for each model of a
+    /// snapshot, not for each request.
+    public var isAllowed: (@Sendable (ModelDescription, ProviderDescription) -> Bool)?
 
     public init(
         defaultStrategy: String = "priority",
@@ -21,7 +22,7 @@ public struct SelectionPolicy: Sendable {
         performance: PerformanceWeights = PerformanceWeights(),
         affinity: AffinityPolicy = AffinityPolicy(),
         prefersFree: Bool = false,
-        isAllowed: (@Sendable (ModelDescription) -> Bool)? = nil
+        isAllowed: (@Sendable (ModelDescription, ProviderDescription) -> Bool)? = nil
     ) {
         self.defaultStrategy = defaultStrategy
         self.rules = rules

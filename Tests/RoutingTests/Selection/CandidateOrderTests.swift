@@ -205,7 +205,7 @@ struct CandidateOrderTests {
         let request = SelectionRequest(target: .automatic)
         #expect(SelectionBench.names(try bench.selector.decide(request, in: changed)) == "b a")
         #expect(try bench.names(.automatic) == "a b")
-        bench.selector.setPolicy(SelectionPolicy(isAllowed: { $0.id.name == "b" }))
+        bench.selector.setPolicy(SelectionPolicy(isAllowed: { model, _ in model.id.name == "b" }))
         #expect(try bench.names(.automatic) == "b")
         bench.selector.setPolicy(SelectionPolicy(defaultStrategy: "cost_optimized"))
         #expect(try bench.decide(request).strategy == "cost_optimized")
@@ -214,14 +214,16 @@ struct CandidateOrderTests {
     @Test("Decisions are made of one policy and one snapshot, whatever changes meanwhile")
     func concurrent() async throws {
         let snapshots = [try SelectionBench.snapshot("a b"), try SelectionBench.snapshot("b c")]
-        let bench = SelectionBench(snapshots[0], policy: SelectionPolicy(isAllowed: { $0.id.name == "b" }))
+        let bench = SelectionBench(
+            snapshots[0], policy: SelectionPolicy(isAllowed: { model, _ in model.id.name == "b" }))
         try await withThrowingTaskGroup(of: Void.self) { group in
             for task in 0..<8 {
                 group.addTask {
                     for number in 0..<200 {
                         if task == 0 {
                             let isOdd = number % 2 == 1
-                            bench.selector.setPolicy(SelectionPolicy(isAllowed: { ($0.id.name == "b") != isOdd }))
+                            bench.selector.setPolicy(
+                                SelectionPolicy(isAllowed: { model, _ in (model.id.name == "b") != isOdd }))
                         }
                         let snapshot = snapshots[(task + number) % 2]
                         let request = SelectionRequest(target: .automatic)

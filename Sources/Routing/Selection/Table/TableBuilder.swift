@@ -38,7 +38,7 @@ struct TableBuilder {
             RouteRow(
                 model,
                 isListed: isListed,
-                isAllowed: self.policy.isAllowed?(model) ?? true,
+                isAllowed: self.policy.isAllowed?(model, self.snapshot.providers[Int(provider)]) ?? true,
                 provider: self.providerFacts[Int(provider)]
             ))
         self.entries.append(entry)
@@ -141,7 +141,7 @@ extension RouteRow {
         self.init(
             model,
             isListed: false,
-            isAllowed: table.policy.isAllowed?(model) ?? true,
+            isAllowed: provider.flatMap { table.policy.isAllowed?(model, $0) } ?? true,
             provider: provider.map {
                 Provider($0, index: table.providerIndex[$0.id] ?? -1, policy: table.policy)
             } ?? Provider(index: -1, isEnabled: true, isLocal: false, keepsPrompts: false)
