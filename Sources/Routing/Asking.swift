@@ -1,11 +1,10 @@
 import Inference
-import ModelRegistry
 
 /// An attempt under way. Shared by reference: it is handed around more often than a model's description should be copied.
 final class Asking: Sendable {
     /// In the ``AttemptPlan``.
     let place: Int
-    let candidate: RouteCandidate
+    let candidate: Candidate
     let provider: any Provider
     let beganAt: ContinuousClock.Instant
     let admission: Breakers.Admission
@@ -16,7 +15,7 @@ final class Asking: Sendable {
 
     init(
         place: Int,
-        candidate: RouteCandidate,
+        candidate: Candidate,
         provider: any Provider,
         beganAt: ContinuousClock.Instant,
         admission: Breakers.Admission,
@@ -34,5 +33,5 @@ final class Asking: Sendable {
         self.limit = limit
     }
 
-    var model: ModelID { self.candidate.model.id }
+    var model: ModelID { self.candidate.id }
 }

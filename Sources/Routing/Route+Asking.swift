@@ -10,10 +10,9 @@ struct BegunAnswer: DiscardableAnswer {
     let events: [InferenceEvent]
     let stream: any UpstreamStream
 
-    /// Asks, and reads until the first output or a proper end without any: until then the attempt can be exchanged for
-    /// another unseen.
-    init(of provider: any Provider, to request: UpstreamRequest) async throws(UpstreamFault) {
-        let stream = try await provider.start(request)
+    /// Reads until the first output or a proper end without any: until then the attempt can be exchanged for another
+    /// unseen.
+    init(_ stream: any UpstreamStream) async throws(UpstreamFault) {
         guard var events = try await stream.next() else { throw Self.nothing }
         while !events.contains(where: \.commits) {
             guard let batch = try await stream.next() else { throw Self.nothing }

@@ -14,7 +14,7 @@ public final class Route: Sendable {
 
     public let request: InferenceRequest
     /// Who may answer, and who was left out.
-    public let choice: RouteChoice
+    public let decision: RouteDecision
     private let delivery: UpstreamRequest.Delivery
     private let estimate: Estimate?
     private let prefix: PromptPrefix?
@@ -23,25 +23,31 @@ public final class Route: Sendable {
 
     init(
         _ request: InferenceRequest,
-        choice: RouteChoice,
+        _ decision: RouteDecision,
+        prefix: PromptPrefix?,
+        begin: ContinuousClock.Instant,
         delivery: UpstreamRequest.Delivery,
         deadline: ContinuousClock.Instant?,
         estimate: Estimate?,
         core: RouterCore
     ) {
         self.request = request
-        self.choice = choice
+        self.decision = decision
         self.delivery = delivery
         self.estimate = estimate
-        self.prefix = choice.prefix
+        self.prefix = prefix
         self.core = core
-        let plan = AttemptPlan(
-            candidates: choice.candidates, policy: core.policy, begin: core.time.now(), deadline: deadline)
-        self.books = Mutex(RouteBooks(plan: plan, attempts: choice.unavailable.map(Attempt.init(notAsked:))))
+        self.books = Mutex(
+            RouteBooks(
+                plan: AttemptPlan(
+                    candidates: decision.candidates, policy: core.policy, begin: begin, deadline: deadline),
+                attempts: decision.unavailable.map(Attempt.init(notAsked:))))
         core.countRequest()
     }
 
-    deinit { self.abandoned() }
+    deinit {
+        if self.books.withLock({ $0.answering != nil }) { self.abandoned() }
+    }
 
     /// Everyone who was asked or could not be, in order, but for the one whose answer is under way.
     public var attempts: [Attempt] { self.books.withLock { $0.attempts } }
@@ -65,15 +71,15 @@ public final class Route: Sendable {
             Search(isStreamed: isStreamed, needsPrefill: prefill != nil, mayHedge: isStreamed)
         ) { asking throws(UpstreamFault) in
             try await BegunAnswer(
-                of: asking.provider,
-                to: UpstreamRequest(
-                    inference: self.request,
-                    model: asking.model.name,
-                    delivery: self.delivery,
-                    prefill: prefill,
-                    firstTokenLimit: asking.limit,
-                    progress: asking.isHedge ? nil : progress
-                ))
+                try await asking.provider.start(
+                    UpstreamRequest(
+                        inference: self.request,
+                        model: asking.model.name,
+                        delivery: self.delivery,
+                        prefill: prefill,
+                        firstTokenLimit: asking.limit,
+                        progress: asking.isHedge ? nil : progress
+                    )))
         }
         let failedAttempts = self.answers(asking, firstOutputAt: self.core.time.now())
         return RoutedStream(begun, of: asking, after: failedAttempts)
@@ -126,7 +132,7 @@ public final class Route: Sendable {
                 case .giveUp:
                     return .giveUp(books.failure(at: now))
                 case .wait(let delay, let place):
-                    return .wait(delay, for: books.plan.candidates[place].model.id)
+                    return .wait(delay, for: books.plan.candidates[place].id)
                 case .ask(let place):
                     guard let asking = self.begin(place, in: &books, search, isHedge: false, at: now) else { continue }
                     let hedgeAfter = search.mayHedge ? self.core.policy.hedgeAfter : nil
@@ -159,7 +165,7 @@ public final class Route: Sendable {
         _ place: Int, in books: inout RouteBooks, _ search: Search, isHedge: Bool, at now: ContinuousClock.Instant
     ) -> Asking? {
         let candidate = books.plan.candidates[place]
-        let model = candidate.model.id
+        let model = candidate.id
         guard let provider = self.core.catalog[model.provider] else {
             books.refuse(place, because: "provider '\(model.provider)' is not running")
             return nil
@@ -242,7 +248,9 @@ public final class Route: Sendable {
 
     private func end(_ fault: UpstreamFault?, usage: Usage?, cost: Cost?) {
         guard let asking = self.books.withLock({ $0.answering.take() }) else { return }
-        if fault == nil { self.core.note(answered: asking.model, prefix: self.prefix) }
+        if fault == nil, let prefix = self.prefix {
+            self.core.selector.note(answered: asking.model, prefix: prefix)
+        }
         self.close(asking, fault, hadOutput: true, usage: usage, cost: cost)
     }
 

@@ -1,5 +1,4 @@
 import Inference
-import ModelRegistry
 
 /// Who was asked for one request and how it went, and who is next.
 struct RouteBooks: Sendable {
@@ -26,7 +25,7 @@ struct RouteBooks: Sendable {
     mutating func refuse(_ place: Int, because reason: String) {
         self.plan.refused(place)
         self.attempts.append(
-            Attempt(notAsked: Candidates.Unavailable(model: self.plan.candidates[place].model.id, reason: reason)))
+            Attempt(notAsked: Candidates.Unavailable(model: self.plan.candidates[place].id, reason: reason)))
     }
 
     /// Why there is no further step.
@@ -34,7 +33,7 @@ struct RouteBooks: Sendable {
         if self.plan.askedCount > 0 { return .allFailed(self.attempts) }
         if self.plan.isPast(now), let first = self.plan.candidates.first {
             let fault = UpstreamFault(.cancelled, "the client's deadline had passed before it was asked")
-            return .allFailed(self.attempts + [Attempt(model: first.model.id, duration: .zero, fault: fault)])
+            return .allFailed(self.attempts + [Attempt(model: first.id, duration: .zero, fault: fault)])
         }
         return .nobodyReady(
             self.attempts.map { Candidates.Unavailable(model: $0.model, reason: $0.fault?.message ?? "") })

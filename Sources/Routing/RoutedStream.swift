@@ -1,5 +1,4 @@
 public import Inference
-internal import ModelRegistry
 
 /// An upstream that answers: its first events and the rest to come.
 public struct RoutedStream: Sendable {
@@ -19,7 +18,7 @@ public struct RoutedStream: Sendable {
     }
 
     /// Who answers.
-    public var candidate: RouteCandidate { self.asking.candidate }
+    public var candidate: Candidate { self.asking.candidate }
     public var model: ModelID { self.asking.model }
     /// When this upstream was asked.
     public var beganAt: ContinuousClock.Instant { self.asking.beganAt }

@@ -4,12 +4,12 @@ public import ModelRegistry
 extension Router {
     /// Vectors, and how they came about.
     public struct RoutedEmbedding: Sendable {
-        public let candidate: RouteCandidate
+        public let candidate: Candidate
         public let answer: EmbeddingAnswer
         /// Everyone who was asked, the one who answered last.
         public let attempts: [Attempt]
 
-        public var model: ModelID { self.candidate.model.id }
+        public var model: ModelID { self.candidate.id }
     }
 
     /// Turns texts into vectors with the first candidate that can, by the same rules as answers.

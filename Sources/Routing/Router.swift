@@ -4,9 +4,6 @@ public import ModelRegistry
 /// Finds upstreams that answer.
 public struct Router: Sendable {
     private let core: RouterCore
-    private let registry: Registry
-    /// Chooses who is asked.
-    public let selector: RouteSelector
 
     /// - Parameters:
     ///   - catalog: with an adapter for each provider of the registry.
@@ -30,16 +27,6 @@ public struct Router: Sendable {
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
         let breakers = Breakers(figures: figures, settings: policy.breaker, recorder: events)
-        let selector = RouteSelector(
-            figures: figures,
-            availability: { catalog.availability(of: $0) },
-            policy: selection,
-            strategies: strategies,
-            breakerState: { breakers.state(of: $0).rawValue },
-            wallClock: wallClock
-        )
-        self.selector = selector
-        self.registry = registry
         self.core = RouterCore(
             catalog: catalog,
             figures: figures,
@@ -47,20 +34,15 @@ public struct Router: Sendable {
             breakers: breakers,
             time: time,
             random: random,
-            choose: { request throws(SelectionError) in
-                let wanted = selector.request(for: request)
-                return RouteChoice(try selector.decide(wanted, in: registry.snapshot), prefix: wanted.prefix)
-            },
-            chainMember: { id, request in
-                // By the rules for a model that was named: it must be able to do what the request needs.
-                var wanted = SelectionRequest(request)
-                wanted.target = .model(id)
-                guard let decision = try? selector.decide(wanted, in: registry.snapshot),
-                    let member = decision.candidates.first
-                else { return nil }
-                return RouteCandidate(model: member.model, figures: member.figures)
-            },
-            answered: { model, prefix in selector.note(answered: model, prefix: prefix) })
+            registry: registry,
+            selector: RouteSelector(
+                figures: figures,
+                availability: { catalog.availability(of: $0) },
+                policy: selection,
+                strategies: strategies,
+                breakerState: { breakers.state(of: $0).rawValue },
+                wallClock: wallClock
+            ))
     }
 
     /// - Parameter providers: one for each provider of the registry.
@@ -68,6 +50,8 @@ public struct Router: Sendable {
         self.init(registry: registry, catalog: ProviderCatalog(providers))
     }
 
+    /// Chooses who is asked.
+    public var selector: RouteSelector { self.core.selector }
     /// What was seen of the models lately.
     public var figures: RoutingFigures { self.core.figures }
     public var breakers: Breakers { self.core.breakers }
@@ -90,8 +74,10 @@ public struct Router: Sendable {
         deadline: ContinuousClock.Instant? = nil,
         estimate: Route.Estimate? = nil
     ) throws(RoutingFailure) -> Route {
-        Route(
-            request, choice: try self.choose(request), delivery: delivery, deadline: deadline, estimate: estimate,
+        let now = self.core.time.now()
+        let (decision, prefix) = try self.choose(request, at: now)
+        return Route(
+            request, decision, prefix: prefix, begin: now, delivery: delivery, deadline: deadline, estimate: estimate,
             core: self.core)
     }
 
@@ -103,8 +89,10 @@ public struct Router: Sendable {
         _ request: InferenceRequest
     ) async throws(RoutingFailure) -> (model: ModelID, tokens: Int?) {
         var attempts: [Attempt] = []
-        for candidate in try self.choose(request).candidates.prefix(max(1, self.policy.maxAttempts)) {
-            let model = candidate.model.id
+        for candidate in try self.choose(request, at: self.core.time.now()).0.candidates.prefix(
+            max(1, self.policy.maxAttempts))
+        {
+            let model = candidate.id
             guard let provider = self.core.catalog[model.provider] else { continue }
             let begin = self.core.time.now()
             do throws(UpstreamFault) {
@@ -124,15 +112,17 @@ public struct Router: Sendable {
     /// - Throws: ``RoutingFailure`` when what was asked for, or a strategy, does not exist.
     public func explain(_ request: InferenceRequest) throws(RoutingFailure) -> RouteExplanation {
         do throws(SelectionError) {
-            return try self.selector.explain(self.selector.request(for: request), in: self.registry.snapshot)
+            return try self.selector.explain(self.selector.request(for: request), in: self.core.registry.snapshot)
         } catch {
             throw RoutingFailure(error)
         }
     }
 
-    private func choose(_ request: InferenceRequest) throws(RoutingFailure) -> RouteChoice {
+    private func choose(
+        _ request: InferenceRequest, at now: ContinuousClock.Instant
+    ) throws(RoutingFailure) -> (RouteDecision, PromptPrefix?) {
         do throws(SelectionError) {
-            return try self.core.choose(request)
+            return try self.core.choose(request, at: now)
         } catch {
             throw RoutingFailure(error)
         }

@@ -3,22 +3,15 @@ import ModelRegistry
 
 /// What all requests share: who there is, what was seen of them, and the budgets.
 final class RouterCore: Sendable {
-    /// Who may answer a request. The one seam between choosing and asking.
-    typealias Choose = @Sendable (InferenceRequest) throws(SelectionError) -> RouteChoice
-    /// A model of a fallback chain; `nil` when it cannot answer this request.
-    typealias ChainMember = @Sendable (ModelID, InferenceRequest) -> RouteCandidate?
-
     let catalog: ProviderCatalog
     let figures: RoutingFigures
     let policy: FallbackPolicy
     let breakers: Breakers
     let time: RoutingTime
-    let choose: Choose
     /// 0..<1
     let random: @Sendable () -> Double
-    private let chainMember: ChainMember
-    /// Notes whose engine has a prompt's beginning in its cache now.
-    private let answered: @Sendable (ModelID, PromptPrefix?) -> Void
+    let registry: Registry
+    let selector: RouteSelector
     private let exclusions: Exclusions
     private let retries: TokenBudget
     private let hedges: TokenBudget
@@ -30,9 +23,8 @@ final class RouterCore: Sendable {
         breakers: Breakers,
         time: RoutingTime,
         random: @escaping @Sendable () -> Double,
-        choose: @escaping Choose,
-        chainMember: @escaping ChainMember,
-        answered: @escaping @Sendable (ModelID, PromptPrefix?) -> Void = { _, _ in }
+        registry: Registry,
+        selector: RouteSelector
     ) {
         self.catalog = catalog
         self.figures = figures
@@ -40,9 +32,8 @@ final class RouterCore: Sendable {
         self.breakers = breakers
         self.time = time
         self.random = random
-        self.choose = choose
-        self.chainMember = chainMember
-        self.answered = answered
+        self.registry = registry
+        self.selector = selector
         self.exclusions = Exclusions(afterFault: policy.excludeFailedFor)
         let now = time.now()
         // What a quiet server may use at once: ten seconds' worth, ten hedges.
@@ -52,8 +43,11 @@ final class RouterCore: Sendable {
         self.hedges = TokenBudget(ratio: policy.hedgeBudgetRatio, size: 10, now: now)
     }
 
-    func note(answered model: ModelID, prefix: PromptPrefix?) {
-        if let prefix { self.answered(model, prefix) }
+    /// Who may answer a request.
+    func choose(
+        _ request: InferenceRequest, at now: ContinuousClock.Instant
+    ) throws(SelectionError) -> (RouteDecision, PromptPrefix?) {
+        try self.selector.decide(request, in: self.registry.snapshot, at: self.figures.nanoseconds(at: now))
     }
 
     /// A request came.
@@ -66,7 +60,7 @@ final class RouterCore: Sendable {
     func mayHedge(at now: ContinuousClock.Instant) -> Bool { self.hedges.withdraw(at: now) }
 
     /// The models that the policy has for a fault of such a kind.
-    func chain(after fault: UpstreamFault, of request: InferenceRequest) -> [RouteCandidate] {
+    func chain(after fault: UpstreamFault, of request: InferenceRequest) -> [Candidate] {
         let members =
             switch fault.disposition {
             case .largerContext: self.policy.contextLengthChain
@@ -76,7 +70,12 @@ final class RouterCore: Sendable {
         // Who names a model wants that one.
         if members.isEmpty { return [] }
         if case .model = request.target { return [] }
-        return members.compactMap { self.chainMember($0, request) }
+        return members.compactMap { member in
+            // By the rules for a model that was named: it must be able to do what the request needs.
+            var wanted = SelectionRequest(request)
+            wanted.target = .model(member)
+            return try? self.selector.decide(wanted, in: self.registry.snapshot).candidates.first
+        }
     }
 
     /// Closes the books of an attempt with everyone but the request itself. Once for each that was begun.

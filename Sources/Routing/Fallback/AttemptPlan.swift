@@ -19,7 +19,7 @@ struct AttemptPlan: Sendable {
     }
 
     /// In the order of asking, then those of the chains that faults brought in.
-    private(set) var candidates: [RouteCandidate]
+    private(set) var candidates: [Candidate]
     /// How many attempts there were, those under way counted.
     private(set) var askedCount = 0
     let deadline: Instant?
@@ -54,7 +54,7 @@ struct AttemptPlan: Sendable {
         var filterChain: [Int] = []
     }
 
-    init(candidates: [RouteCandidate], policy: FallbackPolicy, begin: Instant, deadline: Instant?) {
+    init(candidates: [Candidate], policy: FallbackPolicy, begin: Instant, deadline: Instant?) {
         self.candidates = candidates
         self.policy = policy
         self.begin = begin
@@ -91,7 +91,7 @@ struct AttemptPlan: Sendable {
     /// - Returns: `nil` when nobody is left who was not asked.
     mutating func hedge(beside slow: Int, at now: Instant, needsPrefill: Bool = false) -> Int? {
         guard !self.isOver, self.askedCount < self.mostAttempts, !self.isPast(now) else { return nil }
-        let provider = self.candidates[slow].model.id.provider
+        let provider = self.candidates[slow].id.provider
         guard let place = self.freshPlace(needsPrefill: needsPrefill, avoiding: provider) else { return nil }
         _ = self.ask(place)
         return place
@@ -123,9 +123,9 @@ struct AttemptPlan: Sendable {
     ///   - jitter: 0..<1, drawn anew each time.
     ///   - chain: the models that the policy has for such a fault.
     mutating func failed(
-        _ place: Int, _ fault: UpstreamFault, at now: Instant, jitter: Double, chain: [RouteCandidate] = []
+        _ place: Int, _ fault: UpstreamFault, at now: Instant, jitter: Double, chain: [Candidate] = []
     ) {
-        let model = self.candidates[place].model
+        let entry = self.candidates[place].entry
         switch fault.disposition {
         case .retrySame:
             self.mayComeBack(place, fault, at: now, jitter: jitter)
@@ -133,18 +133,20 @@ struct AttemptPlan: Sendable {
             break
         case .largerContext:
             // Where its length is not known there is nothing to compare with: the others may try.
-            if let length = model.contextLength { self.bars.contextFloor = max(self.bars.contextFloor ?? 0, length) }
+            if let length = entry.model.contextLength {
+                self.bars.contextFloor = max(self.bars.contextFloor ?? 0, length)
+            }
             self.bars.contextChain = self.adopt(chain)
         case .otherFilter:
-            self.bars.filters.append(model.id.provider)
+            self.bars.filters.append(entry.model.id.provider)
             self.bars.filterChain = self.adopt(chain)
         case .keyIsDead:
-            self.bars.deadKeys.append(model.id.provider)
+            self.bars.deadKeys.append(entry.model.id.provider)
         case .fail:
             self.isOver = true
         }
-        if self.policy.prefersOtherProvider, fault.isLikelyShared(by: model.id.provider) {
-            self.bars.troubled.append(model.id.provider)
+        if self.policy.prefersOtherProvider, fault.isLikelyShared(by: entry.model.id.provider) {
+            self.bars.troubled.append(entry.model.id.provider)
         }
     }
 
@@ -175,9 +177,9 @@ struct AttemptPlan: Sendable {
     }
 
     /// The places of a chain's models, new ones added.
-    private mutating func adopt(_ chain: [RouteCandidate]) -> [Int] {
+    private mutating func adopt(_ chain: [Candidate]) -> [Int] {
         chain.map { member in
-            if let known = self.candidates.firstIndex(where: { $0.model.id == member.model.id }) { return known }
+            if let known = self.candidates.firstIndex(where: { $0.id == member.id }) { return known }
             self.candidates.append(member)
             return self.candidates.count - 1
         }
@@ -187,12 +189,14 @@ struct AttemptPlan: Sendable {
 
     /// The next that was not asked: of a chain for filters first, then in order, those of providers in trouble last.
     private func freshPlace(needsPrefill: Bool, avoiding avoided: ProviderID?) -> Int? {
+        // Nothing has happened yet: in almost every request that is all that is ever looked at.
+        if self.asked.isEmpty, !needsPrefill { return self.candidates.isEmpty ? nil : 0 }
         if !self.bars.filters.isEmpty {
             for place in self.bars.filterChain where self.isFresh(place, needsPrefill: needsPrefill) { return place }
         }
         var second: Int?
         for place in self.candidates.indices where self.isFresh(place, needsPrefill: needsPrefill) {
-            let provider = self.candidates[place].model.id.provider
+            let provider = self.candidates[place].id.provider
             if provider != avoided && !self.bars.troubled.contains(provider) { return place }
             second = second ?? place
         }
@@ -222,12 +226,12 @@ struct AttemptPlan: Sendable {
 
     /// Whether nothing that is known rules it out.
     private func mayAnswer(_ place: Int, needsPrefill: Bool) -> Bool {
-        let provider = self.candidates[place].model.id.provider
-        if needsPrefill && !self.candidates[place].model.capabilities.contains(.prefill) { return false }
+        let provider = self.candidates[place].id.provider
+        if needsPrefill && !self.candidates[place].entry.model.capabilities.contains(.prefill) { return false }
         if self.bars.refused.contains(place) || self.bars.deadKeys.contains(provider) { return false }
         if self.bars.filters.contains(provider) && !self.bars.filterChain.contains(place) { return false }
         guard let floor = self.bars.contextFloor else { return true }
-        guard let length = self.candidates[place].model.contextLength else {
+        guard let length = self.candidates[place].entry.model.contextLength else {
             // Whoever wrote the chain knows better than we do.
             return self.bars.contextChain.contains(place)
         }

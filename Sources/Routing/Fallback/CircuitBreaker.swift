@@ -113,7 +113,7 @@ struct CircuitBreaker: Sendable {
             self.failuresInARow += 1
             self.window.add(success: false, at: now, settings)
         }
-        let (successes, failures) = self.window.sums(at: now, settings)
+        let (successes, failures) = self.window.sums(at: now)
         let requests = successes + failures
         if self.failuresInARow >= max(1, settings.consecutiveFailures) {
             // Those in a row may be older than the window.
@@ -176,11 +176,16 @@ private struct OutcomeWindow: Sendable {
 
     /// Empty until the first outcome.
     private var buckets: [Bucket] = []
+    /// Of a bucket, in nanoseconds.
+    private var width: UInt64 = 1
 
     mutating func add(success: Bool, at now: UInt64, _ settings: BreakerSettings) {
         let count = max(1, settings.buckets)
-        if self.buckets.count != count { self.buckets = Array(repeating: Bucket(), count: count) }
-        let number = Self.number(of: now, settings)
+        if self.buckets.count != count {
+            self.buckets = Array(repeating: Bucket(), count: count)
+            self.width = max(1, settings.window.wholeNanoseconds / UInt64(count))
+        }
+        let number = now / self.width
         let place = Int(number % UInt64(count))
         if self.buckets[place].number != number { self.buckets[place] = Bucket(number: number) }
         if success {
@@ -190,8 +195,8 @@ private struct OutcomeWindow: Sendable {
         }
     }
 
-    func sums(at now: UInt64, _ settings: BreakerSettings) -> (successes: Int, failures: Int) {
-        let newest = Self.number(of: now, settings)
+    func sums(at now: UInt64) -> (successes: Int, failures: Int) {
+        let newest = now / self.width
         let count = UInt64(self.buckets.count)
         return self.buckets.reduce(into: (0, 0)) { sums, bucket in
             guard bucket.number + count > newest else { return }
@@ -199,17 +204,11 @@ private struct OutcomeWindow: Sendable {
             sums.1 += bucket.failures
         }
     }
-
-    private static func number(of now: UInt64, _ settings: BreakerSettings) -> UInt64 {
-        now / max(1, settings.window.wholeNanoseconds / UInt64(max(1, settings.buckets)))
-    }
 }
 
 extension Duration {
     /// 0 for what is negative; at most a century, so that sums of two cannot overflow.
     var wholeNanoseconds: UInt64 {
-        let (seconds, attoseconds) = self.components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        return min(UInt64(seconds), 3_155_760_000) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+        UInt64(clamping: min(self.attoseconds / 1_000_000_000, 3_155_760_000_000_000_000))
     }
 }

@@ -3,8 +3,8 @@ public import ModelRegistry
 
 /// Who is asked, in which order, and why.
 public struct RouteDecision: Sendable {
-    /// What was asked for: an id, an alias, or `auto`.
-    public var requested: String
+    /// What was asked for.
+    public var target: InferenceRequest.Target
     /// How the candidates were ordered: the name of a strategy, ``namedModel`` or ``writtenOrder``.
     public var strategy: String
     /// The name of the rule that matched.
@@ -25,20 +25,23 @@ public struct RouteDecision: Sendable {
     public static let writtenOrder = "ordered"
 
     public init(
-        requested: String,
+        target: InferenceRequest.Target,
         strategy: String,
         rule: String? = nil,
         candidates: [Candidate],
         unavailable: [Candidates.Unavailable] = [],
         estimatedInputTokens: Int = 0
     ) {
-        self.requested = requested
+        self.target = target
         self.strategy = strategy
         self.rule = rule
         self.candidates = candidates
         self.unavailable = unavailable
         self.estimatedInputTokens = estimatedInputTokens
     }
+
+    /// What was asked for: an id, an alias, or `auto`.
+    public var requested: String { self.target.description }
 }
 
 /// A model that may be asked.

@@ -12,7 +12,7 @@ extension RouteSelector {
     ) throws(SelectionError) -> RouteExplanation {
         let table = self.table(for: snapshot)
         if case .model(let id) = request.target { return try self.explain(id, request, table) }
-        let plan = try self.plan(request, table)
+        let plan = try self.plan(request, table, at: self.figures.now)
         let sorted = plan.sorted()
         let decision = self.decision(plan, sorted, turn: plan.pool.turns.next)
         let reasons = RejectionReasons(plan, leavesOutTight: sorted.leavesOutTight, availability: self.availability)
@@ -43,7 +43,7 @@ extension RouteSelector {
         let describe = Describer(self, request, at: self.figures.now)
         let reasons: [String]
         do {
-            let decision = try self.named(id, request, table)
+            let decision = try self.named(id, request, table, at: describe.now)
             return RouteExplanation(
                 decision: decision,
                 ranked: decision.candidates.map { describe.candidate($0, model, rank: 1) },
@@ -56,7 +56,7 @@ extension RouteSelector {
             reasons = unavailable.map(\.reason)
         }
         let decision = RouteDecision(
-            requested: id.description,
+            target: request.target,
             strategy: RouteDecision.namedModel,
             candidates: [],
             estimatedInputTokens: request.estimatedInputTokens
@@ -85,7 +85,7 @@ private struct RejectionReasons {
     func of(_ index: Int) -> [String] {
         let table = self.plan.table
         let (row, model, figures) = (table.rows[index], table.entries[index].model, table.figures[index])
-        var rejections = self.plan.check.rejections(of: model, row, figures, at: self.plan.now)
+        var rejections = self.plan.rejections(of: model, row, figures)
         if self.leavesOutTight, self.plan.isTight(row) {
             rejections.append(
                 .contextLength(
@@ -107,7 +107,7 @@ private struct Describer {
     private let selector: RouteSelector
     private let input: Double
     private let output: Double?
-    private let now: UInt64
+    let now: UInt64
 
     init(_ selector: RouteSelector, _ request: SelectionRequest, at now: UInt64) {
         self.selector = selector

@@ -13,13 +13,14 @@ extension RouteSelector {
     func named(
         _ id: ModelID,
         _ request: SelectionRequest,
-        _ table: RoutingTable
+        _ table: RoutingTable,
+        at now: UInt64
     ) throws(SelectionError) -> RouteDecision {
         try self.checkStrategy(of: request)
         let model = try self.find(id, in: table)
-        let now = self.figures.now
         let check = RequirementCheck(request, isAutomatic: false, table: table)
-        let rejections = check.rejections(of: model.entry.model, model.row, model.figures, at: now)
+        let rejections = check.rejections(
+            of: model.entry.model, model.row, model.figures, required: request.requirements, at: now)
         guard rejections.isEmpty else { throw .requirementsNotMet([.init(model: id, rejections: rejections)]) }
         if let reason = self.hindrance(model, in: table, at: now) {
             throw .nobodyReady([.init(model: id, reason: reason)])
@@ -27,7 +28,7 @@ extension RouteSelector {
         let availability = self.availability(id)
         if case .unavailable(let reason) = availability { throw .nobodyReady([.init(model: id, reason: reason)]) }
         return RouteDecision(
-            requested: id.description,
+            target: request.target,
             strategy: RouteDecision.namedModel,
             candidates: [Candidate(entry: model.entry, figures: model.figures, score: 0, availability: availability)],
             estimatedInputTokens: request.estimatedInputTokens

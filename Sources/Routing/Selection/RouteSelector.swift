@@ -84,11 +84,8 @@ public final class RouteSelector: Sendable {
 
     /// What of a request decides, with the beginnings of its prompt where engines that keep prompts may look for them.
     public func request(for request: InferenceRequest) -> SelectionRequest {
-        var made = SelectionRequest(request)
-        if self.state.withLock({ $0.policy.affinity.isEnabled && $0.tables.last?.keepsPrompts ?? true }) {
-            made.prefix = PromptPrefix(of: request)
-        }
-        return made
+        let keepsPrompts = self.state.withLock { $0.policy.affinity.isEnabled && $0.tables.last?.keepsPrompts ?? true }
+        return SelectionRequest(request, prefix: keepsPrompts ? PromptPrefix(of: request) : nil)
     }
 
     /// Who is asked.
@@ -98,9 +95,29 @@ public final class RouteSelector: Sendable {
         _ request: SelectionRequest,
         in snapshot: RegistrySnapshot
     ) throws(SelectionError) -> RouteDecision {
+        try self.decide(request, self.table(for: snapshot), at: self.figures.now)
+    }
+
+    /// The same of a request for text, with the beginnings of its prompt: ``request(for:)`` and this in one.
+    ///
+    /// - Parameter now: nanoseconds; see ``RoutingFigures/now``.
+    func decide(
+        _ request: InferenceRequest,
+        in snapshot: RegistrySnapshot,
+        at now: UInt64
+    ) throws(SelectionError) -> (RouteDecision, PromptPrefix?) {
         let table = self.table(for: snapshot)
-        if case .model(let id) = request.target { return try self.named(id, request, table) }
-        let plan = try self.plan(request, table)
+        let prefix = table.keepsPrompts ? PromptPrefix(of: request) : nil
+        return (try self.decide(SelectionRequest(request, prefix: prefix), table, at: now), prefix)
+    }
+
+    private func decide(
+        _ request: SelectionRequest,
+        _ table: RoutingTable,
+        at now: UInt64
+    ) throws(SelectionError) -> RouteDecision {
+        if case .model(let id) = request.target { return try self.named(id, request, table, at: now) }
+        let plan = try self.plan(request, table, at: now)
         let decision = self.decision(plan, plan.sorted(), turn: plan.pool.turns.take())
         guard decision.candidates.isEmpty else { return decision }
         throw Diagnosis(plan, availability: self.availability).error
@@ -125,9 +142,7 @@ public final class RouteSelector: Sendable {
         var ranking = Ranking(plan, availability: self.availability)
         self.tell(plan, sorted, &ranking)
         let pool = { (members: [CandidatePool.Member]) in
-            CandidatePool(
-                members, of: plan.pool, in: plan.table, for: plan.request, now: plan.now, turn: turn, drawing: self.draw
-            )
+            CandidatePool(members, of: plan, turn: turn)
         }
         if !sorted.preferred.isEmpty { ranking.add(pool(sorted.preferred)) }
         ranking.add(pool(sorted.others))
@@ -138,7 +153,7 @@ public final class RouteSelector: Sendable {
             ranking.finishGroup()
         }
         return RouteDecision(
-            requested: plan.request.target.description,
+            target: plan.request.target,
             strategy: plan.strategy.name,
             rule: plan.rule,
             candidates: ranking.candidates,
@@ -168,24 +183,29 @@ public final class RouteSelector: Sendable {
 
     // MARK: - Making a plan
 
-    func plan(_ request: SelectionRequest, _ table: RoutingTable) throws(SelectionError) -> SelectionPlan {
+    func plan(
+        _ request: SelectionRequest,
+        _ table: RoutingTable,
+        at now: UInt64
+    ) throws(SelectionError) -> SelectionPlan {
         try self.checkStrategy(of: request)
-        let requested = request.target.description
-        if case .alias(let name) = request.target, table.aliasPools[name] == nil {
-            throw .modelNotFound(requested: name)
+        var named: RoutePool?
+        if case .alias(let name) = request.target {
+            named = table.aliasPools[name]
+            if named == nil { throw .modelNotFound(requested: name) }
         }
-        let compiled = table.rules.first { $0.matches(request, requested: requested, clock: self.wallClock) }
-        let pool = try self.pool(request, compiled, table)
+        let compiled = table.rules.first { $0.matches(request, clock: self.wallClock) }
+        let pool = try self.pool(of: compiled) ?? named ?? table.automaticPool(of: request.task)
         let keeper = request.prefix.flatMap { self.prefixes.model(for: $0) }.flatMap { table.row(of: $0) }
         return SelectionPlan(
-            table: table,
-            request: request,
+            request,
+            in: table,
             rule: compiled?.rule.name,
             pool: pool,
             strategy: try self.strategy(request.strategy ?? compiled?.rule.strategy, for: pool, table),
-            check: RequirementCheck(request, isAutomatic: pool.isAutomatic, table: table),
-            now: self.figures.now,
-            keeper: keeper.flatMap { table.rows[Int($0)].flags.contains(.keepsPrompts) ? $0 : nil }
+            now: now,
+            keeper: keeper.flatMap { table.rows[Int($0)].flags.contains(.keepsPrompts) ? $0 : nil },
+            drawing: self.draw
         )
     }
 
@@ -194,18 +214,11 @@ public final class RouteSelector: Sendable {
         throw .unknownStrategy(name, known: self.strategyNames)
     }
 
-    private func pool(
-        _ request: SelectionRequest,
-        _ rule: CompiledRule?,
-        _ table: RoutingTable
-    ) throws(SelectionError) -> RoutePool {
-        if let pool = rule?.pool {
-            // What a rule keeps within its pool must not go elsewhere because the pool is gone.
-            if pool.rows.isEmpty, let missing = pool.missing.first { throw .modelNotFound(requested: missing) }
-            return pool
-        }
-        if case .alias(let name) = request.target, let pool = table.aliasPools[name] { return pool }
-        return table.automaticPool(of: request.task)
+    /// - Throws: when it is gone: what a rule keeps within its pool must not go elsewhere for that.
+    private func pool(of rule: CompiledRule?) throws(SelectionError) -> RoutePool? {
+        guard let pool = rule?.pool else { return nil }
+        if pool.rows.isEmpty, let missing = pool.missing.first { throw .modelNotFound(requested: missing) }
+        return pool
     }
 
     private func strategy(

@@ -49,6 +49,10 @@ public struct SelectionRequest: Sendable {
     /// What of a request for text decides. Its prompt is measured; ``prefix`` is not computed, see
     /// ``RouteSelector/request(for:)``.
     public init(_ request: InferenceRequest) {
+        self.init(request, prefix: nil)
+    }
+
+    init(_ request: borrowing InferenceRequest, prefix: PromptPrefix?) {
         self.init(
             target: request.target,
             requirements: request.routing.requirements,
@@ -57,7 +61,8 @@ public struct SelectionRequest: Sendable {
             priority: request.routing.priority,
             tags: request.routing.tags,
             estimatedInputTokens: TokenEstimate.input(of: request),
-            maxOutputTokens: request.sampling.maxOutputTokens
+            maxOutputTokens: request.sampling.maxOutputTokens,
+            prefix: prefix
         )
     }
 

@@ -9,7 +9,7 @@ private struct Drive {
     var plan: AttemptPlan
     var now = ContinuousClock.now
     var jitter = 0.5
-    var chain: [RouteCandidate] = []
+    var chain: [Candidate] = []
     /// What was asked, and `~` for each wait with its milliseconds.
     var story: [String] = []
 

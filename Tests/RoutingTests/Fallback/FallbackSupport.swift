@@ -109,14 +109,14 @@ final class EventKeeper: EventRecorder {
 func modelID(_ text: String) throws -> ModelID { try #require(ModelID(text)) }
 
 /// Candidates by a line such as `a/one b/two:8000 b/three+`: a context length after the colon, `+` for prefill.
-func candidates(_ line: String, in figures: RoutingFigures = RoutingFigures()) throws -> [RouteCandidate] {
+func candidates(_ line: String, in figures: RoutingFigures = RoutingFigures()) throws -> [Candidate] {
     try line.split(separator: " ").map { word in
         let parts = word.split(separator: ":")
         let prefills = word.hasSuffix("+")
         let id = try modelID(parts[0].filter { $0 != "+" })
         let length = parts.count > 1 ? Int(parts[1].filter { $0 != "+" }) : nil
         let capabilities: Set<Capability> = prefills ? [.chat, .streaming, .prefill] : [.chat, .streaming]
-        return RouteCandidate(
+        return Candidate(
             model: ModelDescription(id: id, capabilities: capabilities, contextLength: length), figures: figures[id])
     }
 }

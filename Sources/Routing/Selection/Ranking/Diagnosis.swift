@@ -29,7 +29,7 @@ struct Diagnosis {
     private mutating func look(at index: Int) {
         let table = self.plan.table
         let (row, model, figures) = (table.rows[index], table.entries[index].model, table.figures[index])
-        let rejections = self.plan.check.rejections(of: model, row, figures, at: self.plan.now)
+        let rejections = self.plan.rejections(of: model, row, figures)
         guard rejections.isEmpty else {
             self.unmet.append(.init(model: model.id, rejections: rejections))
             return

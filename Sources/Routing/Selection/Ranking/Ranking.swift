@@ -27,7 +27,7 @@ struct Ranking {
         self.plan = plan
         self.availability = availability
         self.readiness = plan.strategy.readiness
-        self.ready.reserveCapacity(RouteDecision.mostCandidates)
+        self.ready.reserveCapacity(min(plan.pool.rows.count, RouteDecision.mostCandidates))
     }
 
     /// Adds those of a tier, to be asked after those that were added before.
@@ -37,8 +37,12 @@ struct Ranking {
         var pool = tier
         self.plan.strategy.score(&pool)
         if !self.hasFirst { self.chooseFirst(&pool) }
-        var heap = CandidateHeap(pool)
-        while !self.isFull, let index = heap.pop() { _ = self.take(pool, index) }
+        if pool.count > 1 {
+            var heap = CandidateHeap(pool)
+            while !self.isFull, let index = heap.pop() { _ = self.take(pool, index) }
+        } else if pool.count == 1, !self.isFull {
+            _ = self.take(pool, 0)
+        }
         self.preferKeeper()
     }
 

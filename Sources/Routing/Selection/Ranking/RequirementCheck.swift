@@ -3,7 +3,6 @@ internal import ModelRegistry
 
 /// What a request requires, made ready for comparing it with a thousand models.
 struct RequirementCheck {
-    private let requirements: ModelRequirements
     private let task: ModelCategory
     private let categories: CategorySet
     /// Whether a model must be meant for the task, not only fit for it: so when the choice is the router's.
@@ -27,12 +26,10 @@ struct RequirementCheck {
     private let tagged: [UInt64]
 
     /// - Parameter isAutomatic: whether the choice is the router's; otherwise somebody wrote the candidates down.
-    init(_ request: SelectionRequest, isAutomatic: Bool, table: RoutingTable) {
-        let requirements = request.requirements
-        self.requirements = requirements
+    init(_ request: borrowing SelectionRequest, isAutomatic: Bool, table: RoutingTable) {
         self.task = request.task
         self.isAutomatic = isAutomatic
-        if requirements.task == nil, request.impliedTask == .text, !isAutomatic {
+        if request.requirements.task == nil, request.impliedTask == .text, !isAutomatic {
             // Image and voice models answer with text too, and who is named is meant.
             self.categories = CategorySet.all.subtracting(CategorySet(.embedding))
         } else {
@@ -40,22 +37,22 @@ struct RequirementCheck {
         }
         self.capabilities = request.capabilities
         var flags: RouteRow.Flags = .allowed
-        if requirements.freeOnly { flags.insert(.free) }
-        if requirements.localOnly { flags.insert(.local) }
+        if request.requirements.freeOnly { flags.insert(.free) }
+        if request.requirements.localOnly { flags.insert(.local) }
         self.flags = flags
         self.minContextLength =
-            requirements.minContextLength.map {
+            request.requirements.minContextLength.map {
                 max($0, request.estimatedInputTokens + (request.maxOutputTokens ?? 0))
             } ?? -1
-        self.maxPrice = requirements.maxPricePerMillionTokens.map { Double($0) / 1e6 } ?? .infinity
-        self.maxCost = requirements.maxCostNanoUSD.map { Double($0) } ?? .infinity
+        self.maxPrice = request.requirements.maxPricePerMillionTokens.map { Double($0) / 1e6 } ?? .infinity
+        self.maxCost = request.requirements.maxCostNanoUSD.map { Double($0) } ?? .infinity
         self.inputTokens = Double(request.estimatedInputTokens)
         self.outputTokens = request.maxOutputTokens.map { Double($0) }
-        self.minQualityScore = requirements.minQualityScore ?? -1
-        self.minSafetyScore = requirements.minSafetyScore ?? -1
-        self.maxLatency = requirements.maxLatency?.nanoseconds ?? .infinity
-        self.providers = Self.providers(requirements, table)
-        self.tagged = Self.tagged(requirements.tags, table)
+        self.minQualityScore = request.requirements.minQualityScore ?? -1
+        self.minSafetyScore = request.requirements.minSafetyScore ?? -1
+        self.maxLatency = request.requirements.maxLatency?.nanoseconds ?? .infinity
+        self.providers = Self.providers(request.requirements, table)
+        self.tagged = Self.tagged(request.requirements.tags, table)
     }
 
     /// Whether the model of a row is everything that is required, but for what changes: see
@@ -88,60 +85,66 @@ struct RequirementCheck {
 
     /// Everything that a model does not fulfil: none exactly when ``accepts(_:at:)`` and
     /// ``fulfilsLatency(_:_:at:)`` say so.
-    func rejections(of model: ModelDescription, _ row: RouteRow, _ figures: ModelFigures, at now: UInt64) -> [Rejection]
-    {
+    ///
+    /// - Parameter required: what the check was made of.
+    func rejections(
+        of model: ModelDescription,
+        _ row: RouteRow,
+        _ figures: ModelFigures,
+        required: ModelRequirements,
+        at now: UInt64
+    ) -> [Rejection] {
         var found: [Rejection] = []
         if !row.flags.contains(.allowed) { found.append(.notAllowed) }
         if (self.isAutomatic ? row.category : row.uses).isDisjoint(with: self.categories) {
             found.append(.task(found: model.category, required: self.task))
         }
-        found += self.capabilities.subtracting(row.capabilities).capabilities.map(Rejection.capability)
+        let missing = self.capabilities.subtracting(row.capabilities)
+        if !missing.isEmpty { found += missing.capabilities.map(Rejection.capability) }
         if row.contextLength < self.minContextLength {
             let known = row.contextLength >= 0 ? row.contextLength : nil
             found.append(.contextLength(found: known, required: self.minContextLength, isEstimate: false))
         }
-        found += self.priceRejections(of: model, row)
-        found += self.scoreRejections(of: model, row)
-        if self.limitsLatency, !self.fulfilsLatency(row, figures, at: now), let allowed = self.requirements.maxLatency {
+        self.addPrices(of: model, row, required, to: &found)
+        self.addScores(of: model, row, to: &found)
+        if self.limitsLatency, !self.fulfilsLatency(row, figures, at: now), let allowed = required.maxLatency {
             let expected = Duration.nanoseconds(Int64(min(row.expectedLatency(figures, at: now), 9e18)))
             found.append(.latency(expected: expected, allowed: allowed))
         }
-        if self.requirements.localOnly, !row.flags.contains(.local) { found.append(.notLocal) }
+        if required.localOnly, !row.flags.contains(.local) { found.append(.notLocal) }
         let provider = model.id.provider
-        if !self.requirements.allowedProviders.isEmpty, !self.requirements.allowedProviders.contains(provider) {
+        if !required.allowedProviders.isEmpty, !required.allowedProviders.contains(provider) {
             found.append(.providerNotAllowed(provider))
         }
-        if self.requirements.deniedProviders.contains(provider) { found.append(.providerDenied(provider)) }
-        for tag in self.requirements.tags where !model.tags.contains(tag) { found.append(.tag(tag)) }
+        if required.deniedProviders.contains(provider) { found.append(.providerDenied(provider)) }
+        for tag in required.tags where !model.tags.contains(tag) { found.append(.tag(tag)) }
         return found
     }
 
-    private func priceRejections(of model: ModelDescription, _ row: RouteRow) -> [Rejection] {
-        var found: [Rejection] = []
+    private func addPrices(
+        of model: ModelDescription, _ row: RouteRow, _ required: ModelRequirements, to found: inout [Rejection]
+    ) {
         if max(row.inputPrice, row.outputPrice) > self.maxPrice,
-            let allowed = self.requirements.maxPricePerMillionTokens
+            let allowed = required.maxPricePerMillionTokens
         {
             found.append(.price(found: model.prices.map { max($0.input, $0.output) }, allowed: allowed))
         }
         let cost = row.cost(input: self.inputTokens, output: self.outputTokens)
-        if cost > self.maxCost, let allowed = self.requirements.maxCostNanoUSD {
+        if cost > self.maxCost, let allowed = required.maxCostNanoUSD {
             found.append(.cost(found: cost.nanoUSD, allowed: allowed))
         }
-        if self.requirements.freeOnly, !row.flags.contains(.free) {
+        if required.freeOnly, !row.flags.contains(.free) {
             found.append(.notFree(pricesAreKnown: model.prices != nil))
         }
-        return found
     }
 
-    private func scoreRejections(of model: ModelDescription, _ row: RouteRow) -> [Rejection] {
-        var found: [Rejection] = []
+    private func addScores(of model: ModelDescription, _ row: RouteRow, to found: inout [Rejection]) {
         if row.qualityScore < self.minQualityScore {
             found.append(.qualityScore(found: model.qualityScore, required: self.minQualityScore))
         }
         if row.safetyScore < self.minSafetyScore {
             found.append(.safetyScore(found: model.safetyScore, required: self.minSafetyScore))
         }
-        return found
     }
 
     private static func providers(_ requirements: ModelRequirements, _ table: RoutingTable) -> [Bool] {

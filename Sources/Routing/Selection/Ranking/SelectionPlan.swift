@@ -2,7 +2,9 @@ internal import Inference
 internal import ModelRegistry
 
 /// What is settled of a decision before anyone is looked at: between whom, by what, for which request.
-struct SelectionPlan {
+///
+/// By reference: it is handed to everything that looks at a candidate.
+final class SelectionPlan: Sendable {
     let table: RoutingTable
     let request: SelectionRequest
     /// The name of the rule that matched.
@@ -14,6 +16,42 @@ struct SelectionPlan {
     let now: UInt64
     /// Who has the prompt's beginning in its cache.
     let keeper: Int32?
+    private let drawing: @Sendable (Range<Int>) -> Int
+
+    /// - Parameter drawing: a number of a range, each as likely as the others.
+    init(
+        _ request: SelectionRequest,
+        in table: RoutingTable,
+        rule: String?,
+        pool: RoutePool,
+        strategy: any SelectionStrategy,
+        now: UInt64,
+        keeper: Int32?,
+        drawing: @escaping @Sendable (Range<Int>) -> Int
+    ) {
+        self.table = table
+        self.request = request
+        self.rule = rule
+        self.pool = pool
+        self.strategy = strategy
+        self.check = RequirementCheck(request, isAutomatic: pool.isAutomatic, table: table)
+        self.now = now
+        self.keeper = keeper
+        self.drawing = drawing
+    }
+
+    /// A number of `0..<count`, each as likely as the others.
+    ///
+    /// - Parameter count: at least 1.
+    func draw(below count: Int) -> Int {
+        guard count > 1 else { return 0 }
+        return min(max(self.drawing(0..<count), 0), count - 1)
+    }
+
+    /// Everything that a model does not fulfil.
+    func rejections(of model: ModelDescription, _ row: RouteRow, _ figures: ModelFigures) -> [Rejection] {
+        self.check.rejections(of: model, row, figures, required: self.request.requirements, at: self.now)
+    }
 
     /// The pool, sorted into who may be asked and who may not.
     struct Sorted {

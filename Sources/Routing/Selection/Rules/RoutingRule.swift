@@ -103,9 +103,9 @@ struct CompiledRule: Sendable {
     }
 
     /// - Parameter clock: microseconds since 1970-01-01 UTC; asked only when the time matters.
-    func matches(_ request: SelectionRequest, requested: String, clock: () -> Int64) -> Bool {
+    func matches(_ request: SelectionRequest, clock: () -> Int64) -> Bool {
         let conditions = self.rule.conditions
-        guard conditions.models.isEmpty || conditions.models.contains(requested),
+        guard conditions.models.isEmpty || conditions.models.contains(request.target.description),
             conditions.task == nil || conditions.task == request.task,
             conditions.priorities.isEmpty || conditions.priorities.contains(request.priority),
             conditions.tags.isEmpty || conditions.tags.allSatisfy(request.tags.contains),

@@ -5,15 +5,10 @@ public struct CandidatePool {
     /// One for each candidate; smaller is asked first, equal ones in the order of the pool. Not a number counts as
     /// ``unknown``.
     public var scores: [Double]
-    public let request: SelectionRequest
-    /// ``RoutingFigures/now`` when the decision was begun.
-    public let now: UInt64
     /// Counts the decisions of this pool, for taking turns.
     public let turn: Int
-    let table: RoutingTable
-    let pool: RoutePool
+    private let plan: SelectionPlan
     private(set) var members: [Member]
-    private let drawing: @Sendable (Range<Int>) -> Int
 
     /// A score for those of whom nothing is known: behind all others.
     public static let unknown = 1e18
@@ -25,24 +20,17 @@ public struct CandidatePool {
         let ordinal: Int32
     }
 
-    init(
-        _ members: [Member],
-        of pool: RoutePool,
-        in table: RoutingTable,
-        for request: SelectionRequest,
-        now: UInt64,
-        turn: Int,
-        drawing: @escaping @Sendable (Range<Int>) -> Int
-    ) {
+    init(_ members: [Member], of plan: SelectionPlan, turn: Int) {
         self.members = members
         self.scores = Array(repeating: 0, count: members.count)
-        self.pool = pool
-        self.table = table
-        self.request = request
-        self.now = now
+        self.plan = plan
         self.turn = turn
-        self.drawing = drawing
     }
+
+    public var request: SelectionRequest { self.plan.request }
+    /// ``RoutingFigures/now`` when the decision was begun.
+    public var now: UInt64 { self.plan.now }
+    var table: RoutingTable { self.plan.table }
 
     public var count: Int { self.members.count }
     public var indices: Range<Int> { 0..<self.members.count }
@@ -68,20 +56,17 @@ public struct CandidatePool {
 
     /// At least 0: as an alias says, or else the larger the smaller ``ModelDescription/priority`` is, 1 to 1001.
     public func weight(at index: Int) -> Int {
-        if let weights = self.pool.weights { return Int(weights[Int(self.members[index].ordinal)]) }
+        if let weights = self.plan.pool.weights { return Int(weights[Int(self.members[index].ordinal)]) }
         return 1001 - min(max(Int(self.table.rows[self.row(at: index)].priority), 0), 1000)
     }
 
     /// A number of `0..<count`, each as likely as the others.
     ///
     /// - Parameter count: at least 1.
-    public func draw(below count: Int) -> Int {
-        guard count > 1 else { return 0 }
-        return min(max(self.drawing(0..<count), 0), count - 1)
-    }
+    public func draw(below count: Int) -> Int { self.plan.draw(below: count) }
 
     /// Whether the choice is the router's; otherwise somebody wrote the candidates down.
-    var isAutomatic: Bool { self.pool.isAutomatic }
+    var isAutomatic: Bool { self.plan.pool.isAutomatic }
 
     func row(at index: Int) -> Int { Int(self.members[index].row) }
 
@@ -98,9 +83,9 @@ public struct CandidatePool {
     /// Infinite when not known.
     func expectedNanoUSD(at index: Int) -> Double {
         let row = self.table.rows[self.row(at: index)]
-        var output = self.request.maxOutputTokens.map { Double($0) } ?? Self.usualAnswer
+        var output = self.plan.request.maxOutputTokens.map { Double($0) } ?? Self.usualAnswer
         if row.maxOutputTokens >= 0 { output = min(output, Double(row.maxOutputTokens)) }
-        return row.cost(input: Double(self.request.estimatedInputTokens), output: output)
+        return row.cost(input: Double(self.plan.request.estimatedInputTokens), output: output)
     }
 
     mutating func remove(at index: Int) -> (member: Member, score: Double) {
