@@ -203,7 +203,9 @@ public final class RoutingFigures: Sendable {
 extension Duration {
     /// As a floating point number.
     package var nanoseconds: Double {
-        Double(self.attoseconds) / 1e9
+        // Not by `attoseconds`: a `Double` is made of 128 bits by the generic, slow way.
+        let (seconds, attoseconds) = self.components
+        return Double(seconds) * 1e9 + Double(attoseconds) / 1e9
     }
 }
 

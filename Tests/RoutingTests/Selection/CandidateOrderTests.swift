@@ -1,6 +1,7 @@
 import Inference
 import ModelRegistry
 import Routing
+import Synchronization
 import Testing
 
 @Suite("Who is asked, in which order")
@@ -209,6 +210,35 @@ struct CandidateOrderTests {
         #expect(try bench.names(.automatic) == "b")
         bench.selector.setPolicy(SelectionPolicy(defaultStrategy: "cost_optimized"))
         #expect(try bench.decide(request).strategy == "cost_optimized")
+    }
+
+    @Test("A policy judges models by the providers of the snapshot, also those that came after it; each model once")
+    func allowedProviders() throws {
+        let asked = Mutex(0)
+        let policy = SelectionPolicy(isAllowed: { model, provider in
+            asked.withLock { $0 += 1 }
+            return provider.kind != "openrouter" || model.prices?.isFree == true
+        })
+        let bench = SelectionBench(try SelectionBench.snapshot("a"), policy: policy)
+        #expect(try bench.names(.automatic) == "a")
+        let provider = try #require(ProviderID("later"))
+        let changed = try RegistrySnapshot(
+            providers: [ProviderDescription(id: provider, kind: "openrouter", acceptsAnyModel: true)],
+            models: [
+                ModelDescription(id: try SelectionBench.id("later/dear"), prices: ModelPrices(input: 1, output: 1)),
+                ModelDescription(id: try SelectionBench.id("later/free"), prices: ModelPrices(input: 0, output: 0)),
+            ],
+            aliases: [])
+        bench.selector.prepare(changed)
+        // So that no request pays for it.
+        #expect(asked.withLock { $0 } == 1 + 2)
+        let decision = try bench.selector.decide(SelectionRequest(target: .automatic), in: changed)
+        #expect(SelectionBench.names(decision) == "free")
+        #expect(asked.withLock { $0 } == 1 + 2)
+        #expect(throws: SelectionError.self) {
+            try bench.selector.decide(
+                SelectionRequest(target: .model(try SelectionBench.id("later/unlisted"))), in: changed)
+        }
     }
 
     @Test("Decisions are made of one policy and one snapshot, whatever changes meanwhile")
