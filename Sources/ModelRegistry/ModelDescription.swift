@@ -99,6 +99,16 @@ public struct ModelDescription: Sendable, Hashable {
     }
 }
 
+extension ModelCategory {
+    /// What comes out of a model that can do this and nothing else; `nil` when it may be several things.
+    package init?(of capabilities: Set<Capability>) {
+        guard capabilities.contains(.embeddings), capabilities.isDisjoint(with: [.chat, .completion]) else {
+            return nil
+        }
+        self = .embedding
+    }
+}
+
 /// One file of a model.
 public struct ModelVersion: Sendable, Hashable {
     /// Unique in the model: the first 12 digits of the file's SHA-256 unless the installer named it.

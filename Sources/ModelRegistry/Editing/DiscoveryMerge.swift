@@ -2,6 +2,8 @@ import Inference
 
 /// Joins what a provider lists with what is registered for it. Pure.
 ///
+/// Some listings tell names and nothing else: what the ``ModelCatalog`` knows of these models fills the gaps.
+///
 /// It never deletes, and of what a person registered it changes nothing but whether it is there.
 struct DiscoveryMerge {
     /// New and changed models, with the provenance that they had.
@@ -23,7 +25,7 @@ struct DiscoveryMerge {
         let files = models.flatMap { model in model.versions.map { ($0.path, model.id) } }
         self.owners = Dictionary(files) { first, _ in first }
         self.report.skipped = listing.skipped
-        for model in listing.models { self.take(model) }
+        for model in listing.models { self.take(ModelCatalog.completing(model, kind: provider.kind)) }
         for model in models where !self.found.contains(model.id) { self.miss(model) }
     }
 
@@ -86,7 +88,7 @@ struct DiscoveryMerge {
     }
 
     private func newModel(_ id: ModelID, _ listed: ListedModel) -> ModelDescription {
-        let category = listed.category ?? .text
+        let category = listed.category ?? listed.capabilities.flatMap { ModelCategory(of: $0) } ?? .text
         var model = ModelDescription(
             id: id,
             category: category,

@@ -53,6 +53,51 @@ struct DiscoveryTests {
         #expect(bench.isConsistent)
     }
 
+    @Test("What a listing does not tell of a well-known model the catalog does; what it tells stands")
+    func catalog() async throws {
+        let bench = try Bench(providers: [
+            ProviderDescription(id: provider("open"), kind: "openai"),
+            ProviderDescription(id: provider("other"), kind: "custom"),
+        ])
+        let names = [Self.listed("gpt-4o-mini", context: 64_000), Self.listed("text-embedding-3-small")]
+        let first = try await Self.take(names, bench)
+        #expect(first.added.count == 2)
+        let chat = try #require(bench.snapshot.listedModel(id("open/gpt-4o-mini")))
+        #expect(chat.contextLength == 64_000 && chat.maxOutputTokens == 16_384)
+        #expect(chat.prices == ModelCatalog.entry(kind: "openai", name: "gpt-4o-mini")?.prices && chat.prices != nil)
+        #expect(
+            chat.capabilities.isSuperset(of: [.chat, .tools, .jsonSchema]) && chat.provenance.source == .discovered)
+        let vectors = try #require(bench.snapshot.listedModel(id("open/text-embedding-3-small")))
+        #expect(vectors.category == .embedding && vectors.capabilities == [.embeddings] && vectors.prices != nil)
+        #expect(try await Self.take(names, bench).unchanged == 2)
+
+        // The names of others mean nothing.
+        _ = try await Self.take(names, bench, from: "other")
+        let foreign = try #require(bench.snapshot.listedModel(id("other/gpt-4o-mini")))
+        #expect(foreign.prices == nil && foreign.capabilities == [.chat, .streaming])
+        #expect(bench.snapshot.model(try id("other/text-embedding-3-small"))?.category == .text)
+
+        // What a person said of a model is theirs from then on.
+        let mine = ModelPrices(input: 1, output: 2)
+        _ = try await bench.editor.updateModel(id("open/gpt-4o-mini"), etag: nil, validateOnly: false) {
+            $0.prices = mine
+        }
+        _ = try await Self.take(names, bench)
+        #expect(bench.snapshot.listedModel(try id("open/gpt-4o-mini"))?.prices == mine)
+        #expect(bench.isConsistent)
+    }
+
+    @Test("A model that makes vectors and nothing else is for them, also where the listing has no word for it")
+    func embeddingByCapability() async throws {
+        let bench = try Bench(providers: [ProviderDescription(id: provider("open"), kind: "custom")])
+        var (only, both) = (Self.listed("only"), Self.listed("both"))
+        only.capabilities = [.embeddings]
+        both.capabilities = [.chat, .embeddings]
+        _ = try await Self.take([only, both], bench)
+        #expect(bench.snapshot.listedModel(try id("open/only"))?.category == .embedding)
+        #expect(bench.snapshot.listedModel(try id("open/both"))?.category == .text)
+    }
+
     @Test("Of what a person registered only whether it is there changes, and nothing is deleted")
     func leavesOthers() async throws {
         let bench = try Bench.usual()
