@@ -248,7 +248,8 @@ extension RoundhouseConfiguration {
         public var priority: Int?
         /// What it can do; `nil` (default): what is known of a model of this name, else what the kind's models usually can.
         public var capabilities: [Capability]?
-        /// What comes out of it; `nil` (default): what is known of a model of this name, else text.
+        /// What comes out of it; `nil` (default): vectors where ``capabilities`` name nothing else, else what is known of a
+        /// model of this name, else text.
         public var category: ModelCategory?
         /// Nano-USD for a million tokens of the prompt. 0 to 1,000,000 USD; `nil` (default): not known. Given together
         /// with ``priceOutput`` or not at all.

@@ -136,7 +136,7 @@ struct RequestFailure: Error, Sendable, Hashable {
     /// What a model lacks that the request needs is its own reason; anything else is what the client asked for.
     private static func reason(of unmet: [Candidates.Unmet]) -> String {
         let lacksCapability = unmet.allSatisfy { model in
-            model.rejections.contains { if case .capability = $0 { true } else { false } }
+            model.rejections.contains { $0.missingCapability != nil }
         }
         return lacksCapability ? "CAPABILITY_UNSUPPORTED" : "REQUIREMENTS_NOT_MET"
     }
@@ -149,14 +149,14 @@ struct RequestFailure: Error, Sendable, Hashable {
                 let field =
                     rejection.requirement == "messages" ? "messages" : "requirements.\(rejection.requirement)"
                 guard !violations.contains(where: { $0.field == field }) else { continue }
-                violations.append(FieldViolation(field, "\(model.model) \(rejection)"))
+                violations.append(FieldViolation(field, "\(model.model) \(rejection.sentence)"))
             }
         }
         return violations
     }
 
     private static func sentence(_ unmet: Candidates.Unmet) -> String {
-        "\(unmet.model) " + unmet.rejections.map(\.description).joined(separator: ", ")
+        "\(unmet.model) " + unmet.rejections.map(\.sentence).joined(separator: ", ")
     }
 
     private static func sentence(_ attempt: Attempt) -> String {
@@ -176,6 +176,24 @@ struct RequestFailure: Error, Sendable, Hashable {
             metadata["attempt_\(index + 1)"] = String(sentence.prefix(Self.longestMessageShown))
         }
         return metadata
+    }
+}
+
+extension Rejection {
+    /// What the model lacks, where that is a capability: a model for vectors does not chat, and the other way round.
+    fileprivate var missingCapability: Capability? {
+        switch self {
+        case .capability(let capability): capability
+        case .task(_, required: .embedding): .embeddings
+        case .task(found: .embedding, required: .text): .chat
+        default: nil
+        }
+    }
+
+    /// As ``description``, with the capability that the model lacks.
+    fileprivate var sentence: String {
+        guard case .task = self, let capability = self.missingCapability else { return self.description }
+        return "lacks capability '\(capability.rawValue)': it \(self.description)"
     }
 }
 

@@ -91,7 +91,8 @@ struct ConfiguredProviders {
         return ModelDescription(
             id: id,
             displayName: model.displayName,
-            category: model.category ?? known?.category ?? .text,
+            category: model.category ?? model.capabilities.flatMap { ModelCategory(of: Set($0)) } ?? known?.category
+                ?? .text,
             capabilities: model.capabilities.map { Set($0) } ?? known?.capabilities ?? provider.kind.usualCapabilities,
             contextLength: model.contextLength ?? known?.contextLength,
             maxOutputTokens: model.maxOutputTokens ?? known?.maxOutputTokens,

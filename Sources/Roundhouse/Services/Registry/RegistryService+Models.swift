@@ -210,6 +210,7 @@ extension RegistryService {
             field.set(message, &model, &reader)
         }
         try reader.finish()
+        if message.category == .unspecified { model.category = ModelCategory(of: model.capabilities) ?? model.category }
         if var version {
             let facts = try await self.ports.files.inspect(version.path)
             version.sizeBytes = facts.sizeBytes
