@@ -117,4 +117,12 @@ public struct SamplingParameters: Sendable, Hashable {
         self.presencePenalty = presencePenalty
         self.frequencyPenalty = frequencyPenalty
     }
+
+    /// How many tokens an answer may still have that was begun elsewhere, so that the whole of it keeps
+    /// ``maxOutputTokens``; `nil`: as many as it likes. 0: it has them all.
+    ///
+    /// - Parameter begun: its text so far, of which four bytes are taken for a token.
+    public func outputTokensLeft(after begun: String) -> Int? {
+        self.maxOutputTokens.map { max(0, $0 - (begun.utf8.count + 3) / 4) }
+    }
 }

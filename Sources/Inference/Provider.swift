@@ -56,7 +56,8 @@ public struct UpstreamRequest: Sendable, Hashable {
     /// Whether the answer is wanted token by token or whole.
     public var delivery: Delivery
     /// The begun answer that the upstream is to go on with, after the conversation; `nil`: it begins anew. Only for models
-    /// with ``Capability/prefill``.
+    /// with ``Capability/prefill``. What it takes of the limit of the answer is taken off when the request is made: see
+    /// ``SamplingParameters/outputTokensLeft(after:)``.
     public var prefill: String?
     /// The time that the first output may take, connecting included; `nil`: the provider's own limits alone.
     public var firstTokenLimit: Duration?
@@ -76,6 +77,9 @@ public struct UpstreamRequest: Sendable, Hashable {
         progress: ProgressSink? = nil
     ) {
         self.inference = inference
+        if let prefill, let left = inference.sampling.outputTokensLeft(after: prefill) {
+            self.inference.sampling.maxOutputTokens = max(1, left)
+        }
         self.model = model
         self.delivery = delivery
         self.prefill = prefill

@@ -94,22 +94,26 @@ struct Pipeline: Sendable {
                     throw error.cause
                 }
                 upstream.stream.cancel()
-                upstream = try await self.recover(from: fault, by: route, &life, &outputs)
+                guard let next = try await self.recover(from: fault, by: route, &life, &outputs) else { break }
+                upstream = next
             }
         }
         let bill = life.attemptBill
+        // After a failure that left nothing to be said, the books are closed already.
         route.succeeded(usage: bill?.usage, cost: bill?.cost)
         outputs.append(.completed(life.complete(route.attempts, at: self.clock.now)))
         try await deliver(outputs)
     }
 
     /// Finds who takes over after a failure in mid-answer, and adds what the client is told of it.
+    ///
+    /// - Returns: `nil` when nobody has to: the answer is as long as the client wanted it.
     private func recover(
         from fault: UpstreamFault,
         by route: Route,
         _ life: inout RequestLife,
         _ outputs: inout [PipelineOutput]
-    ) async throws -> RoutedStream {
+    ) async throws -> RoutedStream? {
         let recovery = life.recovery(from: fault)
         let bill = life.attemptBill
         route.failed(fault, usage: bill?.usage, cost: bill?.cost)
@@ -126,10 +130,13 @@ struct Pipeline: Sendable {
                 outputs.append(self.started(upstream, by: route, continues: false, life: &life))
                 return upstream
             case .continue(let text):
-                life.continued()
                 let upstream = try await route.next(prefill: text)
+                life.continued()
                 outputs = [self.started(upstream, by: route, continues: true, life: &life)]
                 return upstream
+            case .complete:
+                life.take([.finished(.length)], at: self.clock.now, into: &outputs)
+                return nil
             }
         } catch let failure as RoutingFailure where !failure.isCancellation {
             // Nobody else could; what the client is told is what cut its answer.

@@ -64,7 +64,8 @@ struct RequestLife: Sendable {
         case .fail: .fail
         case .restart: .restart
         // Half a tool call cannot be gone on from, and a refusal should not be.
-        case .continue: self.sent.isOnlyText && !self.text.isEmpty ? .continue(from: self.text) : .fail
+        case .continue where !self.sent.isOnlyText || self.text.isEmpty: .fail
+        case .continue: self.isAtLimit ? .complete : .continue(from: self.text)
         }
     }
 
@@ -72,7 +73,12 @@ struct RequestLife: Sendable {
         case fail
         case restart
         case `continue`(from: String)
+        /// The client has as many tokens as it wanted: nothing is missing but the end.
+        case complete
     }
+
+    /// Whether the text that the client has fills the limit that it set.
+    private var isAtLimit: Bool { self.request.sampling.outputTokensLeft(after: self.text) == 0 }
 
     /// Another attempt takes the place of the one that failed, and what that one said is void.
     mutating func superseded() {
@@ -83,8 +89,13 @@ struct RequestLife: Sendable {
 
     /// Another attempt goes on from what the one said that failed.
     mutating func continued() {
-        guard let bill = self.attemptBill else { return }
-        self.continuedUsage = self.continuedUsage.map { $0 + bill.usage } ?? bill.usage
+        self.continuedUsage = self.totalUsage
+    }
+
+    /// Of all attempts that the answer is made of; `nil` when nobody has answered.
+    private var totalUsage: Usage? {
+        guard let own = self.attemptBill?.usage else { return nil }
+        return self.continuedUsage.map { $0 + own } ?? own
     }
 
     /// Takes what arrived together and adds what is to be delivered, neighbouring deltas of one kind merged.
@@ -155,10 +166,9 @@ struct RequestLife: Sendable {
     ///
     /// - Parameter attempts: everyone who was asked, the one who answered last.
     mutating func complete(_ attempts: [Attempt], at now: ContinuousClock.Instant) -> Completion {
-        let own = self.attemptBill?.usage ?? Usage(inputTokens: 0, outputTokens: 0, isEstimated: true)
         let completion = Completion(
             finishReason: self.finishReason ?? .other,
-            usage: self.continuedUsage.map { $0 + own } ?? own,
+            usage: self.totalUsage ?? Usage(inputTokens: 0, outputTokens: 0, isEstimated: true),
             cost: attempts.totalCost,
             model: self.answering?.model,
             attempts: attempts,
@@ -197,7 +207,7 @@ struct RequestLife: Sendable {
             latency: self.arrival.duration(to: now),
             firstTokenLatency: self.firstOutputAt.map { self.arrival.duration(to: $0) },
             // What was produced is counted, also when the client did not wait for the end.
-            usage: self.completion?.usage ?? self.attemptBill?.usage,
+            usage: self.completion?.usage ?? self.totalUsage,
             cost: attempts.totalCost,
             finishReason: self.completion?.finishReason,
             attempts: attempts,
