@@ -208,7 +208,7 @@ extension Foundations {
             GenerationService(pipeline: pipeline, router: router),
             RegistryService(ports: ports),
             LifecycleService(ports: ports),
-            TelemetryService(ports: ports),
+            TelemetryService(ports: ports, live: router.liveFigures(of:)),
             AdminService(ports: ports),
             HealthService(report: report, ports: ports, router: router, counters: counters),
             StandardHealthService(registry: self.health),

@@ -107,6 +107,22 @@ struct JobCommandTests {
         #expect(requests.map(\.path) == ["", "", "/m/own.gguf"])
     }
 
+    @Test("a model that is made here is shown being made")
+    func conversion() async throws {
+        let made: [Roundhouse_V1_InstallModelResponse] =
+            Array(Self.installation.prefix(3)) + [
+                .with {
+                    $0.phase = .converting
+                    $0.receivedBytes = 250
+                    $0.totalBytes = 500
+                }
+            ] + Array(Self.installation.suffix(3))
+        let server = ScriptedServer(scripts: [.stream(Roundhouse_V1_InstallModelRequest.self, of: made)])
+        let console = RecordingConsole()
+        #expect(try await server.run(["models", "install", "minilm"], console: console) == .success)
+        #expect(console.transcript.errors.contains("\nconverting: 50 %, 250 B of 500 B\nverifying the file\n"))
+    }
+
     @Test("an installation that fails says why, shows both checksums, and leaves no half line")
     func failedInstallation() async throws {
         let server = ScriptedServer(scripts: [
@@ -276,6 +292,34 @@ struct JobCommandTests {
         #expect(lines == Self.runs && json.transcript.errors.isEmpty)
     }
 
+    @Test("a profile of an embedding model tells texts for each second, and nothing of answers")
+    func embeddingProfile() async throws {
+        let messages: [Roundhouse_V1_ProfileModelResponse] = [
+            .with {
+                $0.profile = .with {
+                    $0.runCount = 10
+                    $0.latencyP50 = .with { $0.nanos = 20_000_000 }
+                    $0.tokensPerSecond = 400
+                    $0.inputTokens = 8
+                }
+            }
+        ]
+        let server = ScriptedServer(scripts: [.stream(Roundhouse_V1_ProfileModelRequest.self, of: messages)])
+        let console = RecordingConsole()
+        #expect(try await server.run(["models", "profile", "minilm"], console: console) == .success)
+        #expect(
+            console.transcript.output == """
+                  runs      10
+                  latency   p50 20 ms
+                  tokens/s  400.0
+                  texts/s   50.0
+                  memory    not known
+                  text      8 tokens
+
+                """
+        )
+    }
+
     @Test(
         "jobs whose stream ends with OK too early are the server's fault", arguments: ["install", "warm-up", "profile"])
     func brokenPromises(command: String) async throws {
@@ -304,6 +348,8 @@ struct JobCommandTests {
                             $0.averageLatency = .with { $0.nanos = 240_000_000 }
                             $0.inputTokens = 400
                             $0.outputTokens = 1200
+                            $0.breaker = "closed"
+                            $0.inFlight = 2
                             $0.hourlyUse = (0..<168).map { $0 == 9 ? 8 : $0 == 25 ? 0.1 : 0 }
                         }
                     ]
@@ -320,8 +366,8 @@ struct JobCommandTests {
         #expect(try await server.run(["models", "statistics"], console: console) == .success)
         #expect(
             console.transcript.output == """
-                MODEL    REQUESTS  FAILED  SUCCESS  LATENCY  FIRST TOKEN  TOKENS/S  TOKENS IN  TOKENS OUT  LAST ASKED
-                local/a        40       1   97.5 %   240 ms            -         -        400        1200  never
+                MODEL    REQUESTS  FAILED  SUCCESS  LATENCY  FIRST TOKEN  TOKENS/S  TOKENS IN  TOKENS OUT  BUSY  LAST ASKED
+                local/a        40       1   97.5 %   240 ms            -         -        400        1200     2  never
 
                   models     3, 2 enabled, 0 loaded (3 text)
                   providers  0
@@ -337,6 +383,34 @@ struct JobCommandTests {
         #expect(lines.contains("  Tue  | .                      |"))
         #expect(!one.transcript.output.contains("providers"))
         #expect(server.requests(Roundhouse_V1_GetStatisticsRequest.self).map(\.models) == [[], ["local/a"]])
+    }
+
+    @Test("statistics: a breaker that lets nobody through is shown with the time at which it does again")
+    func openBreaker() async throws {
+        let server = ScriptedServer(scripts: [
+            .answer(
+                Roundhouse_V1_GetStatisticsRequest.self,
+                with: Roundhouse_V1_GetStatisticsResponse.with {
+                    $0.models = [
+                        .with {
+                            $0.model = "a/m"
+                            $0.breaker = "open"
+                            $0.breakerRetryTime = .with { $0.seconds = 1_700_000_000 }
+                        },
+                        .with {
+                            $0.model = "b/m"
+                            $0.breaker = "closed"
+                        },
+                    ]
+                }
+            )
+        ])
+        let console = RecordingConsole()
+        #expect(try await server.run(["models", "statistics", "a/m", "b/m"], console: console) == .success)
+        let lines = console.transcript.output.split(separator: "\n")
+        #expect(lines.first?.contains("BUSY  BREAKER") == true)
+        #expect(lines.dropFirst().first?.contains("open until 2023-11-14 22:13:20 UTC  never") == true, "\(lines)")
+        #expect(lines.last?.contains("closed") == true)
     }
 
     @Test("state save tells what is on disk")

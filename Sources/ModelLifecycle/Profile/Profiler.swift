@@ -10,16 +10,21 @@ package struct Profiler: Sendable {
         package var runs: Int
         package var prompt: String
         package var maxOutputTokens: Int
+        /// Whether the model turns the prompt into a vector rather than answers it.
+        package var isEmbedding: Bool
 
         /// Has most models write until they are stopped.
         package static let defaultPrompt =
             "Tell the story of a locomotive that is turned in a roundhouse, step by step."
 
-        package init(model: ModelID, runs: Int = 10, prompt: String = "", maxOutputTokens: Int = 32) {
+        package init(
+            model: ModelID, runs: Int = 10, prompt: String = "", maxOutputTokens: Int = 32, isEmbedding: Bool = false
+        ) {
             self.model = model
             self.runs = max(1, runs)
             self.prompt = prompt.isEmpty ? Self.defaultPrompt : prompt
             self.maxOutputTokens = max(1, maxOutputTokens)
+            self.isEmbedding = isEmbedding
         }
     }
 
@@ -49,7 +54,7 @@ package struct Profiler: Sendable {
     ///
     /// - Parameters:
     ///   - report: Called from any thread.
-    ///   - perform: Performs one streamed request; throws when it failed.
+    ///   - perform: Performs one request, streamed unless it is for a vector; throws when it failed.
     /// - Throws: Also when the caller is cancelled, which ends it after the run under way.
     package func profile(
         _ request: Request,

@@ -98,8 +98,8 @@ extension Roundhouse_V1_ModelProfile {
         self.latencyP50 = .init(profile.latencyP50)
         self.latencyP95 = .init(profile.latencyP95)
         self.latencyP99 = .init(profile.latencyP99)
-        self.firstTokenP50 = .init(profile.firstTokenP50)
-        self.firstTokenP95 = .init(profile.firstTokenP95)
+        if profile.firstTokenP50 > .zero { self.firstTokenP50 = .init(profile.firstTokenP50) }
+        if profile.firstTokenP95 > .zero { self.firstTokenP95 = .init(profile.firstTokenP95) }
         self.tokensPerSecond = profile.tokensPerSecond
         self.memoryBytes = profile.memoryBytes
         self.inputTokens = Int64(profile.inputTokens)

@@ -92,8 +92,8 @@ extension Roundhouse_V1_InstallModelResponse {
         switch progress.phase {
         case .checking: self.phase = .checking
         case .transferring: self.phase = .transferring
-        // Converting has no word of its own in the API.
-        case .converting, .verifying: self.phase = .verifying
+        case .converting: self.phase = .converting
+        case .verifying: self.phase = .verifying
         case .registering: self.phase = .registering
         }
         self.receivedBytes = progress.receivedBytes

@@ -1,11 +1,14 @@
 internal import Inference
 internal import ModelRegistry
 internal import RoundhouseAPI
+internal import Routing
 internal import SwiftProtobuf
 
 extension Roundhouse_V1_ModelStatistics {
-    /// - Parameter now: what the counts by hour are worth is told as of then.
-    init(_ statistics: ModelRegistry.ModelStatistics, of model: ModelID, now: WallTime) {
+    /// - Parameters:
+    ///   - live: What the model does now.
+    ///   - now: What the counts by hour are worth is told as of then.
+    init(_ statistics: ModelRegistry.ModelStatistics, of model: ModelID, _ live: LiveFigures, now: WallTime) {
         self.init()
         self.model = model.description
         self.useCount = statistics.uses
@@ -22,5 +25,10 @@ extension Roundhouse_V1_ModelStatistics {
         self.inputTokens = statistics.inputTokens
         self.outputTokens = statistics.outputTokens
         self.hourlyUse = statistics.hours.uses(at: now.microsecondsSince1970)
+        self.breaker = live.breaker.rawValue
+        self.inFlight = Int32(clamping: live.inFlight)
+        if let wait = live.untilRetry {
+            self.breakerRetryTime = .init(microseconds: now.microsecondsSince1970 + Int64(wait / .microseconds(1)))
+        }
     }
 }

@@ -8,6 +8,8 @@ internal import SwiftProtobuf
 /// `roundhouse.v1.TelemetryService`: how models are used.
 struct TelemetryService: Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
     let ports: ServicePorts
+    /// What a model does now. Answers at once, from memory.
+    let live: @Sendable (ModelID) -> LiveFigures
 
     func getStatistics(
         request: Roundhouse_V1_GetStatisticsRequest,
@@ -15,23 +17,27 @@ struct TelemetryService: Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
     ) async throws -> Roundhouse_V1_GetStatisticsResponse {
         let report = self.ports.statistics()
         let snapshot = self.ports.registry.snapshot
-        let models = try Self.models(named: request.models, in: snapshot, report)
+        let models = try self.models(named: request.models, in: snapshot, report)
+        let now = self.ports.now()
         return .with {
             $0.models = models.map {
                 Roundhouse_V1_ModelStatistics(
-                    report.models[$0] ?? ModelRegistry.ModelStatistics(), of: $0, now: self.ports.now())
+                    report.models[$0] ?? ModelRegistry.ModelStatistics(), of: $0, self.live($0), now: now)
             }
             $0.registry = self.figures(of: snapshot, report)
         }
     }
 
-    /// Those named, else all that were ever asked; by id.
-    private static func models(
+    /// Those named, else all that were ever asked, the ones whose first request is under way among them; by id.
+    private func models(
         named names: [String],
         in snapshot: RegistrySnapshot,
         _ report: StatisticsReport
     ) throws(ServiceError) -> [ModelID] {
-        guard !names.isEmpty else { return report.models.keys.sorted() }
+        guard !names.isEmpty else {
+            let busy = snapshot.models.lazy.map(\.id).filter { !self.live($0).isIdle }
+            return Set(report.models.keys).union(busy).sorted()
+        }
         var reader = FieldReader()
         var models: Set<ModelID> = []
         for (index, name) in names.enumerated() {

@@ -13,6 +13,16 @@ struct ProfileMeasurement: Sendable {
 
     /// - Throws: An error whose description says why there was no whole answer.
     func measure(_ request: Profiler.Request) async throws -> ProfileSample {
+        do {
+            return request.isEmbedding ? try await self.embed(request) : try await self.generate(request)
+        } catch let failure as RoutingFailure {
+            throw ProfileRunFailure(description: RequestFailure(cause: RequestError(failure), requestID: "").message)
+        } catch let fault as UpstreamFault {
+            throw ProfileRunFailure(description: "\(fault.reason): \(fault.message)")
+        }
+    }
+
+    private func generate(_ request: Profiler.Request) async throws -> ProfileSample {
         let inference = InferenceRequest(
             id: RequestID.make(),
             target: .model(request.model),
@@ -21,15 +31,24 @@ struct ProfileMeasurement: Sendable {
             sampling: SamplingParameters(temperature: 0, maxOutputTokens: request.maxOutputTokens)
         )
         let begin = self.clock.now
-        do {
-            let routed = try await self.router.begin(inference, delivery: .streamed)
-            defer { routed.stream.cancel() }
-            return try await self.read(routed, since: begin)
-        } catch let failure as RoutingFailure {
-            throw ProfileRunFailure(description: RequestFailure(cause: RequestError(failure), requestID: "").message)
-        } catch let fault as UpstreamFault {
-            throw ProfileRunFailure(description: "\(fault.reason): \(fault.message)")
-        }
+        let routed = try await self.router.begin(inference, delivery: .streamed)
+        defer { routed.stream.cancel() }
+        return try await self.read(routed, since: begin)
+    }
+
+    /// One text at a time, so that the latency is that of a text.
+    private func embed(_ request: Profiler.Request) async throws -> ProfileSample {
+        let order = EmbeddingRequest(id: RequestID.make(), model: request.model.name, inputs: [request.prompt])
+        let begin = self.clock.now
+        let routed = try await self.router.embed(order, target: .model(request.model))
+        let latency = begin.duration(to: self.clock.now)
+        let tokens = routed.answer.usage?.inputTokens ?? TokenEstimate.tokens(ofBytes: request.prompt.utf8.count)
+        return ProfileSample(
+            latency: latency,
+            inputTokens: tokens,
+            // A vector comes in one piece: its tokens are those that were read.
+            tokensPerSecond: latency > .zero ? Double(tokens) / (latency / .seconds(1)) : nil
+        )
     }
 
     private func read(_ routed: RoutedStream, since begin: ContinuousClock.Instant) async throws -> ProfileSample {

@@ -262,7 +262,9 @@ public nonisolated enum Roundhouse_V1_RecoveryMode: SwiftProtobuf.Enum, Swift.Ca
   /// What was sent is declared void by `superseded`, and the next candidate begins anew.
   case restart // = 2
 
-  /// The next candidate that can goes on from the text that was sent, which stays valid.
+  /// The next candidate that can goes on from the text that was sent, which stays valid. max_output_tokens is of the whole
+  /// answer: the next one may add what is left of it, by an estimate of the tokens that were sent. Where nothing is left
+  /// the answer is completed with FINISH_REASON_LENGTH, and nobody is asked.
   case `continue` // = 3
   case UNRECOGNIZED(Int)
 

@@ -297,8 +297,9 @@ extension Roundhouse_V1_LifecycleService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Measures a model by sending it the same request several times. Streams each run, and the result as the last
-        /// > message, which is kept with the model. The caller that leaves ends it.
+        /// > Measures a model by sending it the same request several times; an embedding model makes the vector of the prompt each
+        /// > time. Streams each run, and the result as the last message, which is kept with the model. The caller that leaves
+        /// > ends it.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Roundhouse_V1_ProfileModelRequest` messages.
@@ -481,8 +482,9 @@ extension Roundhouse_V1_LifecycleService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Measures a model by sending it the same request several times. Streams each run, and the result as the last
-        /// > message, which is kept with the model. The caller that leaves ends it.
+        /// > Measures a model by sending it the same request several times; an embedding model makes the vector of the prompt each
+        /// > time. Streams each run, and the result as the last message, which is kept with the model. The caller that leaves
+        /// > ends it.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Roundhouse_V1_ProfileModelRequest` message.
@@ -665,8 +667,9 @@ extension Roundhouse_V1_LifecycleService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Measures a model by sending it the same request several times. Streams each run, and the result as the last
-        /// > message, which is kept with the model. The caller that leaves ends it.
+        /// > Measures a model by sending it the same request several times; an embedding model makes the vector of the prompt each
+        /// > time. Streams each run, and the result as the last message, which is kept with the model. The caller that leaves
+        /// > ends it.
         ///
         /// - Parameters:
         ///   - request: A `Roundhouse_V1_ProfileModelRequest` message.
@@ -1229,8 +1232,9 @@ extension Roundhouse_V1_LifecycleService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Measures a model by sending it the same request several times. Streams each run, and the result as the last
-        /// > message, which is kept with the model. The caller that leaves ends it.
+        /// > Measures a model by sending it the same request several times; an embedding model makes the vector of the prompt each
+        /// > time. Streams each run, and the result as the last message, which is kept with the model. The caller that leaves
+        /// > ends it.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Roundhouse_V1_ProfileModelRequest` message.
@@ -1528,8 +1532,9 @@ extension Roundhouse_V1_LifecycleService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Measures a model by sending it the same request several times. Streams each run, and the result as the last
-        /// > message, which is kept with the model. The caller that leaves ends it.
+        /// > Measures a model by sending it the same request several times; an embedding model makes the vector of the prompt each
+        /// > time. Streams each run, and the result as the last message, which is kept with the model. The caller that leaves
+        /// > ends it.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Roundhouse_V1_ProfileModelRequest` message.
@@ -1809,8 +1814,9 @@ extension Roundhouse_V1_LifecycleService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Measures a model by sending it the same request several times. Streams each run, and the result as the last
-    /// > message, which is kept with the model. The caller that leaves ends it.
+    /// > Measures a model by sending it the same request several times; an embedding model makes the vector of the prompt each
+    /// > time. Streams each run, and the result as the last message, which is kept with the model. The caller that leaves
+    /// > ends it.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Roundhouse_V1_ProfileModelRequest` message.
@@ -2098,8 +2104,9 @@ extension Roundhouse_V1_LifecycleService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Measures a model by sending it the same request several times. Streams each run, and the result as the last
-    /// > message, which is kept with the model. The caller that leaves ends it.
+    /// > Measures a model by sending it the same request several times; an embedding model makes the vector of the prompt each
+    /// > time. Streams each run, and the result as the last message, which is kept with the model. The caller that leaves
+    /// > ends it.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -827,10 +827,10 @@ public nonisolated struct Roundhouse_V1_ProfileModelRequest: Sendable {
   /// How many requests are measured, one after another. 0 means 10; at most 1000.
   public var runCount: Int32 = 0
 
-  /// The prompt. Empty: a built-in one.
+  /// The prompt, or the text for an embedding model. Empty: a built-in one.
   public var prompt: String = String()
 
-  /// Tokens of each answer at most. 0 means 32; at most 4096.
+  /// Tokens of each answer at most. 0 means 32; at most 4096. Means nothing for an embedding model.
   public var maxOutputTokens: Int32 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -902,7 +902,7 @@ public nonisolated struct Roundhouse_V1_ProfileRun: Sendable {
   /// How many there will be.
   public var runCount: Int32 = 0
 
-  /// The whole answer.
+  /// The whole answer; for an embedding model, the vector.
   public var latency: SwiftProtobuf.Google_Protobuf_Duration {
     get {_latency ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_latency = newValue}
@@ -912,7 +912,7 @@ public nonisolated struct Roundhouse_V1_ProfileRun: Sendable {
   /// Clears the value of `latency`. Subsequent reads from it will return its default value.
   public mutating func clearLatency() {self._latency = nil}
 
-  /// Until the first token.
+  /// Until the first token. Unset: there was none.
   public var firstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration {
     get {_firstTokenLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_firstTokenLatency = newValue}
@@ -922,7 +922,7 @@ public nonisolated struct Roundhouse_V1_ProfileRun: Sendable {
   /// Clears the value of `firstTokenLatency`. Subsequent reads from it will return its default value.
   public mutating func clearFirstTokenLatency() {self._firstTokenLatency = nil}
 
-  /// Tokens of the answer.
+  /// Tokens of the answer. 0 for an embedding model.
   public var outputTokens: Int64 = 0
 
   /// Why it failed; empty when it did not.

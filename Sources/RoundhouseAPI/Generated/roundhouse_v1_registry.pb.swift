@@ -362,7 +362,7 @@ public nonisolated enum Roundhouse_V1_InstallPhase: SwiftProtobuf.Enum, Swift.Ca
   /// Copying or downloading.
   case transferring // = 2
 
-  /// Computing the checksum and reading the header.
+  /// Computing the checksum and reading the header. received_bytes are those that were looked at.
   case verifying // = 3
 
   /// Writing it into the registry.
@@ -370,6 +370,10 @@ public nonisolated enum Roundhouse_V1_InstallPhase: SwiftProtobuf.Enum, Swift.Ca
 
   /// Done.
   case completed // = 5
+
+  /// Making the file of what was downloaded, between transferring and verifying; for recipes alone. received_bytes and
+  /// total_bytes are of the file that is made.
+  case converting // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -384,6 +388,7 @@ public nonisolated enum Roundhouse_V1_InstallPhase: SwiftProtobuf.Enum, Swift.Ca
     case 3: self = .verifying
     case 4: self = .registering
     case 5: self = .completed
+    case 6: self = .converting
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -396,6 +401,7 @@ public nonisolated enum Roundhouse_V1_InstallPhase: SwiftProtobuf.Enum, Swift.Ca
     case .verifying: return 3
     case .registering: return 4
     case .completed: return 5
+    case .converting: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -408,6 +414,7 @@ public nonisolated enum Roundhouse_V1_InstallPhase: SwiftProtobuf.Enum, Swift.Ca
     .verifying,
     .registering,
     .completed,
+    .converting,
   ]
 
 }
@@ -800,7 +807,7 @@ public nonisolated struct Roundhouse_V1_EngineSettings: Sendable {
   public init() {}
 }
 
-/// What a profile measured; see LifecycleService.ProfileModel.
+/// What a profile measured; see LifecycleService.ProfileModel. For an embedding model the answer is the vector of one text.
 public nonisolated struct Roundhouse_V1_ModelProfile: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -852,7 +859,7 @@ public nonisolated struct Roundhouse_V1_ModelProfile: @unchecked Sendable {
   /// Clears the value of `latencyP99`. Subsequent reads from it will return its default value.
   public mutating func clearLatencyP99() {_uniqueStorage()._latencyP99 = nil}
 
-  /// Until the first token, at the 50th percentile.
+  /// Until the first token, at the 50th percentile. Unset: there was none, as of an embedding model.
   public var firstTokenP50: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._firstTokenP50 ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_uniqueStorage()._firstTokenP50 = newValue}
@@ -862,7 +869,7 @@ public nonisolated struct Roundhouse_V1_ModelProfile: @unchecked Sendable {
   /// Clears the value of `firstTokenP50`. Subsequent reads from it will return its default value.
   public mutating func clearFirstTokenP50() {_uniqueStorage()._firstTokenP50 = nil}
 
-  /// Until the first token, at the 95th percentile.
+  /// Until the first token, at the 95th percentile. Unset: there was none, as of an embedding model.
   public var firstTokenP95: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._firstTokenP95 ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_uniqueStorage()._firstTokenP95 = newValue}
@@ -872,7 +879,8 @@ public nonisolated struct Roundhouse_V1_ModelProfile: @unchecked Sendable {
   /// Clears the value of `firstTokenP95`. Subsequent reads from it will return its default value.
   public mutating func clearFirstTokenP95() {_uniqueStorage()._firstTokenP95 = nil}
 
-  /// Tokens of answers for each second between the first token and the last, over all runs.
+  /// Tokens of answers for each second between the first token and the last, over all runs. For an embedding model: tokens
+  /// of texts that were read for each second; divided by input_tokens, texts for each second.
   public var tokensPerSecond: Double {
     get {_storage._tokensPerSecond}
     set {_uniqueStorage()._tokensPerSecond = newValue}
@@ -884,13 +892,13 @@ public nonisolated struct Roundhouse_V1_ModelProfile: @unchecked Sendable {
     set {_uniqueStorage()._memoryBytes = newValue}
   }
 
-  /// Tokens of the prompt, as the upstream counted them.
+  /// Tokens of the prompt, as the upstream counted them; of an embedding model that does not count, as estimated.
   public var inputTokens: Int64 {
     get {_storage._inputTokens}
     set {_uniqueStorage()._inputTokens = newValue}
   }
 
-  /// Tokens of all answers.
+  /// Tokens of all answers. 0 for an embedding model.
   public var outputTokens: Int64 {
     get {_storage._outputTokens}
     set {_uniqueStorage()._outputTokens = newValue}
@@ -1549,7 +1557,9 @@ public nonisolated struct Roundhouse_V1_InstallModelRequest: Sendable {
     set {source = .path(newValue)}
   }
 
-  /// An https address, or http to this machine.
+  /// An https address, or http to this machine. Or "recipe:" and the name of a model that the server makes itself:
+  /// "recipe:minilm" is all-MiniLM-L6-v2, converted from the weights in a Python package. The short name alone
+  /// ("minilm") is no address: the command line tool puts "recipe:" before it.
   public var url: String {
     get {
       if case .url(let v)? = source {return v}
@@ -1592,7 +1602,9 @@ public nonisolated struct Roundhouse_V1_InstallModelRequest: Sendable {
   public nonisolated enum OneOf_Source: Equatable, Sendable {
     /// A file on the server's machine, copied into the model folder.
     case path(String)
-    /// An https address, or http to this machine.
+    /// An https address, or http to this machine. Or "recipe:" and the name of a model that the server makes itself:
+    /// "recipe:minilm" is all-MiniLM-L6-v2, converted from the weights in a Python package. The short name alone
+    /// ("minilm") is no address: the command line tool puts "recipe:" before it.
     case url(String)
 
   }
@@ -2488,7 +2500,7 @@ nonisolated extension Roundhouse_V1_AliasMode: SwiftProtobuf._ProtoNameProviding
 }
 
 nonisolated extension Roundhouse_V1_InstallPhase: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0INSTALL_PHASE_UNSPECIFIED\0\u{1}INSTALL_PHASE_CHECKING\0\u{1}INSTALL_PHASE_TRANSFERRING\0\u{1}INSTALL_PHASE_VERIFYING\0\u{1}INSTALL_PHASE_REGISTERING\0\u{1}INSTALL_PHASE_COMPLETED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0INSTALL_PHASE_UNSPECIFIED\0\u{1}INSTALL_PHASE_CHECKING\0\u{1}INSTALL_PHASE_TRANSFERRING\0\u{1}INSTALL_PHASE_VERIFYING\0\u{1}INSTALL_PHASE_REGISTERING\0\u{1}INSTALL_PHASE_COMPLETED\0\u{1}INSTALL_PHASE_CONVERTING\0")
 }
 
 nonisolated extension Roundhouse_V1_SwitchStrategy: SwiftProtobuf._ProtoNameProviding {

@@ -63,96 +63,126 @@ public nonisolated struct Roundhouse_V1_GetStatisticsResponse: Sendable {
 }
 
 /// How one model is used.
-public nonisolated struct Roundhouse_V1_ModelStatistics: Sendable {
+public nonisolated struct Roundhouse_V1_ModelStatistics: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// The model's id.
-  public var model: String = String()
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
 
   /// Requests that it was asked, failed attempts included.
-  public var useCount: Int64 = 0
+  public var useCount: Int64 {
+    get {_storage._useCount}
+    set {_uniqueStorage()._useCount = newValue}
+  }
 
   /// Requests that it failed.
-  public var failureCount: Int64 = 0
+  public var failureCount: Int64 {
+    get {_storage._failureCount}
+    set {_uniqueStorage()._failureCount = newValue}
+  }
 
   /// When it was asked last.
   public var lastUseTime: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_lastUseTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_lastUseTime = newValue}
+    get {_storage._lastUseTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._lastUseTime = newValue}
   }
   /// Returns true if `lastUseTime` has been explicitly set.
-  public var hasLastUseTime: Bool {self._lastUseTime != nil}
+  public var hasLastUseTime: Bool {_storage._lastUseTime != nil}
   /// Clears the value of `lastUseTime`. Subsequent reads from it will return its default value.
-  public mutating func clearLastUseTime() {self._lastUseTime = nil}
+  public mutating func clearLastUseTime() {_uniqueStorage()._lastUseTime = nil}
 
   /// The part of its recent requests that succeeded, 0 to 1: a moving average whose weight halves every hour.
   /// Unset: never asked.
   public var successRate: Double {
-    get {_successRate ?? 0}
-    set {_successRate = newValue}
+    get {_storage._successRate ?? 0}
+    set {_uniqueStorage()._successRate = newValue}
   }
   /// Returns true if `successRate` has been explicitly set.
-  public var hasSuccessRate: Bool {self._successRate != nil}
+  public var hasSuccessRate: Bool {_storage._successRate != nil}
   /// Clears the value of `successRate`. Subsequent reads from it will return its default value.
-  public mutating func clearSuccessRate() {self._successRate = nil}
+  public mutating func clearSuccessRate() {_uniqueStorage()._successRate = nil}
 
   /// The whole answer, as a moving average. Unset: no success yet.
   public var averageLatency: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_averageLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_averageLatency = newValue}
+    get {_storage._averageLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._averageLatency = newValue}
   }
   /// Returns true if `averageLatency` has been explicitly set.
-  public var hasAverageLatency: Bool {self._averageLatency != nil}
+  public var hasAverageLatency: Bool {_storage._averageLatency != nil}
   /// Clears the value of `averageLatency`. Subsequent reads from it will return its default value.
-  public mutating func clearAverageLatency() {self._averageLatency = nil}
+  public mutating func clearAverageLatency() {_uniqueStorage()._averageLatency = nil}
 
   /// Until the first token, as a moving average. Unset: no streamed success yet.
   public var averageFirstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_averageFirstTokenLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_averageFirstTokenLatency = newValue}
+    get {_storage._averageFirstTokenLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._averageFirstTokenLatency = newValue}
   }
   /// Returns true if `averageFirstTokenLatency` has been explicitly set.
-  public var hasAverageFirstTokenLatency: Bool {self._averageFirstTokenLatency != nil}
+  public var hasAverageFirstTokenLatency: Bool {_storage._averageFirstTokenLatency != nil}
   /// Clears the value of `averageFirstTokenLatency`. Subsequent reads from it will return its default value.
-  public mutating func clearAverageFirstTokenLatency() {self._averageFirstTokenLatency = nil}
+  public mutating func clearAverageFirstTokenLatency() {_uniqueStorage()._averageFirstTokenLatency = nil}
 
   /// Tokens of answers for each second, as a moving average. Unset: no success yet.
   public var averageTokensPerSecond: Double {
-    get {_averageTokensPerSecond ?? 0}
-    set {_averageTokensPerSecond = newValue}
+    get {_storage._averageTokensPerSecond ?? 0}
+    set {_uniqueStorage()._averageTokensPerSecond = newValue}
   }
   /// Returns true if `averageTokensPerSecond` has been explicitly set.
-  public var hasAverageTokensPerSecond: Bool {self._averageTokensPerSecond != nil}
+  public var hasAverageTokensPerSecond: Bool {_storage._averageTokensPerSecond != nil}
   /// Clears the value of `averageTokensPerSecond`. Subsequent reads from it will return its default value.
-  public mutating func clearAverageTokensPerSecond() {self._averageTokensPerSecond = nil}
+  public mutating func clearAverageTokensPerSecond() {_uniqueStorage()._averageTokensPerSecond = nil}
 
   /// Tokens of all prompts.
-  public var inputTokens: Int64 = 0
+  public var inputTokens: Int64 {
+    get {_storage._inputTokens}
+    set {_uniqueStorage()._inputTokens = newValue}
+  }
 
   /// Tokens of all answers.
-  public var outputTokens: Int64 = 0
+  public var outputTokens: Int64 {
+    get {_storage._outputTokens}
+    set {_uniqueStorage()._outputTokens = newValue}
+  }
 
   /// Requests by hour of the week in UTC, 168 of them, Monday 00:00-00:59 first; older weeks count less: halved every
   /// four weeks.
-  public var hourlyUse: [Double] = []
+  public var hourlyUse: [Double] {
+    get {_storage._hourlyUse}
+    set {_uniqueStorage()._hourlyUse = newValue}
+  }
 
-  /// Its circuit breaker: "closed", "open" or "half_open".
-  public var breaker: String = String()
+  /// Its circuit breaker: "closed", "open" or "half_open". The provider's when that lets fewer requests through.
+  public var breaker: String {
+    get {_storage._breaker}
+    set {_uniqueStorage()._breaker = newValue}
+  }
 
   /// Requests that it answers now.
-  public var inFlight: Int32 = 0
+  public var inFlight: Int32 {
+    get {_storage._inFlight}
+    set {_uniqueStorage()._inFlight = newValue}
+  }
+
+  /// When an open breaker will let a request through again, to see whether the model is well. Unset: it does already.
+  public var breakerRetryTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._breakerRetryTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._breakerRetryTime = newValue}
+  }
+  /// Returns true if `breakerRetryTime` has been explicitly set.
+  public var hasBreakerRetryTime: Bool {_storage._breakerRetryTime != nil}
+  /// Clears the value of `breakerRetryTime`. Subsequent reads from it will return its default value.
+  public mutating func clearBreakerRetryTime() {_uniqueStorage()._breakerRetryTime = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
-  fileprivate var _lastUseTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
-  fileprivate var _successRate: Double? = nil
-  fileprivate var _averageLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
-  fileprivate var _averageFirstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
-  fileprivate var _averageTokensPerSecond: Double? = nil
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
 }
 
 /// How all models are used.
@@ -280,93 +310,160 @@ nonisolated extension Roundhouse_V1_GetStatisticsResponse: SwiftProtobuf.Message
 
 nonisolated extension Roundhouse_V1_ModelStatistics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ModelStatistics"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}use_count\0\u{3}failure_count\0\u{3}last_use_time\0\u{3}success_rate\0\u{3}average_latency\0\u{3}average_first_token_latency\0\u{3}average_tokens_per_second\0\u{3}input_tokens\0\u{3}output_tokens\0\u{3}hourly_use\0\u{1}breaker\0\u{3}in_flight\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}use_count\0\u{3}failure_count\0\u{3}last_use_time\0\u{3}success_rate\0\u{3}average_latency\0\u{3}average_first_token_latency\0\u{3}average_tokens_per_second\0\u{3}input_tokens\0\u{3}output_tokens\0\u{3}hourly_use\0\u{1}breaker\0\u{3}in_flight\0\u{3}breaker_retry_time\0")
+
+  fileprivate class _StorageClass {
+    var _model: String = String()
+    var _useCount: Int64 = 0
+    var _failureCount: Int64 = 0
+    var _lastUseTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _successRate: Double? = nil
+    var _averageLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _averageFirstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _averageTokensPerSecond: Double? = nil
+    var _inputTokens: Int64 = 0
+    var _outputTokens: Int64 = 0
+    var _hourlyUse: [Double] = []
+    var _breaker: String = String()
+    var _inFlight: Int32 = 0
+    var _breakerRetryTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _model = source._model
+      _useCount = source._useCount
+      _failureCount = source._failureCount
+      _lastUseTime = source._lastUseTime
+      _successRate = source._successRate
+      _averageLatency = source._averageLatency
+      _averageFirstTokenLatency = source._averageFirstTokenLatency
+      _averageTokensPerSecond = source._averageTokensPerSecond
+      _inputTokens = source._inputTokens
+      _outputTokens = source._outputTokens
+      _hourlyUse = source._hourlyUse
+      _breaker = source._breaker
+      _inFlight = source._inFlight
+      _breakerRetryTime = source._breakerRetryTime
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
-      case 2: try { try decoder.decodeSingularInt64Field(value: &self.useCount) }()
-      case 3: try { try decoder.decodeSingularInt64Field(value: &self.failureCount) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._lastUseTime) }()
-      case 5: try { try decoder.decodeSingularDoubleField(value: &self._successRate) }()
-      case 6: try { try decoder.decodeSingularMessageField(value: &self._averageLatency) }()
-      case 7: try { try decoder.decodeSingularMessageField(value: &self._averageFirstTokenLatency) }()
-      case 8: try { try decoder.decodeSingularDoubleField(value: &self._averageTokensPerSecond) }()
-      case 9: try { try decoder.decodeSingularInt64Field(value: &self.inputTokens) }()
-      case 10: try { try decoder.decodeSingularInt64Field(value: &self.outputTokens) }()
-      case 11: try { try decoder.decodeRepeatedDoubleField(value: &self.hourlyUse) }()
-      case 12: try { try decoder.decodeSingularStringField(value: &self.breaker) }()
-      case 13: try { try decoder.decodeSingularInt32Field(value: &self.inFlight) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 2: try { try decoder.decodeSingularInt64Field(value: &_storage._useCount) }()
+        case 3: try { try decoder.decodeSingularInt64Field(value: &_storage._failureCount) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._lastUseTime) }()
+        case 5: try { try decoder.decodeSingularDoubleField(value: &_storage._successRate) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._averageLatency) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._averageFirstTokenLatency) }()
+        case 8: try { try decoder.decodeSingularDoubleField(value: &_storage._averageTokensPerSecond) }()
+        case 9: try { try decoder.decodeSingularInt64Field(value: &_storage._inputTokens) }()
+        case 10: try { try decoder.decodeSingularInt64Field(value: &_storage._outputTokens) }()
+        case 11: try { try decoder.decodeRepeatedDoubleField(value: &_storage._hourlyUse) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._breaker) }()
+        case 13: try { try decoder.decodeSingularInt32Field(value: &_storage._inFlight) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._breakerRetryTime) }()
+        default: break
+        }
       }
     }
   }
 
   public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.model.isEmpty {
-      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
-    }
-    if self.useCount != 0 {
-      try visitor.visitSingularInt64Field(value: self.useCount, fieldNumber: 2)
-    }
-    if self.failureCount != 0 {
-      try visitor.visitSingularInt64Field(value: self.failureCount, fieldNumber: 3)
-    }
-    try { if let v = self._lastUseTime {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-    } }()
-    try { if let v = self._successRate {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 5)
-    } }()
-    try { if let v = self._averageLatency {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
-    } }()
-    try { if let v = self._averageFirstTokenLatency {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    } }()
-    try { if let v = self._averageTokensPerSecond {
-      try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
-    } }()
-    if self.inputTokens != 0 {
-      try visitor.visitSingularInt64Field(value: self.inputTokens, fieldNumber: 9)
-    }
-    if self.outputTokens != 0 {
-      try visitor.visitSingularInt64Field(value: self.outputTokens, fieldNumber: 10)
-    }
-    if !self.hourlyUse.isEmpty {
-      try visitor.visitPackedDoubleField(value: self.hourlyUse, fieldNumber: 11)
-    }
-    if !self.breaker.isEmpty {
-      try visitor.visitSingularStringField(value: self.breaker, fieldNumber: 12)
-    }
-    if self.inFlight != 0 {
-      try visitor.visitSingularInt32Field(value: self.inFlight, fieldNumber: 13)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 1)
+      }
+      if _storage._useCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._useCount, fieldNumber: 2)
+      }
+      if _storage._failureCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._failureCount, fieldNumber: 3)
+      }
+      try { if let v = _storage._lastUseTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._successRate {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._averageLatency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._averageFirstTokenLatency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._averageTokensPerSecond {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 8)
+      } }()
+      if _storage._inputTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._inputTokens, fieldNumber: 9)
+      }
+      if _storage._outputTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._outputTokens, fieldNumber: 10)
+      }
+      if !_storage._hourlyUse.isEmpty {
+        try visitor.visitPackedDoubleField(value: _storage._hourlyUse, fieldNumber: 11)
+      }
+      if !_storage._breaker.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._breaker, fieldNumber: 12)
+      }
+      if _storage._inFlight != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._inFlight, fieldNumber: 13)
+      }
+      try { if let v = _storage._breakerRetryTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Roundhouse_V1_ModelStatistics, rhs: Roundhouse_V1_ModelStatistics) -> Bool {
-    if lhs.model != rhs.model {return false}
-    if lhs.useCount != rhs.useCount {return false}
-    if lhs.failureCount != rhs.failureCount {return false}
-    if lhs._lastUseTime != rhs._lastUseTime {return false}
-    if lhs._successRate != rhs._successRate {return false}
-    if lhs._averageLatency != rhs._averageLatency {return false}
-    if lhs._averageFirstTokenLatency != rhs._averageFirstTokenLatency {return false}
-    if lhs._averageTokensPerSecond != rhs._averageTokensPerSecond {return false}
-    if lhs.inputTokens != rhs.inputTokens {return false}
-    if lhs.outputTokens != rhs.outputTokens {return false}
-    if lhs.hourlyUse != rhs.hourlyUse {return false}
-    if lhs.breaker != rhs.breaker {return false}
-    if lhs.inFlight != rhs.inFlight {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._useCount != rhs_storage._useCount {return false}
+        if _storage._failureCount != rhs_storage._failureCount {return false}
+        if _storage._lastUseTime != rhs_storage._lastUseTime {return false}
+        if _storage._successRate != rhs_storage._successRate {return false}
+        if _storage._averageLatency != rhs_storage._averageLatency {return false}
+        if _storage._averageFirstTokenLatency != rhs_storage._averageFirstTokenLatency {return false}
+        if _storage._averageTokensPerSecond != rhs_storage._averageTokensPerSecond {return false}
+        if _storage._inputTokens != rhs_storage._inputTokens {return false}
+        if _storage._outputTokens != rhs_storage._outputTokens {return false}
+        if _storage._hourlyUse != rhs_storage._hourlyUse {return false}
+        if _storage._breaker != rhs_storage._breaker {return false}
+        if _storage._inFlight != rhs_storage._inFlight {return false}
+        if _storage._breakerRetryTime != rhs_storage._breakerRetryTime {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -39,6 +39,8 @@ struct InstallationJob: Sendable {
                 of: message.totalBytes,
                 resumed: message.resumedBytes
             )
+        case .converting:
+            await view.show("converting", done: message.receivedBytes, of: message.totalBytes)
         case .verifying: await view.show("verifying the file")
         case .registering: await view.show("registering it")
         case .completed, .unspecified, .UNRECOGNIZED: break

@@ -20,11 +20,23 @@ enum ProfileTexts {
                 ("p95", profile.hasFirstTokenP95, profile.firstTokenP95),
             ]))
         page.add("tokens/s", Figures.fixed(profile.tokensPerSecond, digits: 1))
+        if Self.isEmbedding(profile) {
+            page.add("texts/s", Figures.fixed(profile.tokensPerSecond / Double(profile.inputTokens), digits: 1))
+        }
         page.add("memory", profile.memoryBytes > 0 ? Figures.bytes(profile.memoryBytes) : "not known")
-        page.add("prompt", Figures.count(profile.inputTokens, "token"))
-        page.add("answers", Figures.count(profile.outputTokens, "token"))
+        if Self.isEmbedding(profile) {
+            page.add("text", Figures.count(profile.inputTokens, "token"))
+        } else {
+            page.add("prompt", Figures.count(profile.inputTokens, "token"))
+            page.add("answers", Figures.count(profile.outputTokens, "token"))
+        }
         page.add("measured", profile.hasProfileTime ? Figures.time(profile.profileTime) : "")
         return page
+    }
+
+    /// Vectors have no tokens, and there is none that comes first.
+    private static func isEmbedding(_ profile: Roundhouse_V1_ModelProfile) -> Bool {
+        profile.outputTokens == 0 && profile.inputTokens > 0 && !profile.hasFirstTokenP50
     }
 
     /// "run 3 of 10 failed: …". Runs that succeed are in the figures.

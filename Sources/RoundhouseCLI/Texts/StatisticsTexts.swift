@@ -4,24 +4,35 @@ internal import SwiftProtobuf
 /// How models are used, as people read it.
 enum StatisticsTexts {
     static func table(_ models: [Roundhouse_V1_ModelStatistics]) -> Table {
+        let hasBreakers = models.contains { !["", "closed"].contains($0.breaker) }
         var table = Table(
             [Table.Column(title: "MODEL")]
                 + ["REQUESTS", "FAILED", "SUCCESS", "LATENCY", "FIRST TOKEN", "TOKENS/S", "TOKENS IN", "TOKENS OUT"]
                 .map { Table.Column(title: $0, alignment: .right, canBeSpared: $0 != "REQUESTS") }
+                + [Table.Column(title: "BUSY", alignment: .right, canBeSpared: true)]
+                + (hasBreakers ? [Table.Column(title: "BREAKER")] : [])
                 + [Table.Column(title: "LAST ASKED", canBeSpared: true)]
         )
         for model in models {
-            table.add([
+            let figures = [
                 model.model, "\(model.useCount)", "\(model.failureCount)",
                 model.hasSuccessRate ? Figures.percent(model.successRate) : "-",
                 model.hasAverageLatency ? Figures.duration(Duration(model.averageLatency)) : "-",
                 model.hasAverageFirstTokenLatency ? Figures.duration(Duration(model.averageFirstTokenLatency)) : "-",
                 model.hasAverageTokensPerSecond ? Figures.fixed(model.averageTokensPerSecond, digits: 1) : "-",
-                "\(model.inputTokens)", "\(model.outputTokens)",
-                model.hasLastUseTime ? Figures.time(model.lastUseTime) : "never",
-            ])
+                "\(model.inputTokens)", "\(model.outputTokens)", "\(model.inFlight)",
+            ]
+            table.add(
+                figures + (hasBreakers ? [Self.breaker(model)] : [])
+                    + [model.hasLastUseTime ? Figures.time(model.lastUseTime) : "never"])
         }
         return table
+    }
+
+    /// "open until 2026-01-31 12:00:05 UTC", when it lets a request through again.
+    private static func breaker(_ model: Roundhouse_V1_ModelStatistics) -> String {
+        guard model.hasBreakerRetryTime else { return model.breaker }
+        return "\(model.breaker) until \(Figures.time(model.breakerRetryTime))"
     }
 
     static func page(_ registry: Roundhouse_V1_RegistryStatistics) -> Page {

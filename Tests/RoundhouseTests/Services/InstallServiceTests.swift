@@ -71,10 +71,14 @@ struct InstallServiceTests {
     @Test("A model that is made here needs no file: its recipe is passed on, under any name")
     func makes() async throws {
         try await ServiceBench.with { bench in
-            _ = try await install(bench) {
+            let messages = try await install(bench) {
                 $0.name = "sentences"
                 $0.url = "recipe:minilm"
             }
+            #expect(
+                messages.map(\.phase)
+                    == [.checking, .transferring, .converting, .verifying, .registering, .completed])
+            #expect(messages[2].receivedBytes == 70 && messages[2].totalBytes == 100)
             #expect(bench.files.requests.map(\.source) == [.recipe("minilm")])
             #expect(InstallableModels.address(of: "minilm") == "recipe:minilm")
             #expect(InstallableModels.address(of: "other") == nil)

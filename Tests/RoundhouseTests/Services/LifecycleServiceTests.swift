@@ -387,6 +387,31 @@ struct LifecycleServiceTests {
         }
     }
 
+    @Test("An embedding model is asked for vectors, and its profile says nothing of a first token")
+    func profilesEmbeddings() async throws {
+        try await ServiceBench.with { bench in
+            _ = try await bench.editor.updateModel(try modelID("cloud/x"), etag: nil, validateOnly: false) {
+                $0.category = .embedding
+                $0.capabilities = [.embeddings]
+            }
+            bench.scripts.edit {
+                $0.samples = [
+                    .success(ProfileSample(latency: .milliseconds(20), inputTokens: 8, tokensPerSecond: 400))
+                ]
+            }
+            let messages = try await profile(bench) {
+                $0.model = "cloud/x"
+                $0.runCount = 2
+            }
+            #expect(bench.scripts.now.profiles.map(\.isEmbedding) == [true, true])
+            let result = try #require(messages.last?.profile)
+            #expect(result.tokensPerSecond == 400 && result.inputTokens == 8 && result.outputTokens == 0)
+            #expect(result.latencyP50.nanos == 20_000_000 && !result.hasFirstTokenP50 && !result.hasFirstTokenP95)
+            _ = try await profile(bench) { $0.model = "local/a" }
+            #expect(bench.scripts.now.profiles.last?.isEmbedding == false)
+        }
+    }
+
     @Test("Without figures ten runs of 32 tokens are measured")
     func profileDefaults() async throws {
         try await ServiceBench.with { bench in

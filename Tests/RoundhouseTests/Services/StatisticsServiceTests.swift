@@ -3,6 +3,7 @@ import Inference
 import ModelLifecycle
 import ModelRegistry
 import RoundhouseAPI
+import Routing
 import SwiftProtobuf
 import Testing
 
@@ -65,6 +66,44 @@ struct StatisticsServiceTests {
             }
             #expect(invalid.code == .invalidArgument && invalid.fields == ["models[1]"])
         }
+    }
+
+    @Test("What a model does now is told, also of one whose first request is under way")
+    func live() async throws {
+        try await ServiceBench.with { bench in
+            let (busy, failing) = (try modelID("local/b"), try modelID("cloud/x"))
+            let report = StatisticsReport(models: [failing: used(3, failures: 3)], sinceMicroseconds: 0)
+            bench.scripts.edit {
+                $0.statistics = report
+                $0.live[busy] = LiveFigures(inFlight: 2)
+                $0.live[failing] = LiveFigures(breaker: .open, untilRetry: .milliseconds(2500))
+            }
+            let models = try await bench.telemetry.getStatistics(.init()).models
+            #expect(models.map(\.model) == ["cloud/x", "local/b"])
+            #expect(models.map(\.breaker) == ["open", "closed"] && models.map(\.inFlight) == [0, 2])
+            // The bench's clock stands at 1000 s.
+            #expect(models[0].breakerRetryTime.seconds == 1002 && models[0].breakerRetryTime.nanos == 500_000_000)
+            #expect(models[1].useCount == 0 && !models[1].hasBreakerRetryTime)
+        }
+    }
+
+    @Test(
+        "The breaker that lets fewer through is told: a model's own, or its provider's; a local model has its own alone"
+    )
+    func breakers() throws {
+        let router = Router(registry: Registry(.empty), providers: [:])
+        let (cloud, local) = (try modelID("cloud/x"), try modelID("local/x"))
+        #expect(router.liveFigures(of: cloud).isIdle)
+        let figures = router.figures
+        figures[cloud].openUntil = 1
+        #expect(router.liveFigures(of: cloud) == LiveFigures(breaker: .halfOpen))
+        figures[cloud.provider].openUntil = figures.now + 60_000_000_000
+        figures[local.provider].openUntil = figures.now + 60_000_000_000
+        figures[cloud].began()
+        let open = router.liveFigures(of: cloud)
+        #expect(open.breaker == .open && open.inFlight == 1)
+        #expect(try #require(open.untilRetry) <= .seconds(60) && open.untilRetry ?? .zero > .seconds(30))
+        #expect(router.liveFigures(of: local).isIdle)
     }
 
     @Test("A save tells what is on disk, and is an event")

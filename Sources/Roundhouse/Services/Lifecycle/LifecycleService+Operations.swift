@@ -57,7 +57,9 @@ extension LifecycleService {
         try reader.finish()
         let model = try ModelLookup(self.ports).model(request.model)
         guard model.isEnabled else { throw LifecycleError.disabled(model.id) }
-        return Profiler.Request(model: model.id, runs: runs, prompt: request.prompt, maxOutputTokens: tokens)
+        return Profiler.Request(
+            model: model.id, runs: runs, prompt: request.prompt, maxOutputTokens: tokens,
+            isEmbedding: model.category == .embedding)
     }
 
     /// Keeps a profile with its model. A name that its provider merely passes on is not registered, and has nothing to

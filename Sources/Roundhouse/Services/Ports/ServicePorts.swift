@@ -66,7 +66,8 @@ struct DetectedCapabilities: Sendable, Hashable {
 /// How models are measured.
 struct ProfilingPort: Sendable {
     var profiler: Profiler
-    /// Sends a model one streamed request and measures its answer. Throws when there is no whole one.
+    /// Sends a model one request and measures its answer, or its vector when it makes such. Throws when there is no whole
+    /// one.
     var measure: @Sendable (Profiler.Request) async throws -> ProfileSample
 }
 

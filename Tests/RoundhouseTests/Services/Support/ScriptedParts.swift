@@ -87,6 +87,9 @@ final class ScriptedFiles: ModelFiles {
         self.begin.yield()
         if holds { for await _ in self.gate.stream {} }
         if let failure { throw failure }
+        if case .recipe = request.source {
+            report(InstallProgress(phase: .converting, receivedBytes: 70, totalBytes: 100))
+        }
         report(InstallProgress(phase: .verifying, receivedBytes: 100, totalBytes: 100))
         let version = request.version ?? "0123456789ab"
         let facts = ModelFileFacts(

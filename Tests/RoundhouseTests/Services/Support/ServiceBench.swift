@@ -41,6 +41,7 @@ struct ServiceBench {
             /// What each run of a profile gives, in turns.
             var samples: [Result<ProfileSample, UpstreamFault>] = [.success(ProfileSample(latency: .seconds(1)))]
             var profiles: [Profiler.Request] = []
+            var live: [ModelID: LiveFigures] = [:]
             var statistics = StatisticsReport(models: [:], sinceMicroseconds: 0)
             var hardware = HardwareReading()
             var saved: Result<SavedState, StartError> = .failure(StartError("the disk is full"))
@@ -88,9 +89,10 @@ struct ServiceBench {
     }
 
     var services: [any RegistrableRPCService] {
-        let ports = self.ports
+        let (ports, scripts) = (self.ports, self.scripts)
         return [
-            RegistryService(ports: ports), LifecycleService(ports: ports), TelemetryService(ports: ports),
+            RegistryService(ports: ports), LifecycleService(ports: ports),
+            TelemetryService(ports: ports, live: { scripts.now.live[$0] ?? LiveFigures() }),
             AdminService(ports: ports), self.healthService(ports),
         ]
     }
