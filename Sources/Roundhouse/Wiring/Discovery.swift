@@ -58,7 +58,8 @@ extension DetectedCapabilities {
         case .reasoning: "the chat template has a place for thoughts"
         case .jsonSchema: "llama.cpp holds any model to a schema by a grammar"
         case .embeddings: "the architecture '\(facts.architecture)' makes vectors"
-        case .completion, .streaming, .prefill, .vision: "llama.cpp serves '\(facts.architecture)' so"
+        case .prefill: "the engine goes on with a begun answer after the chat template"
+        case .completion, .streaming, .vision: "llama.cpp serves '\(facts.architecture)' so"
         }
     }
 
