@@ -12,6 +12,21 @@ import Testing
 struct ModelServiceTests {
     // MARK: - Reading
 
+    @Test("A model that is created for vectors and nothing else is an embedding model, unless its category is said")
+    func createsEmbedding() async throws {
+        try await ServiceBench.with { bench in
+            for (name, category) in [("cloud/v", Roundhouse_V1_ModelCategory.unspecified), ("cloud/w", .text)] {
+                let answer = try await bench.registry.createModel(
+                    .with {
+                        $0.model.id = name
+                        $0.model.capabilities = [.embeddings]
+                        $0.model.category = category
+                    })
+                #expect(answer.model.category == (category == .text ? .text : .embedding))
+            }
+        }
+    }
+
     @Test("Models are filtered, sorted and paged")
     func lists() async throws {
         try await ServiceBench.with { bench in
