@@ -78,6 +78,7 @@ public final class Route: Sendable {
                         delivery: self.delivery,
                         prefill: prefill,
                         firstTokenLimit: asking.limit,
+                        longestAnswer: asking.candidate.model.maxOutputTokens,
                         progress: asking.isHedge ? nil : progress
                     )))
         }

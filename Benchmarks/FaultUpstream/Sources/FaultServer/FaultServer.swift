@@ -6,7 +6,7 @@ internal import TestSupport
 @main
 struct FaultServer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "fault-upstream",
+        commandName: "FaultServer",
         abstract: "An upstream on a free loopback port that fails as it is told.",
         discussion: """
             It prints its base URL and serves until it is interrupted. A provider of the kind of the wire format, with \
