@@ -37,6 +37,10 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     }
 
     package func start(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {
+        try await self.format.start(request, by: self)
+    }
+
+    func send(_ request: UpstreamRequest) async throws(UpstreamFault) -> any UpstreamStream {
         if Task.isCancelled { throw UpstreamFault(.cancelled, "the request was cancelled before it was sent") }
         var request = request
         if !self.configuration.isStreamingAllowed { request.delivery = .whole }

@@ -4,7 +4,8 @@ import Synchronization
 
 /// One request and its answer: where the event loop that reads meets the task that consumes.
 ///
-/// The loop decodes what a read brought, and wakes the consumer once for all of it.
+/// The loop decodes what a read brought, and wakes the consumer once for all of it. What both sides call goes by way of
+/// the decoder, see ``ResponseDecoder``.
 package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     package let request: HTTPRequest
     package let timeouts: HTTPTimeouts
@@ -71,7 +72,9 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     // MARK: - The consumer's side
 
     /// Waits until the upstream accepted the request.
-    package func accepted() async throws(UpstreamFault) {
+    package func accepted() async throws(UpstreamFault) { try await Decoder.accepted(self) }
+
+    func waitUntilAccepted() async throws(UpstreamFault) {
         while true {
             let (isAccepted, outcome) = self.shared.withLock { ($0.isAccepted, $0.outcome) }
             // What came before a fault is for the consumer to see first.
@@ -86,9 +89,11 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     }
 
     /// The next elements, at least one; `nil` after the last.
-    package func next() async throws(UpstreamFault) -> [Decoder.Element]? {
+    package func next() async throws(UpstreamFault) -> [Decoder.Element]? { try await Decoder.next(self) }
+
+    func takeNext() async throws(UpstreamFault) -> [Decoder.Element]? {
         while true {
-            if Task.isCancelled { self.cancel() }
+            if Task.isCancelled { self.giveUp() }
             let taken = self.take()
             if let link = taken.paused { link.resumeReading(self) }
             if !taken.elements.isEmpty { return taken.elements }
@@ -125,12 +130,14 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
                 if isReady { unsafe continuation.resume() }
             }
         } onCancel: {
-            self.cancel()
+            self.giveUp()
         }
     }
 
     /// Closes the connection at once, from any thread. Does nothing after the end.
-    package func cancel() {
+    package func cancel() { Decoder.cancel(self) }
+
+    func giveUp() {
         let fault = UpstreamFault(.cancelled, "the request was cancelled")
         let (waiter, link, isFirst) = unsafe self.shared.withLock { shared in
             guard shared.outcome == nil else {
@@ -150,7 +157,9 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
 
     // MARK: - The event loop's side
 
-    package func attach(_ link: HTTPConnectionLink) -> Bool {
+    package func attach(_ link: HTTPConnectionLink) -> Bool { Decoder.attach(link, to: self) }
+
+    func take(_ link: HTTPConnectionLink) -> Bool {
         self.shared.withLock { shared in
             guard !shared.isCancelled else { return false }
             shared.link = link
@@ -169,13 +178,17 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         }
     }
 
-    package func receive(_ head: HTTPResponseHead) -> Bool {
+    package func receive(_ head: HTTPResponseHead) -> Bool { Decoder.receive(head, by: self) }
+
+    func take(_ head: HTTPResponseHead) -> Bool {
         self.decode { decoding throws(UpstreamFault) in
             decoding.isAccepted = try decoding.decoder.receive(head)
         }
     }
 
-    package func receive(_ body: Span<UInt8>) -> Bool {
+    package func receive(_ body: Span<UInt8>) -> Bool { Decoder.receive(body, by: self) }
+
+    func take(_ body: Span<UInt8>) -> Bool {
         self.decoding.withLock { decoding in
             if let outcome = decoding.outcome { return outcome.readsOn }
             decoding.bytes += body.count
@@ -190,7 +203,9 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         }
     }
 
-    package func receive(_ end: ResponseEnd) {
+    package func receive(_ end: ResponseEnd) { Decoder.receive(end, by: self) }
+
+    func take(_ end: ResponseEnd) {
         _ = self.decode { decoding throws(UpstreamFault) in
             try decoding.decoder.end(end, into: &decoding.elements)
             decoding.outcome = .finished
@@ -210,7 +225,9 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         }
     }
 
-    package func flush() -> ReadAdvice {
+    package func flush() -> ReadAdvice { Decoder.flush(self) }
+
+    func handOver() -> ReadAdvice {
         var (batch, isWaitingForDetails) = self.decoding.withLock { decoding in
             let batch = Batch(
                 elements: decoding.elements, bytes: decoding.bytes, isAccepted: decoding.isAccepted,
