@@ -144,7 +144,7 @@ import Testing
         } _: { upstream in
             let provider = try Fixture.provider(upstream.baseURL) {
                 $0.limits.connections = 1
-                $0.timeouts.total = .milliseconds(300)
+                $0.timeouts.total = .seconds(1)
             }
             async let held = fault { _ = try await provider.start(Fixture.request()) }
             _ = await upstream.requests.element(0)
