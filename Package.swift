@@ -97,6 +97,8 @@ let package = Package(
         ),
         // Who answers: candidates, order, fallback. Pure policy and one executor.
         .target(name: "Routing", dependencies: ["Inference", "ModelRegistry"]),
+        // What happened and what to do about it: histograms, windows, health scores, anomalies, recommendations, metrics.
+        .target(name: "Telemetry", dependencies: ["Inference"]),
         // The embedded store: SQLite by GRDB. Implements the storage protocols that rooms above declare.
         .target(name: "Persistence", dependencies: ["Inference", "ModelRegistry", "ModelLifecycle", grdb, logging]),
         // The pipeline, the gRPC services, conversion, configuration, composition: what a Swift server embeds.
@@ -131,6 +133,7 @@ let package = Package(
             dependencies: ["Inference", "ModelRegistry", "ModelLifecycle", "TestSupport", logging]
         ),
         .testTarget(name: "RoutingTests", dependencies: ["Inference", "ModelRegistry", "Routing", "TestSupport"]),
+        .testTarget(name: "TelemetryTests", dependencies: ["Inference", "Telemetry"]),
         .testTarget(
             name: "RoundhouseTests",
             dependencies: [
