@@ -15,7 +15,7 @@ enum HistogramBuckets {
 
     /// From 0 to ``count`` - 1, growing with the value.
     static func number(of value: UInt64) -> Int {
-        let value = min(value, self.limit - 1)
+        let value = value < self.limit ? value : self.limit - 1
         guard value >= self.exact else { return Int(value) }
         let shift = 57 - value.leadingZeroBitCount
         return shift * self.perOctave + Int(value >> UInt64(shift))

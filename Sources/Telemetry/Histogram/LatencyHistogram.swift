@@ -51,7 +51,15 @@ package struct LatencyHistogram: Sendable {
 
     /// Forgets everything and keeps the memory.
     package mutating func reset() {
-        for position in self.counts.indices { self.counts[position] = 0 }
+        // Nothing lies outside of the least and the largest value.
+        if !self.isEmpty {
+            var position = HistogramBuckets.number(of: self.least) - self.first
+            let last = HistogramBuckets.number(of: self.most) - self.first
+            while position <= last {
+                self.counts[position] = 0
+                position += 1
+            }
+        }
         (self.count, self.sum, self.least, self.most) = (0, 0, .max, 0)
     }
 
@@ -65,10 +73,14 @@ package struct LatencyHistogram: Sendable {
         let rank = UInt64(exactly: max(1, place)) ?? self.count
         if rank >= self.count { return Double(self.most) }
         var seen: UInt64 = 0
-        for (position, count) in self.counts.enumerated() where count > 0 {
-            seen += UInt64(count)
-            guard seen >= rank else { continue }
-            return min(max(HistogramBuckets.middle(of: self.first + position), Double(self.least)), Double(self.most))
+        var position = 0
+        while position < self.counts.count {
+            seen += UInt64(self.counts[position])
+            if seen >= rank {
+                return min(
+                    max(HistogramBuckets.middle(of: self.first + position), Double(self.least)), Double(self.most))
+            }
+            position += 1
         }
         return Double(self.most)
     }
@@ -85,7 +97,14 @@ package struct LatencyHistogram: Sendable {
 
     /// Visits the buckets that hold something, in order.
     func forEachBucket(_ body: (_ number: Int, _ count: UInt32) -> Void) {
-        for (position, count) in self.counts.enumerated() where count > 0 { body(self.first + position, count) }
+        guard !self.isEmpty else { return }
+        var position = HistogramBuckets.number(of: self.least) - self.first
+        let last = HistogramBuckets.number(of: self.most) - self.first
+        while position <= last {
+            let count = self.counts[position]
+            if count > 0 { body(self.first + position, count) }
+            position += 1
+        }
     }
 
     /// Adds to one bucket; the totals are ``take(_:_:_:_:)``'s.

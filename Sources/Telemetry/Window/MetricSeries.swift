@@ -23,6 +23,8 @@ struct MetricSeries: Sendable {
     private(set) var open: [Open]
     /// By tier, in order of time.
     private(set) var closed: [[Closed]]
+    /// Since the start of the program, without the minute that is being filled: what counters show.
+    private(set) var lifetime = MetricFigures()
     /// What ``closed`` takes, about.
     private(set) var bytes = 0
     /// Since when it has been closed but not taken for the store.
@@ -111,6 +113,7 @@ struct MetricSeries: Sendable {
 
     private mutating func closeMinute(_ retention: MetricRetention) {
         guard let minute = self.open[0].start else { return }
+        self.lifetime.merge(self.open[0].figures)
         for tier in MetricTier.allCases.dropFirst() {
             let figures = self.open[0].figures
             self.fill(tier, from: tier.start(of: minute), retention) { $0.merge(figures) }

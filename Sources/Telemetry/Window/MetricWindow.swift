@@ -69,8 +69,8 @@ package struct MetricWindow: Sendable {
 
     /// Closes the buckets that ended. To be called about once a minute; recording closes those of its own subject by itself.
     ///
-    /// - Parameter places: a part of the subjects, so that a caller who holds a lock need not hold it for all; the last part
-    ///   comes with the bounds of memory.
+    /// - Parameter places: a part of the subjects, so that a caller who holds a lock need not hold it for all; ``bound()`` follows the
+    ///   last.
     mutating func roll(at now: Int64, places: Range<Int>) {
         for place in places.clamped(to: 0..<self.series.count) { self.series[place].roll(at: now, self.retention) }
     }
@@ -170,6 +170,15 @@ package struct MetricWindow: Sendable {
     }
 
     // MARK: - Asking
+
+    /// Everything of a subject since the start of the program, what was restored not counted: it only grows, as a counter
+    /// of Prometheus must, until the subject is forgotten.
+    package func lifetime(of subject: MetricSubject) -> MetricFigures {
+        guard let place = self.known(subject) else { return MetricFigures() }
+        var figures = self.series[place].lifetime
+        if let running = self.series[place].filling(.minute) { figures.merge(running.figures) }
+        return figures
+    }
 
     /// Of whom figures are kept, in no order.
     package var knownSubjects: [MetricSubject] { self.subjects }

@@ -60,4 +60,9 @@ package final class TelemetryRecorder: Sendable {
     package func buckets(of subject: MetricSubject, _ tier: MetricTier, from start: Int64) -> [TimedFigures] {
         self.window.withLock { $0.buckets(of: subject, tier, from: start) }
     }
+
+    /// See ``MetricWindow/lifetime(of:)``.
+    package func lifetime(of subject: MetricSubject) -> MetricFigures {
+        self.window.withLock { $0.lifetime(of: subject) }
+    }
 }

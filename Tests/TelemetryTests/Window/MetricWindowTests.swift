@@ -53,7 +53,7 @@ struct MetricWindowTests {
         #expect(Set(starts).count == starts.count)
     }
 
-    @Test("Survives a restart: what was stored comes back, whole, and goes on being filled", arguments: [0, 1, 2, 3])
+    @Test("Survives a restart: what was stored comes back, whole, and goes on being filled", arguments: [0, 1, 2])
     func restart(seed: UInt64) throws {
         var random = SeededGenerator(seed)
         var straight = MetricWindow()
@@ -63,12 +63,13 @@ struct MetricWindowTests {
             for bucket in buckets { store["\(bucket.subject) \(bucket.tier) \(bucket.startMicroseconds)"] = bucket }
         }
         var time = monday + 13 * minute
-        for step in 0..<3000 {
-            time += Int64.random(in: 0..<30 * second, using: &random)
-            let request = try self.request("a/x", at: time, latency: Int64.random(in: 1...9_000_000, using: &random))
+        for step in 0..<700 {
+            time += Int64.random(in: 0..<130 * second, using: &random)
+            let request = try self.request(
+                "a/x", at: time, latency: Int64.random(in: 1_000_000...9_000_000, using: &random))
             straight.record(request)
             window.record(request)
-            if step % 700 == 699 {
+            if step % 130 == 129 {
                 window.roll(at: time)
                 keep(window.takeClosed())
                 keep(window.openBuckets())
@@ -138,18 +139,18 @@ struct MetricWindowTests {
     @Test("Stays within its memory: the finest tiers go first, the days last")
     func memory() throws {
         var retention = MetricRetention()
-        retention.bytes = 60_000
+        retention.bytes = 40_000
         retention.unstored = 100
         var window = MetricWindow(retention)
-        for index in 0..<1500 {
+        for index in 0..<700 {
             for model in ["a/x", "a/y", "a/z"] {
                 window.record(try self.request(model, at: monday + Int64(index) * minute * 3, latency: Int64(index)))
             }
             if index % 10 == 0 { window.roll(at: monday + Int64(index) * minute * 3) }
-            if index % 10 == 0 { #expect(window.bytes <= 60_000) }
+            if index % 10 == 0 { #expect(window.bytes <= 40_000) }
         }
         #expect(window.forgotten > 0 && window.unstoredLost > 0)
-        #expect(self.sum(window.buckets(of: .system, .day, from: 0)).counts.requests == 4500)
+        #expect(self.sum(window.buckets(of: .system, .day, from: 0)).counts.requests == 2100)
     }
 
     @Test("Puts late requests in the running minute, and follows a clock that was set back")
