@@ -11,6 +11,10 @@ public struct RequestRecord: Sendable, Hashable {
     public var latency: Duration
     /// From arrival to the first output event.
     public var firstTokenLatency: Duration?
+    /// How long it waited for the turn of a model that had to be loaded first; `nil` when it waited for none.
+    public var queueTime: Duration?
+    /// How long it waited while a model was loaded; `nil` when it waited for none.
+    public var loadTime: Duration?
     public var usage: Usage?
     /// Of every attempt together; `nil` when no price is known.
     public var cost: Cost?
@@ -23,6 +27,11 @@ public struct RequestRecord: Sendable, Hashable {
     public var errorMessage: String?
     /// True for `StreamGenerate`.
     public var isStreamed: Bool
+    public var cacheStatus: CacheStatus
+    /// Who the client has proved to be: the names of its certificate. `nil` without one; never its address.
+    public var client: String?
+    /// The client's labels that rules looked at.
+    public var tags: [String]
     /// The client's own labels.
     public var metadata: [String: String]
 
@@ -33,6 +42,8 @@ public struct RequestRecord: Sendable, Hashable {
         startedAtMicroseconds: Int64,
         latency: Duration,
         firstTokenLatency: Duration? = nil,
+        queueTime: Duration? = nil,
+        loadTime: Duration? = nil,
         usage: Usage? = nil,
         cost: Cost? = nil,
         finishReason: FinishReason? = nil,
@@ -40,6 +51,9 @@ public struct RequestRecord: Sendable, Hashable {
         status: String,
         errorMessage: String? = nil,
         isStreamed: Bool,
+        cacheStatus: CacheStatus = .none,
+        client: String? = nil,
+        tags: [String] = [],
         metadata: [String: String] = [:]
     ) {
         self.id = id
@@ -48,6 +62,8 @@ public struct RequestRecord: Sendable, Hashable {
         self.startedAtMicroseconds = startedAtMicroseconds
         self.latency = latency
         self.firstTokenLatency = firstTokenLatency
+        self.queueTime = queueTime
+        self.loadTime = loadTime
         self.usage = usage
         self.cost = cost
         self.finishReason = finishReason
@@ -55,8 +71,23 @@ public struct RequestRecord: Sendable, Hashable {
         self.status = status
         self.errorMessage = errorMessage
         self.isStreamed = isStreamed
+        self.cacheStatus = cacheStatus
+        self.client = client
+        self.tags = tags
         self.metadata = metadata
     }
+}
+
+/// Whether an answer was there already.
+public enum CacheStatus: String, Sendable, Hashable, CaseIterable {
+    /// Nobody looked for one.
+    case none
+    /// It was kept from an earlier request.
+    case hit
+    /// None was kept.
+    case miss
+    /// It came from the upstream call of an identical request in flight.
+    case shared
 }
 
 /// One upstream that was asked, and how it went.

@@ -153,4 +153,15 @@ extension Migrations {
             updated_at INTEGER NOT NULL
         ) STRICT;
         """
+
+    /// What else is told of requests. NULL is what most have: no wait, no cache, no certificate, no tags (a JSON array),
+    /// and an upstream that may be asked again.
+    static let requestDetails = """
+        ALTER TABLE requests ADD COLUMN queue_us INTEGER;
+        ALTER TABLE requests ADD COLUMN load_us INTEGER;
+        ALTER TABLE requests ADD COLUMN cache_status TEXT;
+        ALTER TABLE requests ADD COLUMN client TEXT;
+        ALTER TABLE requests ADD COLUMN tags TEXT;
+        ALTER TABLE attempts ADD COLUMN is_retry_useless INTEGER;
+        """
 }

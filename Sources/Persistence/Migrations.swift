@@ -34,6 +34,9 @@ enum Migrations {
         migrator.registerMigration("0007-settings", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: Self.settings)
         }
+        migrator.registerMigration("0008-request-details", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: Self.requestDetails)
+        }
         return migrator
     }
 

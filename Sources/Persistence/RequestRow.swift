@@ -7,15 +7,16 @@ enum RequestRow {
         INSERT INTO requests (
             id, requested_model, provider, model, started_at, latency_us, first_token_us, input_tokens, output_tokens,
             cached_input_tokens, reasoning_tokens, is_estimated, finish_reason, status, error_message, is_streamed,
-            metadata, attempt_us, cost_nano_usd, is_cost_estimated, more_tokens
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            metadata, attempt_us, cost_nano_usd, is_cost_estimated, more_tokens, queue_us, load_us, cache_status, client,
+            tags
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     private static let insertAttempt = """
         INSERT INTO attempts (
             request, position, provider, model, duration_us, fault, fault_message, http_status, retry_after_us, usage,
-            cost_nano_usd, is_cost_estimated, is_hedge
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            cost_nano_usd, is_cost_estimated, is_hedge, is_retry_useless
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     static func insert(_ record: RequestRecord, into database: Database) throws {
@@ -29,7 +30,9 @@ enum RequestRow {
             record.isStreamed,
             record.metadata.isEmpty ? "{}" : try Stored.json(record.metadata),
             single?.duration.microseconds, record.cost?.nanoUSD, record.cost?.isEstimated,
-            try usage.flatMap(MoreTokens.init).map(Stored.json),
+            try usage.flatMap(MoreTokens.init).map(Stored.json), record.queueTime?.microseconds,
+            record.loadTime?.microseconds, record.cacheStatus == .none ? nil : record.cacheStatus.rawValue,
+            record.client?.storable, record.tags.isEmpty ? nil : try Stored.json(record.tags.map(\.storable)),
         ])
         if single != nil { return }
         let sequence = database.lastInsertedRowID
@@ -39,6 +42,7 @@ enum RequestRow {
                 attempt.fault?.reason, attempt.fault?.message.storable, attempt.fault?.httpStatus,
                 attempt.fault?.retryAfter?.microseconds, try attempt.usage.map { try Stored.json(StoredUsage($0)) },
                 attempt.cost?.nanoUSD, attempt.cost?.isEstimated, attempt.isHedge ? true : nil,
+                attempt.fault?.mayRetrySame == false ? true : nil,
             ])
         }
     }
@@ -52,6 +56,8 @@ enum RequestRow {
             startedAtMicroseconds: try row.value("started_at"),
             latency: .microseconds(try row.value("latency_us", as: Int64.self)),
             firstTokenLatency: try row.value("first_token_us", as: Int64?.self).map { .microseconds($0) },
+            queueTime: try row.value("queue_us", as: Int64?.self).map { .microseconds($0) },
+            loadTime: try row.value("load_us", as: Int64?.self).map { .microseconds($0) },
             usage: try Self.usage(row),
             cost: try Self.cost(row),
             finishReason: try row.value("finish_reason", as: String?.self).flatMap(FinishReason.init(rawValue:)),
@@ -59,6 +65,11 @@ enum RequestRow {
             status: try row.value("status"),
             errorMessage: try row.value("error_message"),
             isStreamed: try row.value("is_streamed"),
+            // What a later version calls it is nothing that this one knows of.
+            cacheStatus: try row.value("cache_status", as: String?.self).flatMap(CacheStatus.init(rawValue:)) ?? .none,
+            client: try row.value("client"),
+            tags: try row.value("tags", as: String?.self)
+                .map { try Stored.decode([String].self, from: $0, in: "column 'tags'") } ?? [],
             metadata: try Stored.decode([String: String].self, from: row.value("metadata"), in: "column 'metadata'")
         )
     }
@@ -119,8 +130,10 @@ enum RequestRow {
         let retryAfter = try row.value("retry_after_us", as: Int64?.self).map { Duration.microseconds($0) }
         let message = try row.value("fault_message", as: String?.self) ?? ""
         let status = try row.value("http_status", as: Int?.self)
+        let isRetryUseless = try row.value("is_retry_useless", as: Bool?.self) ?? false
         let fault = try row.value("fault", as: String?.self).map { reason in
-            UpstreamFault(Self.kind(reason, retryAfter: retryAfter), message, httpStatus: status)
+            UpstreamFault(
+                Self.kind(reason, retryAfter: retryAfter), message, httpStatus: status, mayRetrySame: !isRetryUseless)
         }
         let usage = try row.value("usage", as: String?.self).map { text in
             try Stored.decode(StoredUsage.self, from: text, in: "column 'usage'").usage

@@ -120,16 +120,22 @@ extension RequestRecord {
     static func full(_ id: String, startedAt: Int64 = 1_700_000_000_000_000) -> RequestRecord {
         var record = RequestRecord.plain(id, startedAt: startedAt)
         record.firstTokenLatency = .milliseconds(35)
+        record.queueTime = .microseconds(5)
+        record.loadTime = .seconds(6)
         record.usage = Usage(
             inputTokens: 12, outputTokens: 34, cachedInputTokens: 5, reasoningTokens: 6, isEstimated: true
         )
         record.finishReason = .toolCalls
         if let other = ModelID("cloud/org/model") {
-            let fault = UpstreamFault(.overloaded(retryAfter: .seconds(2)), "busy", httpStatus: 529)
+            let fault = UpstreamFault(
+                .overloaded(retryAfter: .seconds(2)), "busy", httpStatus: 529, mayRetrySame: false)
             record.attempts.insert(Attempt(model: other, duration: .microseconds(34), fault: fault), at: 0)
         }
         record.errorMessage = "nobody answered: \"quoted\" é 🚂"
         record.isStreamed = true
+        record.cacheStatus = .shared
+        record.client = "spiffe://example/billing, CN=é"
+        record.tags = ["batch", "é \"quoted\""]
         record.metadata = ["team": "a/b", "é": "\n\u{0}\""]
         return record
     }

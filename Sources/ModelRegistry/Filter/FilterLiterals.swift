@@ -1,8 +1,8 @@
 /// Reads the values of filters.
-enum FilterLiteral {
+package enum FilterLiteral {
     /// A decimal number without exponent, times 10 to the power of `digits`; `nil` when it is none, or has more digits
     /// after its point than that, or is too large.
-    static func scaled(_ text: String, digits: Int) -> Int64? {
+    package static func scaled(_ text: String, digits: Int) -> Int64? {
         guard let (isNegative, whole, fraction) = self.parts(text), fraction.count <= digits else { return nil }
         var value: Int64 = 0
         let padding = repeatElement(UInt8(ascii: "0"), count: digits - fraction.count)
@@ -15,7 +15,7 @@ enum FilterLiteral {
         return isNegative ? -value : value
     }
 
-    static func decimal(_ text: String) -> Double? {
+    package static func decimal(_ text: String) -> Double? {
         guard text.utf8.count <= 64, self.parts(text) != nil else { return nil }
         return Double(text)
     }
@@ -34,7 +34,7 @@ enum FilterLiteral {
 
     /// A date and time of RFC 3339, or a date alone for its first moment in UTC; microseconds since 1970-01-01 UTC.
     /// Digits beyond microseconds are cut.
-    static func time(_ text: String) -> Int64? {
+    package static func time(_ text: String) -> Int64? {
         var reader = DigitReader(text)
         guard let year = reader.number(4), reader.take("-"), let month = reader.number(2), reader.take("-"),
             let day = reader.number(2), (1...12).contains(month),

@@ -14,10 +14,15 @@ package struct FilterParser {
     package static let deepestNesting = 32
 
     private var scanner: FilterScanner
+    private let flags: Set<String>
     private var depth = 0
 
+    /// - Parameter flags: the fields that are conditions by themselves.
     /// - Returns: `nil` for a text with nothing in it, which admits everything.
-    package static func parse(_ text: String) throws(QueryError) -> FilterExpression? {
+    package static func parse(
+        _ text: String,
+        flags: Set<String> = RegistryField.flags
+    ) throws(QueryError) -> FilterExpression? {
         guard text.utf8.count <= self.longestText else {
             throw QueryError(
                 field: "filter",
@@ -25,7 +30,7 @@ package struct FilterParser {
                 expected: "at most \(self.longestText) bytes"
             )
         }
-        var parser = FilterParser(scanner: FilterScanner(text, field: "filter"))
+        var parser = FilterParser(scanner: FilterScanner(text, field: "filter"), flags: flags)
         parser.scanner.skipSpaces()
         guard !parser.scanner.isAtEnd else { return nil }
         let expression = try parser.expression()
@@ -35,8 +40,9 @@ package struct FilterParser {
         return expression
     }
 
-    private init(scanner: FilterScanner) {
+    private init(scanner: FilterScanner, flags: Set<String>) {
         self.scanner = scanner
+        self.flags = flags
     }
 
     /// Ends at the end of the text or before a `)`.
@@ -95,7 +101,7 @@ package struct FilterParser {
         self.scanner.skipSpaces()
         let comparatorStart = self.scanner.position
         guard let comparator = try self.scanner.takeComparator() else {
-            guard RegistryField.named(name)?.isFlag == true else {
+            guard self.flags.contains(name) else {
                 throw self.scanner.error(expected: Self.comparatorExpected(after: name))
             }
             return FilterComparison(

@@ -90,10 +90,10 @@ private struct ByteReader {
 }
 
 /// Base64 with the letters that a URL may hold, without padding.
-enum Base64URL {
+package enum Base64URL {
     private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    static func encode(_ bytes: [UInt8]) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(bytes.count * 4 / 3 + 3)
         var buffer: UInt32 = 0
@@ -111,7 +111,7 @@ enum Base64URL {
     }
 
     /// - Returns: `nil` for what ``encode(_:)`` does not write.
-    static func decode(_ text: String) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         var buffer: UInt32 = 0
         var bits: UInt32 = 0

@@ -72,6 +72,9 @@ package struct RegistryField: Sendable {
 
     private static let byName = Dictionary(uniqueKeysWithValues: Self.all.map { ($0.name, $0) })
 
+    /// The names of those that are true or false.
+    package static let flags = Set(Self.all.filter(\.isFlag).map(\.name))
+
     package static func named(_ name: String) -> RegistryField? { self.byName[name] }
 
     /// What to tell someone who wrote a field that there is not.
@@ -98,9 +101,9 @@ extension FilterRow {
 }
 
 /// Finds what a misspelt word may have been.
-enum Spelling {
+package enum Spelling {
     /// The candidate that begins with `word`, or differs from it by least; `nil` when none is near.
-    static func nearest(to word: String, of candidates: [String]) -> String? {
+    package static func nearest(to word: String, of candidates: [String]) -> String? {
         let word = Array(word.utf8.prefix(64).map(\.lowercased))
         guard !word.isEmpty else { return nil }
         if word.count >= 3, let longer = candidates.first(where: { $0.utf8.starts(with: word) }) { return longer }
