@@ -131,6 +131,7 @@ struct Composition: Sendable {
             ),
             events: self.events,
             statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
+            requests: { [store = foundations.store] in try await store.requests($0) },
             openRouter: self.openRouter,
             saveState: foundations.saving(events: self.events, statistics: statistics),
             hardware: foundations.hardware.read,

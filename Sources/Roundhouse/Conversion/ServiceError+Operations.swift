@@ -2,6 +2,7 @@ internal import GRPCCore
 internal import Inference
 internal import ModelLifecycle
 internal import ModelRegistry
+internal import Persistence
 
 // What queries, watches, switches and profiles say.
 extension ServiceError {
@@ -16,6 +17,11 @@ extension ServiceError {
         }
         self.status.metadata = ["field": error.field, "found": error.found, "expected": error.expected]
         if let position = error.position { self.status.metadata["position"] = "\(position)" }
+    }
+
+    init(_ error: StoreError) {
+        self.init(
+            .unavailable, "STORAGE_FAILED", "what is kept cannot be read: \(error)", retry: .after(.seconds(5)))
     }
 
     init(_ error: EventWatchError) {

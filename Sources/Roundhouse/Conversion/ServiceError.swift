@@ -2,6 +2,7 @@ internal import GRPCCore
 internal import Inference
 internal import ModelLifecycle
 internal import ModelRegistry
+internal import Persistence
 
 /// Why a call of the registry, lifecycle, telemetry or admin service failed, as its client is told.
 ///
@@ -128,6 +129,7 @@ extension ServiceError {
         case let error as EventWatchError: self.init(error)
         case let error as SwitchError: self.init(error)
         case let error as ProfileError: self.init(error)
+        case let error as StoreError: self.init(error)
         case is CancellationError: self.init(.cancelled, "CANCELLED", "the client cancelled the call")
         case let error as any RPCErrorConvertible:
             self.init(error.rpcErrorCode, "INTERNAL", error.rpcErrorMessage)

@@ -27,14 +27,15 @@ extension Pipeline {
     ///
     /// - Throws: ``RequestFailure``.
     func embed(
-        _ order: EmbeddingOrder, deadline: ContinuousClock.Instant?
+        _ order: EmbeddingOrder, deadline: ContinuousClock.Instant?, client: String? = nil
     ) async throws(RequestFailure) -> EmbeddingOutcome {
         let begin = ContinuousClock.now
         let time = WallTime.now()
         let life = RequestLife(
             request: InferenceRequest(
-                id: order.request.id, target: order.target, messages: [], metadata: order.metadata),
-            delivery: .whole, deadline: deadline, arrival: begin, time: time)
+                id: order.request.id, target: order.target, messages: [], routing: order.routing,
+                metadata: order.metadata),
+            delivery: .whole, deadline: deadline, arrival: begin, time: time, client: client)
         self.counters.began()
         do {
             let routed = try await self.router.embed(

@@ -5,12 +5,13 @@ internal import Inference
 extension Pipeline {
     /// Carries out a request, or takes part in an identical one that is under way.
     ///
-    /// - Throws: As ``run(_:delivery:wantsProgress:deadline:deliver:)``.
+    /// - Throws: As ``run(_:delivery:wantsProgress:deadline:client:deliver:)``.
     func runShared(
         _ request: InferenceRequest,
         delivery: UpstreamRequest.Delivery,
         wantsProgress: Bool = false,
         deadline: ContinuousClock.Instant? = nil,
+        client: String? = nil,
         deliver: Delivery
     ) async throws {
         guard let shared = self.shared, !wantsProgress, shared.mayShare(request),
@@ -18,14 +19,15 @@ extension Pipeline {
                 request, delivery,
                 body: { append in
                     // The deadline is each reader's own.
-                    try await self.run(request, delivery: delivery) { await append($0) }
+                    try await self.run(request, delivery: delivery, client: client) { await append($0) }
                 })
         else {
             return try await self.run(
-                request, delivery: delivery, wantsProgress: wantsProgress, deadline: deadline, deliver: deliver)
+                request, delivery: delivery, wantsProgress: wantsProgress, deadline: deadline, client: client,
+                deliver: deliver)
         }
         defer { call.leave(reader) }
-        let follower = isShared ? Follower(request, delivery, deadline) : nil
+        let follower = isShared ? Follower(request, delivery, deadline, client) : nil
         if isShared { self.counters.began() }
         do {
             var completion: Completion?
@@ -53,13 +55,18 @@ private struct Follower {
     let request: InferenceRequest
     let delivery: UpstreamRequest.Delivery
     let deadline: ContinuousClock.Instant?
+    let client: String?
     let arrival = ContinuousClock.now
     let time = WallTime.now()
 
-    init(_ request: InferenceRequest, _ delivery: UpstreamRequest.Delivery, _ deadline: ContinuousClock.Instant?) {
+    init(
+        _ request: InferenceRequest, _ delivery: UpstreamRequest.Delivery, _ deadline: ContinuousClock.Instant?,
+        _ client: String?
+    ) {
         self.request = request
         self.delivery = delivery
         self.deadline = deadline
+        self.client = client
     }
 
     func failure(for error: any Error, at now: ContinuousClock.Instant) -> RequestFailure {
@@ -85,6 +92,9 @@ private struct Follower {
             status: failure?.code.name ?? "OK",
             errorMessage: failure?.message,
             isStreamed: self.delivery == .streamed,
+            cacheStatus: .shared,
+            client: self.client,
+            tags: self.request.routing.tags,
             metadata: self.request.metadata
         )
     }

@@ -32,12 +32,14 @@ struct Pipeline: Sendable {
     ///   - wantsProgress: also delivers how the load of a model goes that has to be loaded first.
     ///   - deadline: the client's, to share it out over attempts and to tell its passing from a client that left; the
     ///     transport enforces it.
+    ///   - client: who it has proved to be, for the record.
     /// - Throws: ``RequestFailure`` when the answer is not whole, or what `deliver` threw.
     func run(
         _ request: InferenceRequest,
         delivery: UpstreamRequest.Delivery,
         wantsProgress: Bool = false,
         deadline: ContinuousClock.Instant? = nil,
+        client: String? = nil,
         deliver: Delivery
     ) async throws {
         var life = RequestLife(
@@ -45,7 +47,8 @@ struct Pipeline: Sendable {
             delivery: delivery,
             deadline: deadline,
             arrival: self.clock.now,
-            time: .now()
+            time: .now(),
+            client: client
         )
         self.counters.began()
         var attempts: [Attempt] = []
@@ -81,7 +84,9 @@ struct Pipeline: Sendable {
         deliver: Delivery
     ) async throws {
         var upstream =
-            wantsProgress ? try await self.beginTelling(route, deliver: deliver) : try await route.next()
+            wantsProgress
+            ? try await self.beginTelling(route, life.loads, deliver: deliver)
+            : try await route.next(progress: life.loads.sink())
         defer { upstream.stream.cancel() }
         var outputs = [self.started(upstream, by: route, continues: false, life: &life)]
         while true {
@@ -124,13 +129,13 @@ struct Pipeline: Sendable {
             switch recovery {
             case .fail: throw Interruption(attempt: attempt)
             case .restart:
-                let upstream = try await route.next()
+                let upstream = try await route.next(progress: life.loads.sink())
                 life.superseded()
                 outputs = [.superseded(attempt: attempts.count, fault: fault)]
                 outputs.append(self.started(upstream, by: route, continues: false, life: &life))
                 return upstream
             case .continue(let text):
-                let upstream = try await route.next(prefill: text)
+                let upstream = try await route.next(prefill: text, progress: life.loads.sink())
                 life.continued()
                 outputs = [self.started(upstream, by: route, continues: true, life: &life)]
                 return upstream
@@ -189,13 +194,15 @@ struct Pipeline: Sendable {
     }
 
     /// Finds an upstream as ``Route/next(prefill:progress:)`` does, and delivers the newest progress meanwhile.
-    private func beginTelling(_ route: Route, deliver: Delivery) async throws -> RoutedStream {
+    private func beginTelling(
+        _ route: Route, _ loads: LoadWatch, deliver: Delivery
+    ) async throws -> RoutedStream {
         let (progress, continuation) = AsyncStream.makeStream(
             of: LoadProgress.self, bufferingPolicy: .bufferingNewest(1))
         return try await withThrowingTaskGroup(of: RoutedStream.self) { group in
             group.addTask {
                 defer { continuation.finish() }
-                return try await route.next(progress: ProgressSink { continuation.yield($0) })
+                return try await route.next(progress: loads.sink { continuation.yield($0) })
             }
             do {
                 for await update in progress { try await deliver([.progress(update)]) }

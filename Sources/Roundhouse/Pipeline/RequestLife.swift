@@ -8,6 +8,10 @@ struct RequestLife: Sendable {
     private let deadline: ContinuousClock.Instant?
     private let arrival: ContinuousClock.Instant
     private let time: WallTime
+    /// Who the client has proved to be.
+    private let client: String?
+    /// What it is told of loads.
+    let loads = LoadWatch()
 
     /// The attempt that answers, or answered last.
     private var answering: AnsweringAttempt?
@@ -26,13 +30,15 @@ struct RequestLife: Sendable {
         delivery: UpstreamRequest.Delivery,
         deadline: ContinuousClock.Instant?,
         arrival: ContinuousClock.Instant,
-        time: WallTime
+        time: WallTime,
+        client: String? = nil
     ) {
         self.request = request
         self.delivery = delivery
         self.deadline = deadline
         self.arrival = arrival
         self.time = time
+        self.client = client
     }
 
     /// Whether the upstream said that it had finished.
@@ -199,13 +205,16 @@ struct RequestLife: Sendable {
 
     /// The record of the request, which has just ended.
     func record(failure: RequestFailure?, attempts: [Attempt], at now: ContinuousClock.Instant) -> RequestRecord {
-        RequestRecord(
+        let waits = self.loads.ended(attempts, at: now)
+        return RequestRecord(
             id: self.request.id,
             requestedModel: self.request.target.description,
             model: self.answering?.model ?? attempts.last?.model,
             startedAtMicroseconds: self.time.microsecondsSince1970,
             latency: self.arrival.duration(to: now),
             firstTokenLatency: self.firstOutputAt.map { self.arrival.duration(to: $0) },
+            queueTime: waits.queueTime,
+            loadTime: waits.loadTime,
             // What was produced is counted, also when the client did not wait for the end.
             usage: self.completion?.usage ?? self.totalUsage,
             cost: attempts.totalCost,
@@ -214,6 +223,8 @@ struct RequestLife: Sendable {
             status: failure?.code.name ?? "OK",
             errorMessage: failure?.message,
             isStreamed: self.delivery == .streamed,
+            client: self.client,
+            tags: self.request.routing.tags,
             metadata: self.request.metadata
         )
     }
@@ -232,6 +243,8 @@ struct RequestLife: Sendable {
             attempts: outcome.attempts,
             status: "OK",
             isStreamed: false,
+            client: self.client,
+            tags: self.request.routing.tags,
             metadata: self.request.metadata
         )
     }

@@ -21,7 +21,9 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var collector = ResponseCollector(requestID: inference.id)
-        try await self.pipeline.runShared(inference, delivery: .whole, deadline: context.deadline) {
+        try await self.pipeline.runShared(
+            inference, delivery: .whole, deadline: context.deadline, client: context.peerIdentity
+        ) {
             collector.take($0)
         }
         return collector.response
@@ -38,7 +40,8 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         var writer = ResponseWriter(requestID: inference.id)
         let wantsProgress = RequestReader.wantsProgress(request)
         try await self.pipeline.runShared(
-            inference, delivery: .streamed, wantsProgress: wantsProgress, deadline: context.deadline
+            inference, delivery: .streamed, wantsProgress: wantsProgress, deadline: context.deadline,
+            client: context.peerIdentity
         ) { outputs in
             try await response.write(contentsOf: writer.messages(from: outputs))
         }
@@ -70,7 +73,8 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         let order = try Self.read { () throws(RequestError) in
             try RequestReader.embeddingOrder(from: request, makeID: RequestID.make)
         }
-        let outcome = try await self.pipeline.embed(order, deadline: context.deadline)
+        let outcome = try await self.pipeline.embed(
+            order, deadline: context.deadline, client: context.peerIdentity)
         return Roundhouse_V1_EmbedResponse(outcome, requestID: order.request.id)
     }
 
@@ -104,5 +108,10 @@ extension ServerContext {
     /// When the client will wait no longer; `nil` when it said nothing or the transport does not know.
     fileprivate var deadline: ContinuousClock.Instant? {
         (self.transportSpecific as? CallDetails)?.deadline
+    }
+
+    /// The names of the client's certificate; `nil` without one.
+    fileprivate var peerIdentity: String? {
+        (self.transportSpecific as? CallDetails)?.peerIdentity
     }
 }

@@ -35,9 +35,23 @@ public enum Roundhouse_V1_TelemetryService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "ListRequests" metadata.
+        public enum ListRequests: Sendable {
+            /// Request type for "ListRequests".
+            public typealias Input = Roundhouse_V1_ListRequestsRequest
+            /// Response type for "ListRequests".
+            public typealias Output = Roundhouse_V1_ListRequestsResponse
+            /// Descriptor for "ListRequests".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.TelemetryService"),
+                method: "ListRequests",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "roundhouse.v1.TelemetryService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
-            GetStatistics.descriptor
+            GetStatistics.descriptor,
+            ListRequests.descriptor
         ]
     }
 }
@@ -85,6 +99,25 @@ extension Roundhouse_V1_TelemetryService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetStatisticsRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetStatisticsResponse>
+
+        /// Handle the "ListRequests" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what is kept of requests that have ended, the newest first. A request appears within a second of its end and
+        /// > is kept for storage.retention, 30 days unless it is configured.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ListRequestsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ListRequestsResponse` messages.
+        func listRequests(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListRequestsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListRequestsResponse>
     }
 
     /// Service protocol for the "roundhouse.v1.TelemetryService" service.
@@ -116,6 +149,25 @@ extension Roundhouse_V1_TelemetryService {
             request: GRPCCore.ServerRequest<Roundhouse_V1_GetStatisticsRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetStatisticsResponse>
+
+        /// Handle the "ListRequests" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what is kept of requests that have ended, the newest first. A request appears within a second of its end and
+        /// > is kept for storage.retention, 30 days unless it is configured.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListRequestsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ListRequestsResponse` message.
+        func listRequests(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ListRequestsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListRequestsResponse>
     }
 
     /// Simple service protocol for the "roundhouse.v1.TelemetryService" service.
@@ -145,6 +197,25 @@ extension Roundhouse_V1_TelemetryService {
             request: Roundhouse_V1_GetStatisticsRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_GetStatisticsResponse
+
+        /// Handle the "ListRequests" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what is kept of requests that have ended, the newest first. A request appears within a second of its end and
+        /// > is kept for storage.retention, 30 days unless it is configured.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ListRequestsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ListRequestsResponse` to respond with.
+        func listRequests(
+            request: Roundhouse_V1_ListRequestsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ListRequestsResponse
     }
 }
 
@@ -158,6 +229,17 @@ extension Roundhouse_V1_TelemetryService.StreamingServiceProtocol {
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetStatisticsResponse>(),
             handler: { request, context in
                 try await self.getStatistics(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_TelemetryService.Method.ListRequests.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListRequestsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListRequestsResponse>(),
+            handler: { request, context in
+                try await self.listRequests(
                     request: request,
                     context: context
                 )
@@ -179,6 +261,17 @@ extension Roundhouse_V1_TelemetryService.ServiceProtocol {
         )
         return GRPCCore.StreamingServerResponse(single: response)
     }
+
+    public func listRequests(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListRequestsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListRequestsResponse> {
+        let response = try await self.listRequests(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
 }
 
 // Default implementation of methods from 'ServiceProtocol'.
@@ -190,6 +283,19 @@ extension Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetStatisticsResponse> {
         return GRPCCore.ServerResponse<Roundhouse_V1_GetStatisticsResponse>(
             message: try await self.getStatistics(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func listRequests(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ListRequestsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListRequestsResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ListRequestsResponse>(
+            message: try await self.listRequests(
                 request: request.message,
                 context: context
             ),
@@ -232,6 +338,30 @@ extension Roundhouse_V1_TelemetryService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetStatisticsResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetStatisticsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListRequests" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what is kept of requests that have ended, the newest first. A request appears within a second of its end and
+        /// > is kept for storage.retention, 30 days unless it is configured.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListRequestsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListRequestsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListRequestsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listRequests<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListRequestsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListRequestsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListRequestsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRequestsResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -288,6 +418,41 @@ extension Roundhouse_V1_TelemetryService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "ListRequests" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what is kept of requests that have ended, the newest first. A request appears within a second of its end and
+        /// > is kept for storage.retention, 30 days unless it is configured.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListRequestsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListRequestsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListRequestsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listRequests<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListRequestsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListRequestsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListRequestsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRequestsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_TelemetryService.Method.ListRequests.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -318,6 +483,36 @@ extension Roundhouse_V1_TelemetryService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetStatisticsRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetStatisticsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListRequests" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists what is kept of requests that have ended, the newest first. A request appears within a second of its end and
+    /// > is kept for storage.retention, 30 days unless it is configured.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ListRequestsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listRequests<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ListRequestsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRequestsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listRequests(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListRequestsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListRequestsResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -354,6 +549,40 @@ extension Roundhouse_V1_TelemetryService.ClientProtocol {
             metadata: metadata
         )
         return try await self.getStatistics(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListRequests" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists what is kept of requests that have ended, the newest first. A request appears within a second of its end and
+    /// > is kept for storage.retention, 30 days unless it is configured.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listRequests<Result>(
+        _ message: Roundhouse_V1_ListRequestsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRequestsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ListRequestsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listRequests(
             request: request,
             options: options,
             onResponse: handleResponse

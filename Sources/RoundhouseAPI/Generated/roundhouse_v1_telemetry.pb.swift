@@ -22,6 +22,63 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// Whether an answer was there already.
+public nonisolated enum Roundhouse_V1_CacheStatus: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// Nobody looked for one.
+  case none // = 1
+
+  /// It was kept from an earlier request.
+  case hit // = 2
+
+  /// None was kept.
+  case miss // = 3
+
+  /// It came from the upstream call of an identical request in flight.
+  case shared // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .none
+    case 2: self = .hit
+    case 3: self = .miss
+    case 4: self = .shared
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .none: return 1
+    case .hit: return 2
+    case .miss: return 3
+    case .shared: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_CacheStatus] = [
+    .unspecified,
+    .none,
+    .hit,
+    .miss,
+    .shared,
+  ]
+
+}
+
 /// Whose statistics.
 public nonisolated struct Roundhouse_V1_GetStatisticsRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -235,9 +292,224 @@ public nonisolated struct Roundhouse_V1_RegistryStatistics: Sendable {
   fileprivate var _startTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
+/// Which requests, and which page of them.
+public nonisolated struct Roundhouse_V1_ListRequestsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// How many a page has. 0: 100; more than 1000 means 1000.
+  public var pageSize: Int32 = 0
+
+  /// next_page_token of the page before, with the same filter. Empty: the first page.
+  public var pageToken: String = String()
+
+  /// Which requests, in the language of ListModels (docs/Requests.md has the fields):
+  /// `status != OK AND start_time >= 2026-01-31T12:00:00Z AND latency > 2s`. Empty: all.
+  public var filter: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A page of requests.
+public nonisolated struct Roundhouse_V1_ListRequestsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// By sequence, the newest first.
+  public var requests: [Roundhouse_V1_RequestRecord] = []
+
+  /// Empty on the last page. A page that is not full, or empty, may have it as well: looking for a rare request among
+  /// millions takes more time than one call may.
+  public var nextPageToken: String = String()
+
+  /// The newest request that is kept, whether it passes the filter or not. 0: none is kept. `sequence > N` as a filter
+  /// gives what ended after it.
+  public var lastSequence: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What is kept of a request: names and figures, never its text.
+public nonisolated struct Roundhouse_V1_RequestRecord: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its number, in the order in which requests were written down. Grows; numbers may be missing.
+  public var sequence: Int64 {
+    get {_storage._sequence}
+    set {_uniqueStorage()._sequence = newValue}
+  }
+
+  /// The request's id: the client's own, else the gateway's. Clients may use one more than once.
+  public var id: String {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
+
+  /// What the client asked for: a model's id, an alias, or "auto".
+  public var requestedModel: String {
+    get {_storage._requestedModel}
+    set {_uniqueStorage()._requestedModel = newValue}
+  }
+
+  /// The model that answered, or was tried last, by id. Empty when nobody could be asked.
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
+
+  /// The provider of that model.
+  public var provider: String {
+    get {_storage._provider}
+    set {_uniqueStorage()._provider = newValue}
+  }
+
+  /// When it arrived.
+  public var startTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._startTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._startTime = newValue}
+  }
+  /// Returns true if `startTime` has been explicitly set.
+  public var hasStartTime: Bool {_storage._startTime != nil}
+  /// Clears the value of `startTime`. Subsequent reads from it will return its default value.
+  public mutating func clearStartTime() {_uniqueStorage()._startTime = nil}
+
+  /// From its arrival to its end.
+  public var latency: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._latency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._latency = newValue}
+  }
+  /// Returns true if `latency` has been explicitly set.
+  public var hasLatency: Bool {_storage._latency != nil}
+  /// Clears the value of `latency`. Subsequent reads from it will return its default value.
+  public mutating func clearLatency() {_uniqueStorage()._latency = nil}
+
+  /// From its arrival to the first output. Unset when there was none, and for answers whose beginning nobody sees, such as
+  /// vectors.
+  public var firstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._firstTokenLatency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._firstTokenLatency = newValue}
+  }
+  /// Returns true if `firstTokenLatency` has been explicitly set.
+  public var hasFirstTokenLatency: Bool {_storage._firstTokenLatency != nil}
+  /// Clears the value of `firstTokenLatency`. Subsequent reads from it will return its default value.
+  public mutating func clearFirstTokenLatency() {_uniqueStorage()._firstTokenLatency = nil}
+
+  /// How long it waited for the turn of a model that had to be loaded first. Unset: it waited for none.
+  public var queueTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._queueTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._queueTime = newValue}
+  }
+  /// Returns true if `queueTime` has been explicitly set.
+  public var hasQueueTime: Bool {_storage._queueTime != nil}
+  /// Clears the value of `queueTime`. Subsequent reads from it will return its default value.
+  public mutating func clearQueueTime() {_uniqueStorage()._queueTime = nil}
+
+  /// How long it waited while a model was loaded. Unset: it waited for none.
+  public var loadTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._loadTime ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._loadTime = newValue}
+  }
+  /// Returns true if `loadTime` has been explicitly set.
+  public var hasLoadTime: Bool {_storage._loadTime != nil}
+  /// Clears the value of `loadTime`. Subsequent reads from it will return its default value.
+  public mutating func clearLoadTime() {_uniqueStorage()._loadTime = nil}
+
+  /// The tokens of its answer. Unset when no output was seen.
+  public var usage: Roundhouse_V1_Usage {
+    get {_storage._usage ?? Roundhouse_V1_Usage()}
+    set {_uniqueStorage()._usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  public var hasUsage: Bool {_storage._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  public mutating func clearUsage() {_uniqueStorage()._usage = nil}
+
+  /// What all attempts cost together. Unset when no price is known.
+  public var cost: Roundhouse_V1_Cost {
+    get {_storage._cost ?? Roundhouse_V1_Cost()}
+    set {_uniqueStorage()._cost = newValue}
+  }
+  /// Returns true if `cost` has been explicitly set.
+  public var hasCost: Bool {_storage._cost != nil}
+  /// Clears the value of `cost`. Subsequent reads from it will return its default value.
+  public mutating func clearCost() {_uniqueStorage()._cost = nil}
+
+  /// Why the answer ended. Unspecified when it was not whole.
+  public var finishReason: Roundhouse_V1_FinishReason {
+    get {_storage._finishReason}
+    set {_uniqueStorage()._finishReason = newValue}
+  }
+
+  /// Everyone who was asked, in order, with their times and faults.
+  public var attempts: [Roundhouse_V1_Attempt] {
+    get {_storage._attempts}
+    set {_uniqueStorage()._attempts = newValue}
+  }
+
+  /// The name of its gRPC status: "OK", "UNAVAILABLE", "CANCELLED".
+  public var status: String {
+    get {_storage._status}
+    set {_uniqueStorage()._status = newValue}
+  }
+
+  /// A sentence when the status is not OK.
+  public var errorMessage: String {
+    get {_storage._errorMessage}
+    set {_uniqueStorage()._errorMessage = newValue}
+  }
+
+  /// Whether the answer was streamed.
+  public var streamed: Bool {
+    get {_storage._streamed}
+    set {_uniqueStorage()._streamed = newValue}
+  }
+
+  /// Whether an answer was there already.
+  public var cacheStatus: Roundhouse_V1_CacheStatus {
+    get {_storage._cacheStatus}
+    set {_uniqueStorage()._cacheStatus = newValue}
+  }
+
+  /// Who the client has proved to be: the names of its certificate, separated by ", ". Empty without one.
+  public var client: String {
+    get {_storage._client}
+    set {_uniqueStorage()._client = newValue}
+  }
+
+  /// The tags of its routing options.
+  public var tags: [String] {
+    get {_storage._tags}
+    set {_uniqueStorage()._tags = newValue}
+  }
+
+  /// The client's own labels.
+  public var metadata: Dictionary<String,String> {
+    get {_storage._metadata}
+    set {_uniqueStorage()._metadata = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "roundhouse.v1"
+
+nonisolated extension Roundhouse_V1_CacheStatus: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CACHE_STATUS_UNSPECIFIED\0\u{1}CACHE_STATUS_NONE\0\u{1}CACHE_STATUS_HIT\0\u{1}CACHE_STATUS_MISS\0\u{1}CACHE_STATUS_SHARED\0")
+}
 
 nonisolated extension Roundhouse_V1_GetStatisticsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetStatisticsRequest"
@@ -543,6 +815,296 @@ nonisolated extension Roundhouse_V1_RegistryStatistics: SwiftProtobuf.Message, S
     if lhs.failureCount != rhs.failureCount {return false}
     if lhs.mostUsedModel != rhs.mostUsedModel {return false}
     if lhs._startTime != rhs._startTime {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListRequestsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListRequestsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}page_size\0\u{3}page_token\0\u{1}filter\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.filter) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.pageSize != 0 {
+      try visitor.visitSingularInt32Field(value: self.pageSize, fieldNumber: 1)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 2)
+    }
+    if !self.filter.isEmpty {
+      try visitor.visitSingularStringField(value: self.filter, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListRequestsRequest, rhs: Roundhouse_V1_ListRequestsRequest) -> Bool {
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.filter != rhs.filter {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListRequestsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListRequestsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}requests\0\u{3}next_page_token\0\u{3}last_sequence\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.requests) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.lastSequence) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.requests.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.requests, fieldNumber: 1)
+    }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
+    if self.lastSequence != 0 {
+      try visitor.visitSingularInt64Field(value: self.lastSequence, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListRequestsResponse, rhs: Roundhouse_V1_ListRequestsResponse) -> Bool {
+    if lhs.requests != rhs.requests {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.lastSequence != rhs.lastSequence {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_RequestRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RequestRecord"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}id\0\u{3}requested_model\0\u{1}model\0\u{1}provider\0\u{3}start_time\0\u{1}latency\0\u{3}first_token_latency\0\u{3}queue_time\0\u{3}load_time\0\u{1}usage\0\u{1}cost\0\u{3}finish_reason\0\u{1}attempts\0\u{1}status\0\u{3}error_message\0\u{1}streamed\0\u{3}cache_status\0\u{1}client\0\u{1}tags\0\u{1}metadata\0")
+
+  fileprivate class _StorageClass {
+    var _sequence: Int64 = 0
+    var _id: String = String()
+    var _requestedModel: String = String()
+    var _model: String = String()
+    var _provider: String = String()
+    var _startTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _latency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _firstTokenLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _queueTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _loadTime: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _usage: Roundhouse_V1_Usage? = nil
+    var _cost: Roundhouse_V1_Cost? = nil
+    var _finishReason: Roundhouse_V1_FinishReason = .unspecified
+    var _attempts: [Roundhouse_V1_Attempt] = []
+    var _status: String = String()
+    var _errorMessage: String = String()
+    var _streamed: Bool = false
+    var _cacheStatus: Roundhouse_V1_CacheStatus = .unspecified
+    var _client: String = String()
+    var _tags: [String] = []
+    var _metadata: Dictionary<String,String> = [:]
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _sequence = source._sequence
+      _id = source._id
+      _requestedModel = source._requestedModel
+      _model = source._model
+      _provider = source._provider
+      _startTime = source._startTime
+      _latency = source._latency
+      _firstTokenLatency = source._firstTokenLatency
+      _queueTime = source._queueTime
+      _loadTime = source._loadTime
+      _usage = source._usage
+      _cost = source._cost
+      _finishReason = source._finishReason
+      _attempts = source._attempts
+      _status = source._status
+      _errorMessage = source._errorMessage
+      _streamed = source._streamed
+      _cacheStatus = source._cacheStatus
+      _client = source._client
+      _tags = source._tags
+      _metadata = source._metadata
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularInt64Field(value: &_storage._sequence) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._requestedModel) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 5: try { try decoder.decodeSingularStringField(value: &_storage._provider) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._startTime) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._latency) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._firstTokenLatency) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._queueTime) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._loadTime) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._usage) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._cost) }()
+        case 13: try { try decoder.decodeSingularEnumField(value: &_storage._finishReason) }()
+        case 14: try { try decoder.decodeRepeatedMessageField(value: &_storage._attempts) }()
+        case 15: try { try decoder.decodeSingularStringField(value: &_storage._status) }()
+        case 16: try { try decoder.decodeSingularStringField(value: &_storage._errorMessage) }()
+        case 17: try { try decoder.decodeSingularBoolField(value: &_storage._streamed) }()
+        case 18: try { try decoder.decodeSingularEnumField(value: &_storage._cacheStatus) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._client) }()
+        case 20: try { try decoder.decodeRepeatedStringField(value: &_storage._tags) }()
+        case 21: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._metadata) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._sequence != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._sequence, fieldNumber: 1)
+      }
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 2)
+      }
+      if !_storage._requestedModel.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._requestedModel, fieldNumber: 3)
+      }
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 4)
+      }
+      if !_storage._provider.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._provider, fieldNumber: 5)
+      }
+      try { if let v = _storage._startTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._latency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._firstTokenLatency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._queueTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      try { if let v = _storage._loadTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+      try { if let v = _storage._usage {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._cost {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      if _storage._finishReason != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._finishReason, fieldNumber: 13)
+      }
+      if !_storage._attempts.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._attempts, fieldNumber: 14)
+      }
+      if !_storage._status.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._status, fieldNumber: 15)
+      }
+      if !_storage._errorMessage.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._errorMessage, fieldNumber: 16)
+      }
+      if _storage._streamed != false {
+        try visitor.visitSingularBoolField(value: _storage._streamed, fieldNumber: 17)
+      }
+      if _storage._cacheStatus != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._cacheStatus, fieldNumber: 18)
+      }
+      if !_storage._client.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._client, fieldNumber: 19)
+      }
+      if !_storage._tags.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._tags, fieldNumber: 20)
+      }
+      if !_storage._metadata.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._metadata, fieldNumber: 21)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_RequestRecord, rhs: Roundhouse_V1_RequestRecord) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._sequence != rhs_storage._sequence {return false}
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._requestedModel != rhs_storage._requestedModel {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._provider != rhs_storage._provider {return false}
+        if _storage._startTime != rhs_storage._startTime {return false}
+        if _storage._latency != rhs_storage._latency {return false}
+        if _storage._firstTokenLatency != rhs_storage._firstTokenLatency {return false}
+        if _storage._queueTime != rhs_storage._queueTime {return false}
+        if _storage._loadTime != rhs_storage._loadTime {return false}
+        if _storage._usage != rhs_storage._usage {return false}
+        if _storage._cost != rhs_storage._cost {return false}
+        if _storage._finishReason != rhs_storage._finishReason {return false}
+        if _storage._attempts != rhs_storage._attempts {return false}
+        if _storage._status != rhs_storage._status {return false}
+        if _storage._errorMessage != rhs_storage._errorMessage {return false}
+        if _storage._streamed != rhs_storage._streamed {return false}
+        if _storage._cacheStatus != rhs_storage._cacheStatus {return false}
+        if _storage._client != rhs_storage._client {return false}
+        if _storage._tags != rhs_storage._tags {return false}
+        if _storage._metadata != rhs_storage._metadata {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

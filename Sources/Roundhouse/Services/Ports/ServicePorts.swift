@@ -1,6 +1,7 @@
 internal import Inference
 internal import ModelLifecycle
 internal import ModelRegistry
+internal import Persistence
 
 /// Everything that the registry, lifecycle, telemetry and admin services need of the rooms behind them, joined in one
 /// place by the composition.
@@ -22,6 +23,8 @@ struct ServicePorts: Sendable {
     var profiling: ProfilingPort
     var events: any EventFeed
     var statistics: @Sendable () -> StatisticsReport
+    /// Finds what is kept of requests. Throws ``StoreError``.
+    var requests: @Sendable (RequestQuery) async throws -> RequestPage = { _ in RequestPage() }
     /// What of OpenRouter's models is used.
     var openRouter = OpenRouterSettings(OpenRouterFilter())
     /// Writes everything that is still in memory to disk.

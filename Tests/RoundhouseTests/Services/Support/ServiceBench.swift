@@ -4,6 +4,7 @@ import GRPCProtobuf
 import Inference
 import ModelLifecycle
 import ModelRegistry
+import Persistence
 import RoundhouseAPI
 import Routing
 import Synchronization
@@ -43,6 +44,7 @@ struct ServiceBench {
             var profiles: [Profiler.Request] = []
             var live: [ModelID: LiveFigures] = [:]
             var statistics = StatisticsReport(models: [:], sinceMicroseconds: 0)
+            var requests: @Sendable (RequestQuery) async throws -> RequestPage = { _ in RequestPage() }
             var hardware = HardwareReading()
             var saved: Result<SavedState, StartError> = .failure(StartError("the disk is full"))
         }
@@ -209,6 +211,7 @@ extension ServiceBench {
             ),
             events: self.feed,
             statistics: { scripts.now.statistics },
+            requests: { try await scripts.now.requests($0) },
             saveState: { try scripts.now.saved.get() },
             hardware: { scripts.now.hardware },
             now: { WallTime(microsecondsSince1970: 1_000_000_000) }
