@@ -21,6 +21,7 @@ struct RoundhouseCommand: AsyncParsableCommand {
             AliasesCommand.self,
             ProvidersCommand.self,
             EventsCommand.self,
+            RequestsCommand.self,
             StatusCommand.self,
             HardwareCommand.self,
             StateCommand.self,

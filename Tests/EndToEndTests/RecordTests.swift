@@ -28,6 +28,7 @@ extension EndToEnd {
                                 .asking {
                                     $0.requestID = "stream-\(number)"
                                     $0.metadata = ["team": "blue"]
+                                    $0.tags = ["batch"]
                                 })
                             _ = try await gateway.generation.generate(.asking { $0.requestID = "whole-\(number)" })
                         }
@@ -43,7 +44,8 @@ extension EndToEnd {
                 #expect(record.status == "OK" && record.isStreamed && record.finishReason == .stop)
                 #expect(record.requestedModel == "all" && record.model?.description == "first/m")
                 #expect(record.usage == Usage(inputTokens: 3, outputTokens: 3))
-                #expect(record.metadata == ["team": "blue"])
+                #expect(record.metadata == ["team": "blue"] && record.tags == ["batch"])
+                #expect(record.client == nil && record.queueTime == nil && record.cacheStatus == .none)
                 #expect(record.firstTokenLatency.map { $0 <= record.latency } == true)
                 #expect(try await store.request(id: "whole-\(number)")?.isStreamed == false)
             }
@@ -85,6 +87,56 @@ extension EndToEnd {
                 #expect(try await store.request(id: request.id)?.status == "OK", "\(request.id) is missing")
             }
             try store.close()
+            // And the next server tells them, without a gap.
+            let told = try await RunningServer.with(providers("http://127.0.0.1:1"), in: directory) { server in
+                try await server.withClient { try await $0.requests("status = OK") }
+            }
+            #expect(Set(old.map(\.id)).isSubset(of: told.map(\.id)))
+            #expect(told.map(\.sequence) == told.indices.reversed().map { Int64($0 + 1) })
         }
+
+        @Test func `Requests are listed a moment after their end, newest first, by page and filter`() async throws {
+            try await FaultUpstream.run { request in
+                request.text.contains("fail")
+                    ? .whole("no", status: "500 Internal Server Error", type: "text/plain")
+                    : .answer(to: request, ["a", "b"])
+            } _: { upstream in
+                try await RunningServer.with(providers(upstream.baseURL)) { server in
+                    try await server.withClient { gateway in
+                        for number in 0..<5 {
+                            _ = try await gateway.generation.generate(.asking { $0.requestID = "ok-\(number)" })
+                        }
+                        _ = try await gateway.failure(of: .asking("fail") { $0.requestID = "failed" })
+                        let areThere = try await Processes.until(within: .seconds(20)) {
+                            try await gateway.requests().count == 6
+                        }
+                        #expect(areThere)
+                        let all = try await gateway.requests(pageSize: 4)
+                        #expect(all.map(\.id) == ["failed", "ok-4", "ok-3", "ok-2", "ok-1", "ok-0"])
+                        let failed = try await gateway.requests("status = UNAVAILABLE AND faults:server_error")
+                        #expect(failed.map(\.id) == ["failed"] && failed.first?.attempts.isEmpty == false)
+                        #expect(failed.first?.hasUsage == false && failed.first?.errorMessage.isEmpty == false)
+                        #expect(try await gateway.requests("output_tokens = 2 AND id = '*-3'").map(\.id) == ["ok-3"])
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension Gateway {
+    /// All pages.
+    fileprivate func requests(
+        _ filter: String = "", pageSize: Int32 = 1000
+    ) async throws -> [Roundhouse_V1_RequestRecord] {
+        var requests: [Roundhouse_V1_RequestRecord] = []
+        var token = ""
+        repeat {
+            let page = try await self.telemetry.listRequests(
+                .with { ($0.filter, $0.pageSize, $0.pageToken) = (filter, pageSize, token) })
+            requests += page.requests
+            token = page.nextPageToken
+        } while !token.isEmpty
+        return requests
     }
 }

@@ -484,7 +484,7 @@ public nonisolated struct Roundhouse_V1_RequestRecord: @unchecked Sendable {
     set {_uniqueStorage()._client = newValue}
   }
 
-  /// The tags of its routing options.
+  /// The tags of the request, which rules look at.
   public var tags: [String] {
     get {_storage._tags}
     set {_uniqueStorage()._tags = newValue}

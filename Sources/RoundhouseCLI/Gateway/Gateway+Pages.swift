@@ -77,6 +77,31 @@ extension Gateway {
         return Array(events.prefix(limit))
     }
 
+    /// The newest requests that pass a filter, newest first.
+    ///
+    /// - Parameter limit: at least 1.
+    /// - Returns: the pages as one, without a token; `last_sequence` is that of the first page.
+    func requests(filter: String, limit: Int) async throws -> Roundhouse_V1_ListRequestsResponse {
+        var answer = Roundhouse_V1_ListRequestsResponse()
+        var count = 0
+        var isFirst = true
+        let requests = try await Self.everyPage { token in
+            let page = try await self.telemetry.listRequests(
+                .with {
+                    $0.filter = filter
+                    ($0.pageSize, $0.pageToken) = (Int32(clamping: min(1000, limit - count)), token)
+                },
+                options: self.queryOptions
+            )
+            if isFirst { answer.lastSequence = page.lastSequence }
+            isFirst = false
+            count += page.requests.count
+            return (page.requests, count < limit ? page.nextPageToken : "")
+        }
+        answer.requests = Array(requests.prefix(limit))
+        return answer
+    }
+
     private static func everyPage<Item>(
         _ fetch: (_ token: String) async throws -> (items: [Item], next: String)
     ) async throws -> [Item] {

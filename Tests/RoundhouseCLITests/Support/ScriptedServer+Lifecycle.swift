@@ -83,6 +83,13 @@ extension ScriptedServer {
         ) async throws -> Roundhouse_V1_GetStatisticsResponse {
             try self.server.answer(request)
         }
+
+        func listRequests(
+            request: Roundhouse_V1_ListRequestsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListRequestsResponse {
+            try self.server.answer(request)
+        }
     }
 
     struct AdminAnswers: Roundhouse_V1_AdminService.SimpleServiceProtocol {
