@@ -70,6 +70,13 @@ extension EndToEnd {
                 #expect(answers.map { $0.completed?.shared } == [false, true])
                 #expect(answers.map { $0.completed?.cost.nanoUsd } == [7_000, 0])
                 #expect(upstream.requests.all.count == 1)
+                var kept: [Roundhouse_V1_RequestRecord] = []
+                let areThere = try await Processes.until(within: .seconds(20)) {
+                    kept = try await gateway.telemetry.listRequests(.init()).requests
+                    return kept.count == 2
+                }
+                #expect(areThere && Set(kept.map(\.cacheStatus)) == [.none, .shared])
+                #expect(kept.first { $0.cacheStatus == .shared }?.attempts.isEmpty == true)
             }
         }
 

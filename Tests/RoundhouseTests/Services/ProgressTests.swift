@@ -55,14 +55,26 @@ struct ProgressTests {
         }
     }
 
-    @Test("Who did not ask is not told, and nobody is asked to tell")
+    @Test("Who did not ask is not told; the record tells the wait all the same, and the tags")
     func isOptIn() async throws {
-        let provider = ScriptedProvider(.local, saying: ["a"])
+        let progress = try self.loading("local/m", 4)
+        let provider = ScriptedProvider(.local) { request in
+            request.progress?.report(progress)
+            return .answer([[.textDelta("a"), .finished(.stop)]])
+        }
         try await Gateway.with(provider) { gateway in
-            let (messages, _) = try await gateway.stream(.asking("hi"))
+            let (messages, _) = try await gateway.stream(.asking("hi") { $0.tags = ["batch"] })
             #expect(messages.first?.started.model == "local/m")
             _ = try await gateway.generation.generate(.asking("hi"))
-            #expect(provider.requests.map { $0.progress == nil } == [true, true])
+            _ = try await gateway.stream(.asking("hi") { $0.includeProgress = true })
+            let records = gateway.records.records
+            #expect(records.count == 3 && records.allSatisfy { $0.loadTime.map { $0 > .zero } == true })
+            #expect(records.allSatisfy { $0.queueTime == nil && $0.cacheStatus == .none && $0.client == nil })
+            #expect(records.map(\.tags) == [["batch"], [], []])
+        }
+        try await Gateway.with(ScriptedProvider(.local, saying: ["a"])) { gateway in
+            _ = try await gateway.stream(.asking("hi"))
+            #expect(gateway.records.records.first.map { $0.loadTime == nil } == true)
         }
     }
 
