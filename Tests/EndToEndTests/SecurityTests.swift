@@ -73,7 +73,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func `Mutual TLS serves those whose certificate it trusts`() async throws {
+        @Test func `Mutual TLS serves those whose certificate it trusts, and their requests bear its names`()
+            async throws
+        {
             let directory = try TemporaryDirectory()
             let own = try await Certificate("server", in: directory)
             let friend = try await Certificate("friend", in: directory)
@@ -86,6 +88,14 @@ extension EndToEnd {
                     try await $0.stream(.asking())
                 }
                 #expect(answer.text == "safe" && answer.isTruthful)
+                try await server.withClient(security: Self.client(trusting: own, as: friend)) { gateway in
+                    var clients: [String] = []
+                    let isThere = try await Processes.until(within: .seconds(20)) {
+                        clients = try await gateway.telemetry.listRequests(.init()).requests.map(\.client)
+                        return !clients.isEmpty
+                    }
+                    #expect(isThere && clients.count == 1 && clients[0].contains("localhost"), "\(clients)")
+                }
                 for client in [nil, stranger] {
                     let refused = try await server.withClient(security: Self.client(trusting: own, as: client)) {
                         try await $0.stream(.asking())
