@@ -104,6 +104,20 @@ struct Foundations: Sendable {
         }
     }
 
+    /// The file system that a file lies on, in bytes; 0 when that is not known.
+    private static func room(of path: String) -> (available: Int64, total: Int64) {
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path)
+        func bytes(_ key: FileAttributeKey) -> Int64 {
+            switch attributes?[key] {
+            case let value as Int64: value
+            case let value as Int: Int64(value)
+            case let value as UInt64: Int64(clamping: value)
+            default: 0
+            }
+        }
+        return (bytes(.systemFreeSize), bytes(.systemSize))
+    }
+
     /// Ends streams that would otherwise keep a server from stopping.
     func endWatches() {
         self.health.endWatches()
@@ -210,7 +224,9 @@ extension Foundations {
             LifecycleService(ports: ports),
             TelemetryService(ports: ports, live: router.liveFigures(of:)),
             AdminService(ports: ports),
-            HealthService(report: report, ports: ports, router: router, counters: counters),
+            HealthService(
+                report: report, ports: ports, health: self.healthPorts(ports, report), router: router,
+                counters: counters),
             StandardHealthService(registry: self.health),
         ]
         return try self.withReflection(services)
@@ -252,12 +268,14 @@ extension Foundations {
     private func storageReport() -> @Sendable () -> SystemReport.StorageReport {
         let (store, log) = (self.store, self.requestLog)
         return {
-            let status = log.status
+            let (status, room) = (log.status, Self.room(of: store.path))
             return SystemReport.StorageReport(
                 path: store.path,
                 sizeBytes: Self.size(of: store.path),
                 pendingRecords: status.waiting,
-                droppedRecords: status.dropped
+                droppedRecords: status.dropped,
+                availableBytes: room.available,
+                totalBytes: room.total
             )
         }
     }

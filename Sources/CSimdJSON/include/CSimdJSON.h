@@ -195,6 +195,9 @@ csj_status csj_compact_object(csj_parser *parser, const uint8_t *bytes, size_t l
 /// The memory that the parser's buffers hold, in bytes.
 size_t csj_parser_memory(const csj_parser *parser);
 
+/// The version of simdjson that this was compiled with, e.g. "3.0.1". Static.
+const char *csj_version(void);
+
 #ifdef __cplusplus
 }
 #endif

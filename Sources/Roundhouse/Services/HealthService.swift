@@ -1,5 +1,6 @@
 internal import GRPCCore
 internal import Inference
+internal import ModelLifecycle
 internal import ModelRegistry
 internal import RoundhouseAPI
 internal import Routing
@@ -28,23 +29,37 @@ struct SystemReport: Sendable {
         var sizeBytes: Int64
         var pendingRecords: Int
         var droppedRecords: Int
+        /// Of the file system; 0 when not known.
+        var availableBytes: Int64 = 0
+        var totalBytes: Int64 = 0
     }
 }
 
-/// `roundhouse.v1.HealthService`: the state of the server in one look. The machine is in a file of its own.
+/// `roundhouse.v1.HealthService`: the state of the server in one look. The machine, and what the
+/// server stands on, are in files of their own.
 struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
     let report: SystemReport
     let registry: Registry
     let router: Router
     let counters: RequestCounters
     let ports: ServicePorts
+    let health: HealthPorts
+    private let generation: RegistryGeneration
     private let clock = ContinuousClock()
     private let started: ContinuousClock.Instant
 
-    init(report: SystemReport, ports: ServicePorts, router: Router, counters: RequestCounters) {
+    init(
+        report: SystemReport,
+        ports: ServicePorts,
+        health: HealthPorts,
+        router: Router,
+        counters: RequestCounters
+    ) {
         self.report = report
         self.ports = ports
+        self.health = health
         self.registry = ports.registry
+        self.generation = RegistryGeneration(of: ports.registry)
         self.router = router
         self.counters = counters
         self.started = self.clock.now
@@ -72,6 +87,10 @@ struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
             $0.storage = .init(self.report.storage())
             $0.requests = .init(self.counters.counts)
             $0.issues = issues
+            $0.configurationGeneration = self.generation.number
+            $0.aliasCount = Int32(clamping: snapshot.aliases.count)
+            $0.loadedModelCount = Int32(clamping: Set(self.ports.loading.loadedModels().inMemory).count)
+            $0.ports = $0.grpcAddresses.map { Roundhouse_V1_ListenPort(grpc: $0) }
         }
     }
 
@@ -124,6 +143,16 @@ extension Roundhouse_V1_EngineStatus {
     }
 }
 
+extension Roundhouse_V1_ListenPort {
+    init(grpc address: String) {
+        self.init()
+        self.`protocol` = "grpc"
+        self.address = address
+        guard !address.hasPrefix("unix:"), let colon = address.lastIndex(of: ":") else { return }
+        self.port = Int32(address[address.index(after: colon)...]) ?? 0
+    }
+}
+
 extension Roundhouse_V1_StorageStatus {
     init(_ report: SystemReport.StorageReport) {
         self.init()
@@ -131,6 +160,8 @@ extension Roundhouse_V1_StorageStatus {
         self.sizeBytes = report.sizeBytes
         self.pendingRecordCount = Int64(report.pendingRecords)
         self.droppedRecordCount = Int64(report.droppedRecords)
+        self.availableBytes = report.availableBytes
+        self.totalBytes = report.totalBytes
     }
 }
 

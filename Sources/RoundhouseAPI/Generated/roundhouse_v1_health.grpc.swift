@@ -48,10 +48,52 @@ public enum Roundhouse_V1_HealthService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "CheckDependencies" metadata.
+        public enum CheckDependencies: Sendable {
+            /// Request type for "CheckDependencies".
+            public typealias Input = Roundhouse_V1_CheckDependenciesRequest
+            /// Response type for "CheckDependencies".
+            public typealias Output = Roundhouse_V1_CheckDependenciesResponse
+            /// Descriptor for "CheckDependencies".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.HealthService"),
+                method: "CheckDependencies",
+                type: .unary
+            )
+        }
+        /// Namespace for "ListEngines" metadata.
+        public enum ListEngines: Sendable {
+            /// Request type for "ListEngines".
+            public typealias Input = Roundhouse_V1_ListEnginesRequest
+            /// Response type for "ListEngines".
+            public typealias Output = Roundhouse_V1_ListEnginesResponse
+            /// Descriptor for "ListEngines".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.HealthService"),
+                method: "ListEngines",
+                type: .unary
+            )
+        }
+        /// Namespace for "InstallEngine" metadata.
+        public enum InstallEngine: Sendable {
+            /// Request type for "InstallEngine".
+            public typealias Input = Roundhouse_V1_InstallEngineRequest
+            /// Response type for "InstallEngine".
+            public typealias Output = Roundhouse_V1_InstallEngineResponse
+            /// Descriptor for "InstallEngine".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.HealthService"),
+                method: "InstallEngine",
+                type: .serverStreaming
+            )
+        }
         /// Descriptors for all methods in the "roundhouse.v1.HealthService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             GetSystemStatus.descriptor,
-            GetHardware.descriptor
+            GetHardware.descriptor,
+            CheckDependencies.descriptor,
+            ListEngines.descriptor,
+            InstallEngine.descriptor
         ]
     }
 }
@@ -118,6 +160,62 @@ extension Roundhouse_V1_HealthService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetHardwareRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetHardwareResponse>
+
+        /// Handle the "CheckDependencies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of everything that the server stands on: libraries, Python and its packages, providers, engines, models and
+        /// > disks, and what to do about what is wrong. Asked side by side, each within 1.5 s; kept for 30 s.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_CheckDependenciesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_CheckDependenciesResponse` messages.
+        func checkDependencies(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_CheckDependenciesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_CheckDependenciesResponse>
+
+        /// Handle the "ListEngines" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the inference engines that can be on the server's machine, there or not.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ListEnginesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ListEnginesResponse` messages.
+        func listEngines(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListEnginesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListEnginesResponse>
+
+        /// Handle the "InstallEngine" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Installs an engine on the server's machine unless it is installed, and tells how far it is. When it fails, or the
+        /// > call is cancelled, nothing of it stays.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_InstallEngineRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_InstallEngineResponse` messages.
+        func installEngine(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_InstallEngineRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallEngineResponse>
     }
 
     /// Service protocol for the "roundhouse.v1.HealthService" service.
@@ -168,6 +266,62 @@ extension Roundhouse_V1_HealthService {
             request: GRPCCore.ServerRequest<Roundhouse_V1_GetHardwareRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetHardwareResponse>
+
+        /// Handle the "CheckDependencies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of everything that the server stands on: libraries, Python and its packages, providers, engines, models and
+        /// > disks, and what to do about what is wrong. Asked side by side, each within 1.5 s; kept for 30 s.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CheckDependenciesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_CheckDependenciesResponse` message.
+        func checkDependencies(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_CheckDependenciesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_CheckDependenciesResponse>
+
+        /// Handle the "ListEngines" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the inference engines that can be on the server's machine, there or not.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListEnginesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ListEnginesResponse` message.
+        func listEngines(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ListEnginesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListEnginesResponse>
+
+        /// Handle the "InstallEngine" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Installs an engine on the server's machine unless it is installed, and tells how far it is. When it fails, or the
+        /// > call is cancelled, nothing of it stays.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_InstallEngineRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_InstallEngineResponse` messages.
+        func installEngine(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_InstallEngineRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallEngineResponse>
     }
 
     /// Simple service protocol for the "roundhouse.v1.HealthService" service.
@@ -216,6 +370,63 @@ extension Roundhouse_V1_HealthService {
             request: Roundhouse_V1_GetHardwareRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_GetHardwareResponse
+
+        /// Handle the "CheckDependencies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of everything that the server stands on: libraries, Python and its packages, providers, engines, models and
+        /// > disks, and what to do about what is wrong. Asked side by side, each within 1.5 s; kept for 30 s.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_CheckDependenciesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_CheckDependenciesResponse` to respond with.
+        func checkDependencies(
+            request: Roundhouse_V1_CheckDependenciesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_CheckDependenciesResponse
+
+        /// Handle the "ListEngines" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the inference engines that can be on the server's machine, there or not.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ListEnginesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ListEnginesResponse` to respond with.
+        func listEngines(
+            request: Roundhouse_V1_ListEnginesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ListEnginesResponse
+
+        /// Handle the "InstallEngine" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Installs an engine on the server's machine unless it is installed, and tells how far it is. When it fails, or the
+        /// > call is cancelled, nothing of it stays.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_InstallEngineRequest` message.
+        ///   - response: A response stream of `Roundhouse_V1_InstallEngineResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func installEngine(
+            request: Roundhouse_V1_InstallEngineRequest,
+            response: GRPCCore.RPCWriter<Roundhouse_V1_InstallEngineResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
     }
 }
 
@@ -240,6 +451,39 @@ extension Roundhouse_V1_HealthService.StreamingServiceProtocol {
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetHardwareResponse>(),
             handler: { request, context in
                 try await self.getHardware(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_HealthService.Method.CheckDependencies.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_CheckDependenciesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_CheckDependenciesResponse>(),
+            handler: { request, context in
+                try await self.checkDependencies(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_HealthService.Method.ListEngines.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListEnginesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListEnginesResponse>(),
+            handler: { request, context in
+                try await self.listEngines(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_HealthService.Method.InstallEngine.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_InstallEngineRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_InstallEngineResponse>(),
+            handler: { request, context in
+                try await self.installEngine(
                     request: request,
                     context: context
                 )
@@ -272,6 +516,39 @@ extension Roundhouse_V1_HealthService.ServiceProtocol {
         )
         return GRPCCore.StreamingServerResponse(single: response)
     }
+
+    public func checkDependencies(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_CheckDependenciesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_CheckDependenciesResponse> {
+        let response = try await self.checkDependencies(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func listEngines(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListEnginesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListEnginesResponse> {
+        let response = try await self.listEngines(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func installEngine(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_InstallEngineRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallEngineResponse> {
+        let response = try await self.installEngine(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
 }
 
 // Default implementation of methods from 'ServiceProtocol'.
@@ -300,6 +577,49 @@ extension Roundhouse_V1_HealthService.SimpleServiceProtocol {
                 context: context
             ),
             metadata: [:]
+        )
+    }
+
+    public func checkDependencies(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_CheckDependenciesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_CheckDependenciesResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_CheckDependenciesResponse>(
+            message: try await self.checkDependencies(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func listEngines(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ListEnginesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListEnginesResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ListEnginesResponse>(
+            message: try await self.listEngines(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func installEngine(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_InstallEngineRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallEngineResponse> {
+        return GRPCCore.StreamingServerResponse<Roundhouse_V1_InstallEngineResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.installEngine(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
         )
     }
 }
@@ -362,6 +682,77 @@ extension Roundhouse_V1_HealthService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetHardwareResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetHardwareResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "CheckDependencies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of everything that the server stands on: libraries, Python and its packages, providers, engines, models and
+        /// > disks, and what to do about what is wrong. Asked side by side, each within 1.5 s; kept for 30 s.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CheckDependenciesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_CheckDependenciesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_CheckDependenciesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func checkDependencies<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_CheckDependenciesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_CheckDependenciesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_CheckDependenciesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CheckDependenciesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListEngines" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the inference engines that can be on the server's machine, there or not.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListEnginesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListEnginesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListEnginesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listEngines<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListEnginesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListEnginesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListEnginesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListEnginesResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "InstallEngine" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Installs an engine on the server's machine unless it is installed, and tells how far it is. When it fails, or the
+        /// > call is cancelled, nothing of it stays.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_InstallEngineRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_InstallEngineRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_InstallEngineResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func installEngine<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_InstallEngineRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_InstallEngineRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_InstallEngineResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_InstallEngineResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -453,6 +844,108 @@ extension Roundhouse_V1_HealthService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "CheckDependencies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of everything that the server stands on: libraries, Python and its packages, providers, engines, models and
+        /// > disks, and what to do about what is wrong. Asked side by side, each within 1.5 s; kept for 30 s.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_CheckDependenciesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_CheckDependenciesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_CheckDependenciesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func checkDependencies<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_CheckDependenciesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_CheckDependenciesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_CheckDependenciesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CheckDependenciesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_HealthService.Method.CheckDependencies.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListEngines" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the inference engines that can be on the server's machine, there or not.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListEnginesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListEnginesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListEnginesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listEngines<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListEnginesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListEnginesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListEnginesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListEnginesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_HealthService.Method.ListEngines.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "InstallEngine" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Installs an engine on the server's machine unless it is installed, and tells how far it is. When it fails, or the
+        /// > call is cancelled, nothing of it stays.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_InstallEngineRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_InstallEngineRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_InstallEngineResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func installEngine<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_InstallEngineRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_InstallEngineRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_InstallEngineResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_InstallEngineResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Roundhouse_V1_HealthService.Method.InstallEngine.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -513,6 +1006,93 @@ extension Roundhouse_V1_HealthService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetHardwareRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetHardwareResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "CheckDependencies" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells of everything that the server stands on: libraries, Python and its packages, providers, engines, models and
+    /// > disks, and what to do about what is wrong. Asked side by side, each within 1.5 s; kept for 30 s.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_CheckDependenciesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func checkDependencies<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_CheckDependenciesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CheckDependenciesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.checkDependencies(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_CheckDependenciesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_CheckDependenciesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListEngines" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists the inference engines that can be on the server's machine, there or not.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ListEnginesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listEngines<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ListEnginesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListEnginesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listEngines(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListEnginesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListEnginesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "InstallEngine" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Installs an engine on the server's machine unless it is installed, and tells how far it is. When it fails, or the
+    /// > call is cancelled, nothing of it stays.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_InstallEngineRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func installEngine<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_InstallEngineRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_InstallEngineResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.installEngine(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_InstallEngineRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_InstallEngineResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -583,6 +1163,105 @@ extension Roundhouse_V1_HealthService.ClientProtocol {
             metadata: metadata
         )
         return try await self.getHardware(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "CheckDependencies" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells of everything that the server stands on: libraries, Python and its packages, providers, engines, models and
+    /// > disks, and what to do about what is wrong. Asked side by side, each within 1.5 s; kept for 30 s.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func checkDependencies<Result>(
+        _ message: Roundhouse_V1_CheckDependenciesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_CheckDependenciesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_CheckDependenciesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.checkDependencies(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListEngines" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists the inference engines that can be on the server's machine, there or not.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listEngines<Result>(
+        _ message: Roundhouse_V1_ListEnginesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListEnginesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ListEnginesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listEngines(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "InstallEngine" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Installs an engine on the server's machine unless it is installed, and tells how far it is. When it fails, or the
+    /// > call is cancelled, nothing of it stays.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func installEngine<Result>(
+        _ message: Roundhouse_V1_InstallEngineRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_InstallEngineResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_InstallEngineRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.installEngine(
             request: request,
             options: options,
             onResponse: handleResponse

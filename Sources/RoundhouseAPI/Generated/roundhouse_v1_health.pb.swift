@@ -181,6 +181,399 @@ public nonisolated enum Roundhouse_V1_SystemState: SwiftProtobuf.Enum, Swift.Cas
 
 }
 
+/// How something is that the server stands on.
+public nonisolated enum Roundhouse_V1_DependencyStatus: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// As it should be.
+  case ok // = 1
+
+  /// Not there.
+  case missing // = 2
+
+  /// There, but older than what is needed.
+  case outdated // = 3
+
+  /// There, but it does not work, or cannot be reached.
+  case failed // = 4
+
+  /// It refuses our key.
+  case unauthenticated // = 5
+
+  /// It did not answer in time, and was not waited for.
+  case timedOut // = 6
+
+  /// There is no cheap way to ask it, or it is switched off.
+  case notChecked // = 7
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .ok
+    case 2: self = .missing
+    case 3: self = .outdated
+    case 4: self = .failed
+    case 5: self = .unauthenticated
+    case 6: self = .timedOut
+    case 7: self = .notChecked
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .ok: return 1
+    case .missing: return 2
+    case .outdated: return 3
+    case .failed: return 4
+    case .unauthenticated: return 5
+    case .timedOut: return 6
+    case .notChecked: return 7
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_DependencyStatus] = [
+    .unspecified,
+    .ok,
+    .missing,
+    .outdated,
+    .failed,
+    .unauthenticated,
+    .timedOut,
+    .notChecked,
+  ]
+
+}
+
+/// What something is needed for.
+public nonisolated enum Roundhouse_V1_DependencyCategory: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// The server itself.
+  case core // = 1
+
+  /// Engines that run models.
+  case ml // = 2
+
+  /// Nothing that is configured.
+  case `optional` // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .core
+    case 2: self = .ml
+    case 3: self = .optional
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .core: return 1
+    case .ml: return 2
+    case .optional: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_DependencyCategory] = [
+    .unspecified,
+    .core,
+    .ml,
+    .optional,
+  ]
+
+}
+
+/// What something is that the server stands on.
+public nonisolated enum Roundhouse_V1_DependencyKind: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// A library that the server is linked with.
+  case library // = 1
+
+  /// A program.
+  case program // = 2
+
+  /// A Python package.
+  case package // = 3
+
+  /// A provider.
+  case service // = 4
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .library
+    case 2: self = .program
+    case 3: self = .package
+    case 4: self = .service
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .library: return 1
+    case .program: return 2
+    case .package: return 3
+    case .service: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_DependencyKind] = [
+    .unspecified,
+    .library,
+    .program,
+    .package,
+    .service,
+  ]
+
+}
+
+/// Whether a provider took our key.
+public nonisolated enum Roundhouse_V1_CredentialStatus: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Not known: it was not asked, did not answer, or answers everybody.
+  case unspecified // = 0
+
+  /// It has no key.
+  case none // = 1
+
+  /// It took the key.
+  case accepted // = 2
+
+  /// It refused the key.
+  case refused // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .none
+    case 2: self = .accepted
+    case 3: self = .refused
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .none: return 1
+    case .accepted: return 2
+    case .refused: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_CredentialStatus] = [
+    .unspecified,
+    .none,
+    .accepted,
+    .refused,
+  ]
+
+}
+
+/// Whether a category has models.
+public nonisolated enum Roundhouse_V1_CategoryState: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// At least one can answer.
+  case ready // = 1
+
+  /// None can answer.
+  case noModels // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .ready
+    case 2: self = .noModels
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .ready: return 1
+    case .noModels: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_CategoryState] = [
+    .unspecified,
+    .ready,
+    .noModels,
+  ]
+
+}
+
+/// How bad a finding is.
+public nonisolated enum Roundhouse_V1_FindingSeverity: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// Something that is configured does not work.
+  case issue // = 1
+
+  /// Everything works, for now.
+  case warning // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .issue
+    case 2: self = .warning
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .issue: return 1
+    case .warning: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_FindingSeverity] = [
+    .unspecified,
+    .issue,
+    .warning,
+  ]
+
+}
+
+/// What the installation of an engine is doing.
+public nonisolated enum Roundhouse_V1_EngineInstallPhase: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// Somebody else installs the same; this one waits for it.
+  case waiting // = 1
+
+  /// Looking at what the machine has.
+  case checking // = 2
+
+  /// Making a Python environment.
+  case preparing // = 3
+
+  /// Downloading.
+  case downloading // = 4
+
+  /// Trying it out.
+  case verifying // = 5
+
+  /// Done.
+  case ready // = 6
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .waiting
+    case 2: self = .checking
+    case 3: self = .preparing
+    case 4: self = .downloading
+    case 5: self = .verifying
+    case 6: self = .ready
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .waiting: return 1
+    case .checking: return 2
+    case .preparing: return 3
+    case .downloading: return 4
+    case .verifying: return 5
+    case .ready: return 6
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_EngineInstallPhase] = [
+    .unspecified,
+    .waiting,
+    .checking,
+    .preparing,
+    .downloading,
+    .verifying,
+    .ready,
+  ]
+
+}
+
 /// A question for the machine.
 public nonisolated struct Roundhouse_V1_GetHardwareRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -482,11 +875,56 @@ public nonisolated struct Roundhouse_V1_GetSystemStatusResponse: @unchecked Send
     set {_uniqueStorage()._issues = newValue}
   }
 
+  /// Counts the states of the registry (providers, models, aliases) since the start, from 1: another number, another
+  /// configuration in force.
+  public var configurationGeneration: Int64 {
+    get {_storage._configurationGeneration}
+    set {_uniqueStorage()._configurationGeneration = newValue}
+  }
+
+  /// Aliases.
+  public var aliasCount: Int32 {
+    get {_storage._aliasCount}
+    set {_uniqueStorage()._aliasCount = newValue}
+  }
+
+  /// Models that are in memory here, or at a provider that loads them.
+  public var loadedModelCount: Int32 {
+    get {_storage._loadedModelCount}
+    set {_uniqueStorage()._loadedModelCount = newValue}
+  }
+
+  /// Where the server listens.
+  public var ports: [Roundhouse_V1_ListenPort] {
+    get {_storage._ports}
+    set {_uniqueStorage()._ports = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// Where the server listens.
+public nonisolated struct Roundhouse_V1_ListenPort: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What is spoken there: "grpc".
+  public var `protocol`: String = String()
+
+  /// "127.0.0.1:50051", "unix:/run/roundhouse.sock".
+  public var address: String = String()
+
+  /// The port's number. 0: a UNIX-domain socket.
+  public var port: Int32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// The engine process of one local model.
@@ -536,6 +974,12 @@ public nonisolated struct Roundhouse_V1_StorageStatus: Sendable {
   /// Request records that were lost because the store could not take them.
   public var droppedRecordCount: Int64 = 0
 
+  /// What the server may still write on its file system. 0: not known, or nothing.
+  public var availableBytes: Int64 = 0
+
+  /// All of its file system. 0: not known.
+  public var totalBytes: Int64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -561,6 +1005,278 @@ public nonisolated struct Roundhouse_V1_RequestCounts: Sendable {
   public init() {}
 }
 
+/// A question for what the server stands on.
+public nonisolated struct Roundhouse_V1_CheckDependenciesRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Asks everything anew, whatever is kept.
+  public var refresh: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What the server stands on.
+public nonisolated struct Roundhouse_V1_CheckDependenciesResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The verdict over all of it.
+  public var overallStatus: Roundhouse_V1_SystemState = .unspecified
+
+  /// When it was asked.
+  public var checkTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_checkTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_checkTime = newValue}
+  }
+  /// Returns true if `checkTime` has been explicitly set.
+  public var hasCheckTime: Bool {self._checkTime != nil}
+  /// Clears the value of `checkTime`. Subsequent reads from it will return its default value.
+  public mutating func clearCheckTime() {self._checkTime = nil}
+
+  /// It was asked for an earlier call; models and the verdict are of now nevertheless.
+  public var cached: Bool = false
+
+  /// Libraries, programs, packages and providers.
+  public var dependencies: [Roundhouse_V1_Dependency] = []
+
+  /// The engines that can run models.
+  public var engines: [Roundhouse_V1_InferenceEngine] = []
+
+  /// The models, by category, every category once.
+  public var models: [Roundhouse_V1_ModelCategoryStatus] = []
+
+  /// What does not work although it is configured, and what to do about it, one sentence each.
+  public var issues: [String] = []
+
+  /// What may go wrong next, and what to do about it, one sentence each.
+  public var warnings: [String] = []
+
+  /// The issues and warnings in parts, in the same order, issues first.
+  public var findings: [Roundhouse_V1_HealthFinding] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _checkTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
+/// Something that the server stands on.
+public nonisolated struct Roundhouse_V1_Dependency: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// "grpc++", "python", "torch"; for a provider its id.
+  public var name: String = String()
+
+  /// How it is.
+  public var status: Roundhouse_V1_DependencyStatus = .unspecified
+
+  /// Its version. Empty: not known.
+  public var version: String = String()
+
+  /// What it is needed for.
+  public var category: Roundhouse_V1_DependencyCategory = .unspecified
+
+  /// Where it is: a file or a folder; for a provider its address.
+  public var path: String = String()
+
+  /// What is wrong with it. Empty: nothing.
+  public var error: String = String()
+
+  /// How long it took to answer. Not set: it did not, or was not asked.
+  public var latency: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_latency ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_latency = newValue}
+  }
+  /// Returns true if `latency` has been explicitly set.
+  public var hasLatency: Bool {self._latency != nil}
+  /// Clears the value of `latency`. Subsequent reads from it will return its default value.
+  public mutating func clearLatency() {self._latency = nil}
+
+  /// What it is.
+  public var kind: Roundhouse_V1_DependencyKind = .unspecified
+
+  /// The least version that will do. Empty: any.
+  public var minimumVersion: String = String()
+
+  /// Of a provider: whether it answered.
+  public var reachable: Bool = false
+
+  /// Of a provider: whether it took our key.
+  public var credentials: Roundhouse_V1_CredentialStatus = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _latency: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+/// An engine that can run models.
+public nonisolated struct Roundhouse_V1_InferenceEngine: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// "llama.cpp", "vLLM", "ComfyUI", "Diffusers", "Ollama", "LM Studio".
+  public var name: String = String()
+
+  /// Whether it was found on the server's machine.
+  public var installed: Bool = false
+
+  /// Its version. Empty: not known.
+  public var version: String = String()
+
+  /// Where it is. Empty: not found.
+  public var path: String = String()
+
+  /// Whether it runs on the server's machine.
+  public var running: Bool = false
+
+  /// Where it listens, when it runs and is not ours.
+  public var address: String = String()
+
+  /// What to do when it is not installed, or why that is not known.
+  public var advice: String = String()
+
+  /// InstallEngine can install it.
+  public var installable: Bool = false
+
+  /// Where InstallEngine puts it, or has put it. Empty: it cannot.
+  public var directory: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The models of one category.
+public nonisolated struct Roundhouse_V1_ModelCategoryStatus: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The category.
+  public var category: Roundhouse_V1_ModelCategory = .unspecified
+
+  /// Models that are in memory here, or at a provider that loads them.
+  public var loaded: Int32 = 0
+
+  /// Models that are registered and enabled.
+  public var total: Int32 = 0
+
+  /// Of those, models that can answer, if only after they were loaded.
+  public var available: Int32 = 0
+
+  /// Whether a request of this category can be answered.
+  public var status: Roundhouse_V1_CategoryState = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Something that is wrong, or may go wrong.
+public nonisolated struct Roundhouse_V1_HealthFinding: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What it is about: the name of a dependency, an engine or a model.
+  public var subject: String = String()
+
+  /// What is wrong.
+  public var message: String = String()
+
+  /// What to do about it.
+  public var fix: String = String()
+
+  /// A command that does it, where one does. It runs on the server's machine.
+  public var command: String = String()
+
+  /// How bad it is.
+  public var severity: Roundhouse_V1_FindingSeverity = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A question for the engines.
+public nonisolated struct Roundhouse_V1_ListEnginesRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Looks anew, whatever is kept.
+  public var refresh: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The engines.
+public nonisolated struct Roundhouse_V1_ListEnginesResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Every engine that is known, there or not.
+  public var engines: [Roundhouse_V1_InferenceEngine] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What to install.
+public nonisolated struct Roundhouse_V1_InstallEngineRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The engine's name: "llama.cpp".
+  public var engine: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// How far the installation of an engine is. All went well if, and only if, the last one says ENGINE_INSTALL_PHASE_READY.
+public nonisolated struct Roundhouse_V1_InstallEngineResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What is being done.
+  public var phase: Roundhouse_V1_EngineInstallPhase = .unspecified
+
+  /// What came so far, while downloading.
+  public var receivedBytes: Int64 = 0
+
+  /// About what will come. 0: not known.
+  public var totalBytes: Int64 = 0
+
+  /// What is installed, with ENGINE_INSTALL_PHASE_READY.
+  public var release: String = String()
+
+  /// It was there before, with ENGINE_INSTALL_PHASE_READY.
+  public var wasPresent: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "roundhouse.v1"
@@ -575,6 +1291,34 @@ nonisolated extension Roundhouse_V1_SpeedClass: SwiftProtobuf._ProtoNameProvidin
 
 nonisolated extension Roundhouse_V1_SystemState: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SYSTEM_STATE_UNSPECIFIED\0\u{1}SYSTEM_STATE_HEALTHY\0\u{1}SYSTEM_STATE_DEGRADED\0\u{1}SYSTEM_STATE_UNHEALTHY\0")
+}
+
+nonisolated extension Roundhouse_V1_DependencyStatus: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DEPENDENCY_STATUS_UNSPECIFIED\0\u{1}DEPENDENCY_STATUS_OK\0\u{1}DEPENDENCY_STATUS_MISSING\0\u{1}DEPENDENCY_STATUS_OUTDATED\0\u{1}DEPENDENCY_STATUS_FAILED\0\u{1}DEPENDENCY_STATUS_UNAUTHENTICATED\0\u{1}DEPENDENCY_STATUS_TIMED_OUT\0\u{1}DEPENDENCY_STATUS_NOT_CHECKED\0")
+}
+
+nonisolated extension Roundhouse_V1_DependencyCategory: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DEPENDENCY_CATEGORY_UNSPECIFIED\0\u{1}DEPENDENCY_CATEGORY_CORE\0\u{1}DEPENDENCY_CATEGORY_ML\0\u{1}DEPENDENCY_CATEGORY_OPTIONAL\0")
+}
+
+nonisolated extension Roundhouse_V1_DependencyKind: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DEPENDENCY_KIND_UNSPECIFIED\0\u{1}DEPENDENCY_KIND_LIBRARY\0\u{1}DEPENDENCY_KIND_PROGRAM\0\u{1}DEPENDENCY_KIND_PACKAGE\0\u{1}DEPENDENCY_KIND_SERVICE\0")
+}
+
+nonisolated extension Roundhouse_V1_CredentialStatus: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CREDENTIAL_STATUS_UNSPECIFIED\0\u{1}CREDENTIAL_STATUS_NONE\0\u{1}CREDENTIAL_STATUS_ACCEPTED\0\u{1}CREDENTIAL_STATUS_REFUSED\0")
+}
+
+nonisolated extension Roundhouse_V1_CategoryState: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CATEGORY_STATE_UNSPECIFIED\0\u{1}CATEGORY_STATE_READY\0\u{1}CATEGORY_STATE_NO_MODELS\0")
+}
+
+nonisolated extension Roundhouse_V1_FindingSeverity: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0FINDING_SEVERITY_UNSPECIFIED\0\u{1}FINDING_SEVERITY_ISSUE\0\u{1}FINDING_SEVERITY_WARNING\0")
+}
+
+nonisolated extension Roundhouse_V1_EngineInstallPhase: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENGINE_INSTALL_PHASE_UNSPECIFIED\0\u{1}ENGINE_INSTALL_PHASE_WAITING\0\u{1}ENGINE_INSTALL_PHASE_CHECKING\0\u{1}ENGINE_INSTALL_PHASE_PREPARING\0\u{1}ENGINE_INSTALL_PHASE_DOWNLOADING\0\u{1}ENGINE_INSTALL_PHASE_VERIFYING\0\u{1}ENGINE_INSTALL_PHASE_READY\0")
 }
 
 nonisolated extension Roundhouse_V1_GetHardwareRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -936,7 +1680,7 @@ nonisolated extension Roundhouse_V1_GetSystemStatusRequest: SwiftProtobuf.Messag
 
 nonisolated extension Roundhouse_V1_GetSystemStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetSystemStatusResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}version\0\u{3}start_time\0\u{1}uptime\0\u{3}grpc_addresses\0\u{1}engines\0\u{3}model_count\0\u{3}ready_model_count\0\u{3}provider_count\0\u{1}storage\0\u{1}requests\0\u{1}issues\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}state\0\u{1}version\0\u{3}start_time\0\u{1}uptime\0\u{3}grpc_addresses\0\u{1}engines\0\u{3}model_count\0\u{3}ready_model_count\0\u{3}provider_count\0\u{1}storage\0\u{1}requests\0\u{1}issues\0\u{3}configuration_generation\0\u{3}alias_count\0\u{3}loaded_model_count\0\u{1}ports\0")
 
   fileprivate class _StorageClass {
     var _state: Roundhouse_V1_SystemState = .unspecified
@@ -951,6 +1695,10 @@ nonisolated extension Roundhouse_V1_GetSystemStatusResponse: SwiftProtobuf.Messa
     var _storage: Roundhouse_V1_StorageStatus? = nil
     var _requests: Roundhouse_V1_RequestCounts? = nil
     var _issues: [String] = []
+    var _configurationGeneration: Int64 = 0
+    var _aliasCount: Int32 = 0
+    var _loadedModelCount: Int32 = 0
+    var _ports: [Roundhouse_V1_ListenPort] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -973,6 +1721,10 @@ nonisolated extension Roundhouse_V1_GetSystemStatusResponse: SwiftProtobuf.Messa
       _storage = source._storage
       _requests = source._requests
       _issues = source._issues
+      _configurationGeneration = source._configurationGeneration
+      _aliasCount = source._aliasCount
+      _loadedModelCount = source._loadedModelCount
+      _ports = source._ports
     }
   }
 
@@ -1003,6 +1755,10 @@ nonisolated extension Roundhouse_V1_GetSystemStatusResponse: SwiftProtobuf.Messa
         case 10: try { try decoder.decodeSingularMessageField(value: &_storage._storage) }()
         case 11: try { try decoder.decodeSingularMessageField(value: &_storage._requests) }()
         case 12: try { try decoder.decodeRepeatedStringField(value: &_storage._issues) }()
+        case 13: try { try decoder.decodeSingularInt64Field(value: &_storage._configurationGeneration) }()
+        case 14: try { try decoder.decodeSingularInt32Field(value: &_storage._aliasCount) }()
+        case 15: try { try decoder.decodeSingularInt32Field(value: &_storage._loadedModelCount) }()
+        case 16: try { try decoder.decodeRepeatedMessageField(value: &_storage._ports) }()
         default: break
         }
       }
@@ -1051,6 +1807,18 @@ nonisolated extension Roundhouse_V1_GetSystemStatusResponse: SwiftProtobuf.Messa
       if !_storage._issues.isEmpty {
         try visitor.visitRepeatedStringField(value: _storage._issues, fieldNumber: 12)
       }
+      if _storage._configurationGeneration != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._configurationGeneration, fieldNumber: 13)
+      }
+      if _storage._aliasCount != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._aliasCount, fieldNumber: 14)
+      }
+      if _storage._loadedModelCount != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._loadedModelCount, fieldNumber: 15)
+      }
+      if !_storage._ports.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._ports, fieldNumber: 16)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1072,10 +1840,54 @@ nonisolated extension Roundhouse_V1_GetSystemStatusResponse: SwiftProtobuf.Messa
         if _storage._storage != rhs_storage._storage {return false}
         if _storage._requests != rhs_storage._requests {return false}
         if _storage._issues != rhs_storage._issues {return false}
+        if _storage._configurationGeneration != rhs_storage._configurationGeneration {return false}
+        if _storage._aliasCount != rhs_storage._aliasCount {return false}
+        if _storage._loadedModelCount != rhs_storage._loadedModelCount {return false}
+        if _storage._ports != rhs_storage._ports {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListenPort: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListenPort"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}protocol\0\u{1}address\0\u{1}port\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.`protocol`) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.address) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.port) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.`protocol`.isEmpty {
+      try visitor.visitSingularStringField(value: self.`protocol`, fieldNumber: 1)
+    }
+    if !self.address.isEmpty {
+      try visitor.visitSingularStringField(value: self.address, fieldNumber: 2)
+    }
+    if self.port != 0 {
+      try visitor.visitSingularInt32Field(value: self.port, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListenPort, rhs: Roundhouse_V1_ListenPort) -> Bool {
+    if lhs.`protocol` != rhs.`protocol` {return false}
+    if lhs.address != rhs.address {return false}
+    if lhs.port != rhs.port {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1138,7 +1950,7 @@ nonisolated extension Roundhouse_V1_EngineStatus: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Roundhouse_V1_StorageStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StorageStatus"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{3}size_bytes\0\u{3}pending_record_count\0\u{3}dropped_record_count\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}path\0\u{3}size_bytes\0\u{3}pending_record_count\0\u{3}dropped_record_count\0\u{3}available_bytes\0\u{3}total_bytes\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1150,6 +1962,8 @@ nonisolated extension Roundhouse_V1_StorageStatus: SwiftProtobuf.Message, SwiftP
       case 2: try { try decoder.decodeSingularInt64Field(value: &self.sizeBytes) }()
       case 3: try { try decoder.decodeSingularInt64Field(value: &self.pendingRecordCount) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.droppedRecordCount) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.availableBytes) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.totalBytes) }()
       default: break
       }
     }
@@ -1168,6 +1982,12 @@ nonisolated extension Roundhouse_V1_StorageStatus: SwiftProtobuf.Message, SwiftP
     if self.droppedRecordCount != 0 {
       try visitor.visitSingularInt64Field(value: self.droppedRecordCount, fieldNumber: 4)
     }
+    if self.availableBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.availableBytes, fieldNumber: 5)
+    }
+    if self.totalBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.totalBytes, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1176,6 +1996,8 @@ nonisolated extension Roundhouse_V1_StorageStatus: SwiftProtobuf.Message, SwiftP
     if lhs.sizeBytes != rhs.sizeBytes {return false}
     if lhs.pendingRecordCount != rhs.pendingRecordCount {return false}
     if lhs.droppedRecordCount != rhs.droppedRecordCount {return false}
+    if lhs.availableBytes != rhs.availableBytes {return false}
+    if lhs.totalBytes != rhs.totalBytes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1216,6 +2038,504 @@ nonisolated extension Roundhouse_V1_RequestCounts: SwiftProtobuf.Message, SwiftP
     if lhs.active != rhs.active {return false}
     if lhs.succeeded != rhs.succeeded {return false}
     if lhs.failed != rhs.failed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_CheckDependenciesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CheckDependenciesRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refresh\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.refresh) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.refresh != false {
+      try visitor.visitSingularBoolField(value: self.refresh, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_CheckDependenciesRequest, rhs: Roundhouse_V1_CheckDependenciesRequest) -> Bool {
+    if lhs.refresh != rhs.refresh {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_CheckDependenciesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".CheckDependenciesResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}overall_status\0\u{3}check_time\0\u{1}cached\0\u{1}dependencies\0\u{1}engines\0\u{1}models\0\u{1}issues\0\u{1}warnings\0\u{1}findings\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.overallStatus) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._checkTime) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.cached) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.dependencies) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.engines) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.issues) }()
+      case 8: try { try decoder.decodeRepeatedStringField(value: &self.warnings) }()
+      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.findings) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.overallStatus != .unspecified {
+      try visitor.visitSingularEnumField(value: self.overallStatus, fieldNumber: 1)
+    }
+    try { if let v = self._checkTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.cached != false {
+      try visitor.visitSingularBoolField(value: self.cached, fieldNumber: 3)
+    }
+    if !self.dependencies.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.dependencies, fieldNumber: 4)
+    }
+    if !self.engines.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.engines, fieldNumber: 5)
+    }
+    if !self.models.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.models, fieldNumber: 6)
+    }
+    if !self.issues.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.issues, fieldNumber: 7)
+    }
+    if !self.warnings.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.warnings, fieldNumber: 8)
+    }
+    if !self.findings.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.findings, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_CheckDependenciesResponse, rhs: Roundhouse_V1_CheckDependenciesResponse) -> Bool {
+    if lhs.overallStatus != rhs.overallStatus {return false}
+    if lhs._checkTime != rhs._checkTime {return false}
+    if lhs.cached != rhs.cached {return false}
+    if lhs.dependencies != rhs.dependencies {return false}
+    if lhs.engines != rhs.engines {return false}
+    if lhs.models != rhs.models {return false}
+    if lhs.issues != rhs.issues {return false}
+    if lhs.warnings != rhs.warnings {return false}
+    if lhs.findings != rhs.findings {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Dependency: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Dependency"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}status\0\u{1}version\0\u{1}category\0\u{1}path\0\u{1}error\0\u{1}latency\0\u{1}kind\0\u{3}minimum_version\0\u{1}reachable\0\u{1}credentials\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.status) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      case 4: try { try decoder.decodeSingularEnumField(value: &self.category) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.error) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._latency) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.minimumVersion) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.reachable) }()
+      case 11: try { try decoder.decodeSingularEnumField(value: &self.credentials) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.status != .unspecified {
+      try visitor.visitSingularEnumField(value: self.status, fieldNumber: 2)
+    }
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 3)
+    }
+    if self.category != .unspecified {
+      try visitor.visitSingularEnumField(value: self.category, fieldNumber: 4)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 5)
+    }
+    if !self.error.isEmpty {
+      try visitor.visitSingularStringField(value: self.error, fieldNumber: 6)
+    }
+    try { if let v = self._latency {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if self.kind != .unspecified {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 8)
+    }
+    if !self.minimumVersion.isEmpty {
+      try visitor.visitSingularStringField(value: self.minimumVersion, fieldNumber: 9)
+    }
+    if self.reachable != false {
+      try visitor.visitSingularBoolField(value: self.reachable, fieldNumber: 10)
+    }
+    if self.credentials != .unspecified {
+      try visitor.visitSingularEnumField(value: self.credentials, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Dependency, rhs: Roundhouse_V1_Dependency) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.status != rhs.status {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.category != rhs.category {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.error != rhs.error {return false}
+    if lhs._latency != rhs._latency {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.minimumVersion != rhs.minimumVersion {return false}
+    if lhs.reachable != rhs.reachable {return false}
+    if lhs.credentials != rhs.credentials {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_InferenceEngine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".InferenceEngine"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}installed\0\u{1}version\0\u{1}path\0\u{1}running\0\u{1}address\0\u{1}advice\0\u{1}installable\0\u{1}directory\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.installed) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.version) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.running) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.address) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.advice) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.installable) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.directory) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.installed != false {
+      try visitor.visitSingularBoolField(value: self.installed, fieldNumber: 2)
+    }
+    if !self.version.isEmpty {
+      try visitor.visitSingularStringField(value: self.version, fieldNumber: 3)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 4)
+    }
+    if self.running != false {
+      try visitor.visitSingularBoolField(value: self.running, fieldNumber: 5)
+    }
+    if !self.address.isEmpty {
+      try visitor.visitSingularStringField(value: self.address, fieldNumber: 6)
+    }
+    if !self.advice.isEmpty {
+      try visitor.visitSingularStringField(value: self.advice, fieldNumber: 7)
+    }
+    if self.installable != false {
+      try visitor.visitSingularBoolField(value: self.installable, fieldNumber: 8)
+    }
+    if !self.directory.isEmpty {
+      try visitor.visitSingularStringField(value: self.directory, fieldNumber: 9)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_InferenceEngine, rhs: Roundhouse_V1_InferenceEngine) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.installed != rhs.installed {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.running != rhs.running {return false}
+    if lhs.address != rhs.address {return false}
+    if lhs.advice != rhs.advice {return false}
+    if lhs.installable != rhs.installable {return false}
+    if lhs.directory != rhs.directory {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ModelCategoryStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelCategoryStatus"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}category\0\u{1}loaded\0\u{1}total\0\u{1}available\0\u{1}status\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.category) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.loaded) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.total) }()
+      case 4: try { try decoder.decodeSingularInt32Field(value: &self.available) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.status) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.category != .unspecified {
+      try visitor.visitSingularEnumField(value: self.category, fieldNumber: 1)
+    }
+    if self.loaded != 0 {
+      try visitor.visitSingularInt32Field(value: self.loaded, fieldNumber: 2)
+    }
+    if self.total != 0 {
+      try visitor.visitSingularInt32Field(value: self.total, fieldNumber: 3)
+    }
+    if self.available != 0 {
+      try visitor.visitSingularInt32Field(value: self.available, fieldNumber: 4)
+    }
+    if self.status != .unspecified {
+      try visitor.visitSingularEnumField(value: self.status, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ModelCategoryStatus, rhs: Roundhouse_V1_ModelCategoryStatus) -> Bool {
+    if lhs.category != rhs.category {return false}
+    if lhs.loaded != rhs.loaded {return false}
+    if lhs.total != rhs.total {return false}
+    if lhs.available != rhs.available {return false}
+    if lhs.status != rhs.status {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_HealthFinding: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HealthFinding"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}subject\0\u{1}message\0\u{1}fix\0\u{1}command\0\u{1}severity\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.subject) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.message) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.fix) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.command) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.severity) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.subject.isEmpty {
+      try visitor.visitSingularStringField(value: self.subject, fieldNumber: 1)
+    }
+    if !self.message.isEmpty {
+      try visitor.visitSingularStringField(value: self.message, fieldNumber: 2)
+    }
+    if !self.fix.isEmpty {
+      try visitor.visitSingularStringField(value: self.fix, fieldNumber: 3)
+    }
+    if !self.command.isEmpty {
+      try visitor.visitSingularStringField(value: self.command, fieldNumber: 4)
+    }
+    if self.severity != .unspecified {
+      try visitor.visitSingularEnumField(value: self.severity, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_HealthFinding, rhs: Roundhouse_V1_HealthFinding) -> Bool {
+    if lhs.subject != rhs.subject {return false}
+    if lhs.message != rhs.message {return false}
+    if lhs.fix != rhs.fix {return false}
+    if lhs.command != rhs.command {return false}
+    if lhs.severity != rhs.severity {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListEnginesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListEnginesRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}refresh\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.refresh) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.refresh != false {
+      try visitor.visitSingularBoolField(value: self.refresh, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListEnginesRequest, rhs: Roundhouse_V1_ListEnginesRequest) -> Bool {
+    if lhs.refresh != rhs.refresh {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListEnginesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListEnginesResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}engines\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.engines) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.engines.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.engines, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListEnginesResponse, rhs: Roundhouse_V1_ListEnginesResponse) -> Bool {
+    if lhs.engines != rhs.engines {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_InstallEngineRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".InstallEngineRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}engine\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.engine) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.engine.isEmpty {
+      try visitor.visitSingularStringField(value: self.engine, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_InstallEngineRequest, rhs: Roundhouse_V1_InstallEngineRequest) -> Bool {
+    if lhs.engine != rhs.engine {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_InstallEngineResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".InstallEngineResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}phase\0\u{3}received_bytes\0\u{3}total_bytes\0\u{1}release\0\u{3}was_present\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.phase) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.receivedBytes) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.totalBytes) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.release) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.wasPresent) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.phase != .unspecified {
+      try visitor.visitSingularEnumField(value: self.phase, fieldNumber: 1)
+    }
+    if self.receivedBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.receivedBytes, fieldNumber: 2)
+    }
+    if self.totalBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.totalBytes, fieldNumber: 3)
+    }
+    if !self.release.isEmpty {
+      try visitor.visitSingularStringField(value: self.release, fieldNumber: 4)
+    }
+    if self.wasPresent != false {
+      try visitor.visitSingularBoolField(value: self.wasPresent, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_InstallEngineResponse, rhs: Roundhouse_V1_InstallEngineResponse) -> Bool {
+    if lhs.phase != rhs.phase {return false}
+    if lhs.receivedBytes != rhs.receivedBytes {return false}
+    if lhs.totalBytes != rhs.totalBytes {return false}
+    if lhs.release != rhs.release {return false}
+    if lhs.wasPresent != rhs.wasPresent {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

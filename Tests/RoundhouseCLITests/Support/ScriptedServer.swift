@@ -175,5 +175,27 @@ extension ScriptedServer: RegistrableRPCService {
         ) async throws -> Roundhouse_V1_GetHardwareResponse {
             try self.server.answer(request)
         }
+
+        func checkDependencies(
+            request: Roundhouse_V1_CheckDependenciesRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_CheckDependenciesResponse {
+            try self.server.answer(request)
+        }
+
+        func listEngines(
+            request: Roundhouse_V1_ListEnginesRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListEnginesResponse {
+            try self.server.answer(request)
+        }
+
+        func installEngine(
+            request: Roundhouse_V1_InstallEngineRequest,
+            response: RPCWriter<Roundhouse_V1_InstallEngineResponse>,
+            context: ServerContext
+        ) async throws {
+            try await self.server.stream(request, response, context)
+        }
     }
 }

@@ -73,7 +73,9 @@ struct Gateway {
         return [
             GenerationService(pipeline: pipeline, router: router),
             RegistryService(ports: ports),
-            HealthService(report: report, ports: ports, router: router, counters: counters),
+            HealthService(
+                report: report, ports: ports, health: ScriptedMachine().ports(ports, report), router: router,
+                counters: counters),
         ]
     }
 

@@ -29,6 +29,7 @@ struct ServiceBench {
     let switcher: ModelSwitcher
     let feed = ScriptedFeed()
     let scripts = Scripts()
+    let machine = ScriptedMachine()
     private(set) var client: GRPCClient<Transport>?
 
     /// What the ports that are closures answer.
@@ -104,7 +105,8 @@ struct ServiceBench {
             version: "1", startedAt: ports.now(), grpcAddresses: { [] }, engines: { [] },
             storage: { .init(path: "/db", sizeBytes: 0, pendingRecords: 0, droppedRecords: 0) }, issues: { [] })
         return HealthService(
-            report: report, ports: ports, router: Router(registry: self.base, providers: [:]),
+            report: report, ports: ports, health: self.machine.ports(ports, report),
+            router: Router(registry: self.base, providers: [:]),
             counters: RequestCounters())
     }
 
