@@ -23,6 +23,8 @@ struct RoundhouseCommand: AsyncParsableCommand {
             EventsCommand.self,
             RequestsCommand.self,
             StatusCommand.self,
+            HealthCommand.self,
+            DoctorCommand.self,
             HardwareCommand.self,
             StateCommand.self,
             TokensCommand.self,

@@ -132,6 +132,8 @@ struct LocalCommandTests {
         let entry = catalog.entries().first
         #expect(entry?.name == "llama.cpp")
         #expect(entry?.directory.hasPrefix("/nonexistent/llama.cpp/") == true)
-        #expect(EngineTexts.table(catalog.entries()).rendered(for: .plain).hasPrefix("ENGINE     STATE"))
+        #expect(
+            EngineTexts.table(catalog.entries().map(ShownEngine.init)).rendered(for: .plain).hasPrefix(
+                "ENGINE     STATE"))
     }
 }

@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import GRPCTransport
 internal import Glibc
 internal import Providers
@@ -7,18 +6,18 @@ internal import Providers
 enum LinkedLibraries {
     /// - Parameter swiftProtobuf: The version of the runtime of generated messages, which stay where they are.
     static func all(swiftProtobuf: String) -> [LinkedLibrary] {
-        // The files do not change while the process runs.
-        let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
-        return Self.all(
+        Self.all(
             swiftProtobuf: swiftProtobuf, grpc: GRPCLibrary.version, simdjson: SimdJSONLibrary.version,
-            sqlite: Self.sqliteVersion, maps: maps)
+            sqlite: Self.sqliteVersion, files: Self.loadedFiles())
     }
 
-    /// - Parameter maps: `/proc/self/maps`.
+    /// - Parameter files: of the libraries that are loaded.
     static func all(
-        swiftProtobuf: String, grpc: String, simdjson: String, sqlite: String, maps: String
+        swiftProtobuf: String, grpc: String, simdjson: String, sqlite: String, files: [String]
     ) -> [LinkedLibrary] {
-        func path(_ file: String) -> String { Self.path(of: file, in: maps) }
+        func path(_ name: String) -> String {
+            files.first { $0.split(separator: "/").last?.hasPrefix(name) == true } ?? ""
+        }
         var libraries = [
             LinkedLibrary(
                 name: "grpc++", version: grpc, path: path("libgrpc++.so"), minimumVersion: "1.51",
@@ -40,16 +39,30 @@ enum LinkedLibraries {
         return libraries
     }
 
-    /// The first mapped file whose name begins so; empty when there is none.
-    static func path(of file: String, in maps: String) -> String {
-        for line in maps.split(separator: "\n") {
-            // Address, permissions, offset, device, inode, path.
-            let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
-            guard fields.count == 6 else { continue }
-            let path = fields[5].drop(while: { $0 == " " })
-            if path.split(separator: "/").last?.hasPrefix(file) == true { return String(path) }
+    /// Of every library of this process, links resolved.
+    private static func loadedFiles() -> [String] {
+        var files: [String] = []
+        for line in Self.contents(of: "/proc/self/maps").split(separator: UInt8(ascii: "\n")) {
+            guard let slash = line.firstIndex(of: UInt8(ascii: "/")) else { continue }
+            let path = String(decoding: line[slash...], as: UTF8.self)
+            // A library is mapped in pieces that follow each other.
+            if files.last != path { files.append(path) }
         }
-        return ""
+        return files
+    }
+
+    /// Files in `/proc` say that their length is 0, so this reads to the end.
+    private static func contents(of path: String) -> [UInt8] {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return [] }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = unsafe chunk.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
+            guard count > 0 else { return bytes }
+            bytes += chunk[..<count]
+        }
     }
 
     /// `32.0.12` of `/usr/lib/libprotobuf.so.32.0.12`.

@@ -1,32 +1,49 @@
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import GRPCCore
 internal import Roundhouse
+internal import RoundhouseAPI
+internal import SwiftProtobuf
 
 struct EnginesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "engines",
-        abstract: "Install and list the engines that run local models on this machine.",
+        abstract: "Install and list the engines that run local models.",
+        discussion: """
+            A server that answers does it, on its machine. Without one, with --local or where ROUNDHOUSE_ENGINES_DIR is \
+            set and no server is named, it is done here.
+            """,
         subcommands: [List.self, Install.self]
     )
 
-    struct List: AsyncParsableCommand, Sendable {
+    struct List: EngineCommand {
         static let configuration = CommandConfiguration(abstract: "List the engines, there or not.")
 
-        @Flag(help: "Print JSON.")
-        var json = false
+        @Flag(help: "Look on this machine, whatever server there is.")
+        var local = false
 
-        func run() async throws {
-            let catalog = EngineCatalog(environment: ProcessInfo.processInfo.environment)
-            try await CommandRun.perform(json: self.json) { console in
-                let entries = catalog.entries()
-                try await console.write(
-                    self.json ? EngineTexts.json(entries) : EngineTexts.table(entries).rendered(for: console.output)
-                )
-            }
+        @OptionGroup(title: "Connection")
+        var connection: ConnectionOptions
+
+        func execute(_ gateway: Gateway, _ console: any Console) async throws {
+            let answer = try await gateway.health.listEngines(
+                .with { $0.refresh = true }, options: gateway.queryOptions)
+            try await self.show(answer.engines.map(ShownEngine.init), console)
+        }
+
+        func executeHere(_ catalog: EngineCatalog, _ console: any Console) async throws {
+            try await self.show(catalog.entries().map(ShownEngine.init), console)
+        }
+
+        private func show(_ engines: [ShownEngine], _ console: any Console) async throws {
+            try await console.write(
+                self.connection.json
+                    ? EngineTexts.json(engines) : EngineTexts.table(engines).rendered(for: console.output)
+            )
         }
     }
 
-    struct Install: AsyncParsableCommand, Sendable {
+    struct Install: EngineCommand {
         static let configuration = CommandConfiguration(
             abstract: "Install an engine unless it is installed.",
             discussion: """
@@ -38,16 +55,81 @@ struct EnginesCommand: AsyncParsableCommand {
         @Argument(help: ArgumentHelp("'llama.cpp'.", valueName: "engine"))
         var engine: String
 
-        @Flag(help: "Print JSON.")
-        var json = false
+        @Flag(help: "Install on this machine, whatever server there is.")
+        var local = false
 
-        func run() async throws {
-            let catalog = EngineCatalog(environment: ProcessInfo.processInfo.environment)
-            try await CommandRun.perform(json: self.json) { console in
-                try await EngineInstallation(engine: self.engine, json: self.json, console: console)
-                    .run { try await catalog.install(self.engine, progress: $0) }
+        @OptionGroup(title: "Connection")
+        var connection: ConnectionOptions
+
+        func execute(_ gateway: Gateway, _ console: any Console) async throws {
+            try await EngineInstallation(engine: self.engine, json: self.connection.json, console: console)
+                .run { progress in
+                    let isDone = try await gateway.health.installEngine(
+                        .with { $0.engine = self.engine }, options: gateway.workOptions
+                    ) { response in
+                        var isDone = false
+                        for try await message in response.messages {
+                            guard let step = EngineCatalog.Step(message) else { continue }
+                            if case .ready = step { isDone = true }
+                            progress(step)
+                        }
+                        return isDone
+                    }
+                    guard isDone else {
+                        throw CommandFailure.brokenPromise("the server ended the stream with OK but without 'ready'")
+                    }
+                }
+        }
+
+        func executeHere(_ catalog: EngineCatalog, _ console: any Console) async throws {
+            try await EngineInstallation(engine: self.engine, json: self.connection.json, console: console)
+                .run { try await catalog.install(self.engine, progress: $0) }
+        }
+    }
+}
+
+/// A command that a server does on its machine, or this program on this one: an engine is installed before there is a
+/// server, too.
+protocol EngineCommand: ClientCommand {
+    var local: Bool { get }
+
+    func executeHere(_ catalog: EngineCatalog, _ console: any Console) async throws
+}
+
+extension EngineCommand {
+    func run() async throws {
+        let environment = ProcessInfo.processInfo.environment
+        let settings = self.connection.settings(environment: environment)
+        try await CommandRun.perform(json: self.connection.json, address: settings.address) { console in
+            try await self.execute(in: environment, console) { execute in
+                try await ClientConnection(settings: settings).withGateway(execute)
             }
         }
+    }
+
+    /// - Parameter connect: Gives the server to its argument.
+    func execute(
+        in environment: [String: String],
+        _ console: any Console,
+        connect: (@Sendable (Gateway) async throws -> Void) async throws -> Void
+    ) async throws {
+        let catalog = EngineCatalog(environment: environment)
+        let isServerNamed =
+            self.connection.address != nil || !environment["ROUNDHOUSE_ADDRESS", default: ""].isEmpty
+        let isFolderNamed = !environment["ROUNDHOUSE_ENGINES_DIR", default: ""].isEmpty
+        if self.local || (isFolderNamed && !isServerNamed) { return try await self.executeHere(catalog, console) }
+        do {
+            try await connect { try await self.execute($0, console) }
+        } catch let error as RPCError where !isServerNamed && Self.meansNobody(error) {
+            try await self.executeHere(catalog, console)
+        }
+    }
+
+    /// Whether nobody listens there, or one who knows no engines: then nothing of it was done. A server that cannot do it
+    /// gives a reason.
+    private static func meansNobody(_ error: RPCError) -> Bool {
+        guard FailureReport(error).reason == nil else { return false }
+        return error.code == .unavailable || error.code == .unimplemented
     }
 }
 
@@ -74,8 +156,9 @@ struct EngineInstallation: Sendable {
                 }
                 try await group.waitForAll()
             }
-        } catch let failure as EngineCatalog.Failure {
+        } catch {
             await self.console.note(view.finish())
+            guard let failure = error as? EngineCatalog.Failure else { throw error }
             throw Self.commandFailure(failure)
         }
     }
@@ -108,63 +191,17 @@ struct EngineInstallation: Sendable {
     }
 }
 
-/// Engines, as people and programs read them.
-enum EngineTexts {
-    static func table(_ entries: [EngineCatalog.Entry]) -> Table {
-        var table = Table([
-            .init(title: "ENGINE"), .init(title: "STATE"), .init(title: "FOUND", canShrink: true),
-            .init(title: "REMARK", canShrink: true),
-        ])
-        for entry in entries {
-            table.add([entry.name, entry.found == nil ? "missing" : "present", entry.found ?? "-", entry.advice ?? ""])
+extension EngineCatalog.Step {
+    /// - Returns: `nil` for a phase of a later version.
+    fileprivate init?(_ message: Roundhouse_V1_InstallEngineResponse) {
+        switch message.phase {
+        case .waiting: self = .waitingForOtherInstaller
+        case .checking: self = .checkingMachine
+        case .preparing: self = .creatingEnvironment
+        case .downloading: self = .downloading(received: message.receivedBytes, total: message.totalBytes)
+        case .verifying: self = .verifying
+        case .ready: self = .ready(release: message.release, wasPresent: message.wasPresent)
+        case .unspecified, .UNRECOGNIZED: return nil
         }
-        return table
-    }
-
-    private struct ListedEntry: Encodable {
-        var name: String
-        var isPresent: Bool
-        var found: String?
-        var directory: String
-        var advice: String?
-    }
-
-    static func json(_ entries: [EngineCatalog.Entry]) -> String {
-        let listed = entries.map { entry in
-            ListedEntry(
-                name: entry.name,
-                isPresent: entry.found != nil,
-                found: entry.found,
-                directory: entry.directory,
-                advice: entry.advice
-            )
-        }
-        return (JSONLine.encoded(["engines": listed]) ?? "{}") + "\n"
-    }
-
-    private struct ShownStep: Encodable {
-        var event: String
-        var engine: String
-        var receivedBytes: Int64?
-        var totalBytes: Int64?
-        var release: String?
-        var wasPresent: Bool?
-    }
-
-    static func json(_ step: EngineCatalog.Step, engine: String) -> String {
-        var shown = ShownStep(event: "", engine: engine)
-        switch step {
-        case .waitingForOtherInstaller: shown.event = "waiting"
-        case .checkingMachine: shown.event = "checking"
-        case .creatingEnvironment: shown.event = "preparing"
-        case .downloading(let received, let total):
-            shown.event = "downloading"
-            (shown.receivedBytes, shown.totalBytes) = (received, total)
-        case .verifying: shown.event = "verifying"
-        case .ready(let release, let wasPresent):
-            shown.event = "ready"
-            (shown.release, shown.wasPresent) = (release, wasPresent)
-        }
-        return (JSONLine.encoded(shown) ?? "{}") + "\n"
     }
 }

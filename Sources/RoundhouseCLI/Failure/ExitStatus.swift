@@ -4,6 +4,7 @@ internal import GRPCCore
 enum ExitStatus: Int32, Sendable, CaseIterable {
     case success = 0
     case failure = 1
+    case unhealthy = 2
     case usage = 64
     case invalidArgument = 65
     case notFound = 66
@@ -29,6 +30,7 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
         switch self {
         case .success: "the command did what it was asked"
         case .failure: "anything that has no number of its own"
+        case .unhealthy: "'health' and 'doctor': no request can be answered, or no server"
         case .usage: "the command line is wrong"
         case .invalidArgument: "the server found the request invalid (INVALID_ARGUMENT)"
         case .notFound: "there is no such model, provider, alias or file (NOT_FOUND)"

@@ -43,6 +43,7 @@ enum FailureAdvice {
         case "MODEL_NOT_FOUND": "'roundhouse models list' shows the models that exist"
         case "PROVIDER_NOT_FOUND": "'roundhouse providers list' shows the providers that exist"
         case "ALIAS_NOT_FOUND": "'roundhouse aliases list' shows the aliases that exist"
+        case "ENGINE_NOT_FOUND": "'roundhouse engines list' shows the engines that there are"
         case "VERSION_NOT_FOUND": "'roundhouse models show \(model)' lists its versions"
         case "NO_READY_MODEL": "'roundhouse status' shows what is missing"
         case "REQUIREMENTS_NOT_MET", "CAPABILITY_UNSUPPORTED":

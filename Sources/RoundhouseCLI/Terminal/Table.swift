@@ -12,6 +12,8 @@ struct Table: Sendable, Hashable {
         var canShrink = false
         /// Whether it may be left out where the terminal is too narrow for all of them, the last one first.
         var canBeSpared = false
+        /// Whether its cells have the tone of their row.
+        var isToned = false
     }
 
     private static let gap = 2
@@ -19,13 +21,15 @@ struct Table: Sendable, Hashable {
 
     var columns: [Column]
     private(set) var rows: [[String]] = []
+    private var tones: [TerminalTraits.Tone?] = []
 
     init(_ columns: [Column]) {
         self.columns = columns
     }
 
     /// Adds a row. Cells beyond the columns are left out; missing ones are empty.
-    mutating func add(_ cells: [String]) {
+    mutating func add(_ cells: [String], tone: TerminalTraits.Tone? = nil) {
+        self.tones.append(tone)
         let padding = Array(repeating: "", count: max(0, self.columns.count - cells.count))
         self.rows.append((cells + padding).prefix(self.columns.count).map(TerminalText.singleLine))
     }
@@ -38,7 +42,10 @@ struct Table: Sendable, Hashable {
         let kept = self.kept(whole, within: traits.columns)
         let widths = self.widths(kept, whole, within: traits.columns)
         let title = traits.dim(self.line(self.columns.map(\.title), kept, widths))
-        return ([title] + self.rows.map { self.line($0, kept, widths) }).map { $0 + "\n" }.joined()
+        let lines = self.rows.indices.map { row in
+            self.line(self.rows[row], kept, widths) { traits.toned($0, self.tones[row]) }
+        }
+        return ([title] + lines).map { $0 + "\n" }.joined()
     }
 
     /// The columns for which there is room, if only just.
@@ -71,13 +78,19 @@ struct Table: Sendable, Hashable {
         return widths
     }
 
-    private func line(_ cells: [String], _ kept: [Int], _ widths: [Int]) -> String {
+    private func line(
+        _ cells: [String],
+        _ kept: [Int],
+        _ widths: [Int],
+        toned: (String) -> String = { $0 }
+    ) -> String {
         var line = ""
         for (place, index) in kept.enumerated() {
             let text = TerminalText.shortened(cells[index], to: widths[place])
             let padding = String(repeating: " ", count: max(0, widths[place] - TerminalText.width(text)))
             let gap = place == 0 ? "" : String(repeating: " ", count: Self.gap)
-            line += gap + (self.columns[index].alignment == .right ? padding + text : text + padding)
+            let shown = self.columns[index].isToned ? toned(text) : text
+            line += gap + (self.columns[index].alignment == .right ? padding + shown : shown + padding)
         }
         let end = line.lastIndex { $0 != " " }.map(line.index(after:)) ?? line.startIndex
         return String(line[..<end])

@@ -47,4 +47,17 @@ struct TerminalTraits: Sendable, Hashable {
     func bold(_ text: String) -> String {
         self.isStyled ? "\u{1B}[1m\(text)\u{1B}[0m" : text
     }
+
+    /// What a colour says. Nobody needs to see it: the words say the same.
+    enum Tone: Int, Sendable, Hashable {
+        case bad = 31
+        case good = 32
+        case fair = 33
+        case faint = 2
+    }
+
+    func toned(_ text: String, _ tone: Tone?) -> String {
+        guard let tone, self.isStyled, !text.isEmpty else { return text }
+        return "\u{1B}[\(tone.rawValue)m\(text)\u{1B}[0m"
+    }
 }
