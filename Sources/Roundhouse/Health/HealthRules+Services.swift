@@ -81,7 +81,7 @@ extension HealthRules {
             dependency.credentials = provider.hasKey ? .refused : .none
             let fix =
                 if !provider.hasKey {
-                    "give it a key: providers[].api_key_environment or api_key_file in the configuration"
+                    "give it a key: api_key or api_key_file of the provider in the configuration"
                 } else if provider.keyPlace.isEmpty {
                     "put a valid key where the configuration of provider '\(subject)' names it"
                 } else {

@@ -115,7 +115,7 @@ struct HealthRulesTests {
         #expect(service.status == .unauthenticated && service.isReachable && service.credentials == .refused)
         var keyless = facts
         keyless.setup.providers[0].hasKey = false
-        _ = try expectIssue(judged(keyless), "cloud", "wants a key and has none", "api_key_environment")
+        _ = try expectIssue(judged(keyless), "cloud", "wants a key and has none", "api_key_file")
     }
 
     @Test(
