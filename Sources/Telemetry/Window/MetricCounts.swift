@@ -38,9 +38,9 @@ package struct MetricCounts: Sendable {
     package func attempts(_ outcome: OutcomeClass) -> Int64 { self.values[8 + outcome.rawValue] }
 
     /// All requests.
-    package var requests: Int64 { self.sum(where: { _ in true }) { self[$0] } }
+    package var requests: Int64 { OutcomeClass.allCases.reduce(0) { $0.addingSaturated(self[$1]) } }
     /// How often the model was asked; of the system, as many as requests.
-    package var attempts: Int64 { self.sum(where: { _ in true }) { self.attempts($0) } }
+    package var attempts: Int64 { OutcomeClass.allCases.reduce(0) { $0.addingSaturated(self.attempts($1)) } }
 
     /// Requests that say something of us: all but those that the client left or that were wrong themselves.
     package var judgedRequests: Int64 { self.sum(where: \.isJudged) { self[$0] } }
