@@ -127,6 +127,8 @@ import Testing
         let orphans = try await self.orphan(mark: "other", leaderEnds: true)
         defer { self.end(orphans) }
         #expect(try await ends(orphans.leader))
+        // Until it is waited for it is there, and the group is its own.
+        try #require(try await isReaped(orphans.leader))
         try self.note(orphans, mark: "m4")
         #expect(await self.records.endOrphans() == 0)
         #expect(isAlive(orphans.child))

@@ -67,6 +67,16 @@ func isAlive(_ pid: Int32) -> Bool {
     return !(stat.split(separator: ")").last ?? "").hasPrefix(" Z")
 }
 
+/// Waits until nothing is left of a process that has ended: who has to wait for it, the machine's first process, may take
+/// seconds, and sends no signal.
+func isReaped(_ pid: Int32) async throws -> Bool {
+    for _ in 0..<6000 {
+        if ProcessMemory.stat(pid) == nil { return true }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    return false
+}
+
 /// Waits for the end of a process that need not be our child, or is gone already, and tells whether it came.
 func ends(_ pid: Int32) async throws -> Bool {
     let script = """
