@@ -37,9 +37,9 @@ let package = Package(
             sources: [
                 "Anthropic", "Gemini", "Ollama", "OpenAI", "Wire", "Discovery/TokenPrice.swift",
                 "HTTP/HTTPResponseHead.swift", "HTTP/HTTPResponseParser.swift", "HTTP/ResponseDecoder.swift",
-                "JSON/JSONAnswer.swift", "ProviderKind.swift", "Secret.swift",
+                "JSON/JSONAnswer.swift", "JSON/JSONErrors.swift", "ProviderKind.swift", "Secret.swift",
             ],
-            swiftSettings: settings + instrumented
+            swiftSettings: settings + instrumented + [.define("DECODERS_ALONE")]
         ),
         .target(name: "CFuzzer"),
         .executableTarget(

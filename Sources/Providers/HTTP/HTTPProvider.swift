@@ -171,6 +171,14 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     }
 }
 
+extension WireFormat {
+    package func start(
+        _ request: UpstreamRequest, by provider: HTTPProvider<Self>
+    ) async throws(UpstreamFault) -> any UpstreamStream {
+        try await provider.send(request)
+    }
+}
+
 /// Collects the body of a 2xx response; the wire format says what any other means.
 struct BodyDecoder<Format: WireFormat>: ResponseDecoder {
     private let format: Format

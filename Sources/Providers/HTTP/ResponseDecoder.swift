@@ -24,6 +24,7 @@ package protocol ResponseDecoder: Sendable {
     /// The answer is there but for details that some upstreams never send: ``ResponseEnd/patienceOver`` follows soon.
     var isWaitingForDetails: Bool { get }
 
+    #if !DECODERS_ALONE
     // What the stream of a response does. It is reached through `any HTTPExchange` and `any UpstreamStream`, where a generic
     // class has one body for every decoder, which looks up each layout and each method at run time. Through a requirement
     // of a concrete decoder it has a body for that decoder alone. There is one implementation; no decoder has its own.
@@ -35,32 +36,7 @@ package protocol ResponseDecoder: Sendable {
     static func receive(_ end: ResponseEnd, by stream: ResponseStream<Self>)
     static func flush(_ stream: ResponseStream<Self>) -> ReadAdvice
     static func cancel(_ stream: ResponseStream<Self>)
-}
-
-extension ResponseDecoder {
-    package static func accepted(_ stream: ResponseStream<Self>) async throws(UpstreamFault) {
-        try await stream.waitUntilAccepted()
-    }
-
-    package static func next(_ stream: ResponseStream<Self>) async throws(UpstreamFault) -> [Element]? {
-        try await stream.takeNext()
-    }
-
-    package static func attach(_ link: HTTPConnectionLink, to stream: ResponseStream<Self>) -> Bool {
-        stream.take(link)
-    }
-
-    package static func receive(_ head: HTTPResponseHead, by stream: ResponseStream<Self>) -> Bool {
-        stream.take(head)
-    }
-
-    package static func receive(_ body: Span<UInt8>, by stream: ResponseStream<Self>) -> Bool { stream.take(body) }
-
-    package static func receive(_ end: ResponseEnd, by stream: ResponseStream<Self>) { stream.take(end) }
-
-    package static func flush(_ stream: ResponseStream<Self>) -> ReadAdvice { stream.handOver() }
-
-    package static func cancel(_ stream: ResponseStream<Self>) { stream.giveUp() }
+    #endif
 }
 
 /// How a response ended.

@@ -41,19 +41,15 @@ package protocol WireFormat: Sendable {
     /// - Parameter now: seconds since 1970, for a `Retry-After` that is a date.
     func fault(_ head: HTTPResponseHead, body: Span<UInt8>, now: Int64) -> UpstreamFault
 
+    #if !DECODERS_ALONE
     /// ``HTTPProvider/start(_:)``, compiled for this format: see ``ResponseDecoder``. No format has its own.
     func start(
         _ request: UpstreamRequest, by provider: HTTPProvider<Self>
     ) async throws(UpstreamFault) -> any UpstreamStream
+    #endif
 }
 
 extension WireFormat {
-    package func start(
-        _ request: UpstreamRequest, by provider: HTTPProvider<Self>
-    ) async throws(UpstreamFault) -> any UpstreamStream {
-        try await provider.send(request)
-    }
-
     package var fields: [(name: String, value: String)] { [] }
 
     package func embeddingCall(_ request: EmbeddingRequest) throws(UpstreamFault) -> WireCall {
