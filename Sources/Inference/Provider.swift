@@ -78,6 +78,7 @@ public struct UpstreamRequest: Sendable, Hashable {
     ) {
         self.inference = inference
         if let prefill, let left = inference.sampling.outputTokensLeft(after: prefill) {
+            // At least one, since this is an estimate: that the limit is reached is for an upstream to say.
             self.inference.sampling.maxOutputTokens = max(1, left)
         }
         self.model = model

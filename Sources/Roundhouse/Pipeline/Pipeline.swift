@@ -99,26 +99,22 @@ struct Pipeline: Sendable {
                     throw error.cause
                 }
                 upstream.stream.cancel()
-                guard let next = try await self.recover(from: fault, by: route, &life, &outputs) else { break }
-                upstream = next
+                upstream = try await self.recover(from: fault, by: route, &life, &outputs)
             }
         }
         let bill = life.attemptBill
-        // After a failure that left nothing to be said, the books are closed already.
         route.succeeded(usage: bill?.usage, cost: bill?.cost)
         outputs.append(.completed(life.complete(route.attempts, at: self.clock.now)))
         try await deliver(outputs)
     }
 
     /// Finds who takes over after a failure in mid-answer, and adds what the client is told of it.
-    ///
-    /// - Returns: `nil` when nobody has to: the answer is as long as the client wanted it.
     private func recover(
         from fault: UpstreamFault,
         by route: Route,
         _ life: inout RequestLife,
         _ outputs: inout [PipelineOutput]
-    ) async throws -> RoutedStream? {
+    ) async throws -> RoutedStream {
         let recovery = life.recovery(from: fault)
         let bill = life.attemptBill
         route.failed(fault, usage: bill?.usage, cost: bill?.cost)
@@ -139,9 +135,6 @@ struct Pipeline: Sendable {
                 life.continued()
                 outputs = [self.started(upstream, by: route, continues: true, life: &life)]
                 return upstream
-            case .complete:
-                life.take([.finished(.length)], at: self.clock.now, into: &outputs)
-                return nil
             }
         } catch let failure as RoutingFailure where !failure.isCancellation {
             // Nobody else could; what the client is told is what cut its answer.

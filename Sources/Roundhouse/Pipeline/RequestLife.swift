@@ -70,8 +70,7 @@ struct RequestLife: Sendable {
         case .fail: .fail
         case .restart: .restart
         // Half a tool call cannot be gone on from, and a refusal should not be.
-        case .continue where !self.sent.isOnlyText || self.text.isEmpty: .fail
-        case .continue: self.isAtLimit ? .complete : .continue(from: self.text)
+        case .continue: self.sent.isOnlyText && !self.text.isEmpty ? .continue(from: self.text) : .fail
         }
     }
 
@@ -79,12 +78,7 @@ struct RequestLife: Sendable {
         case fail
         case restart
         case `continue`(from: String)
-        /// The client has as many tokens as it wanted: nothing is missing but the end.
-        case complete
     }
-
-    /// Whether the text that the client has fills the limit that it set.
-    private var isAtLimit: Bool { self.request.sampling.outputTokensLeft(after: self.text) == 0 }
 
     /// Another attempt takes the place of the one that failed, and what that one said is void.
     mutating func superseded() {

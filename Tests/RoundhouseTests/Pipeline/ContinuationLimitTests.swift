@@ -53,7 +53,7 @@ struct ContinuationLimitTests {
 
     @Test(
         "The next is asked for what is left of the limit",
-        arguments: [(nil, nil), (100, 90), (11, 1)] as [(Int?, Int?)])
+        arguments: [(nil, nil), (100, 90), (11, 1), (10, 1), (9, 1)] as [(Int?, Int?)])
     func reduces(limit: Int?, left: Int?) async throws {
         // 40 bytes are about 10 tokens.
         let begun = String(repeating: "word ", count: 8)
@@ -72,20 +72,14 @@ struct ContinuationLimitTests {
         #expect(outcome.record.usage == usage && outcome.record.status == "OK")
     }
 
-    @Test(
-        "Where nothing is left the answer is whole, as long as it may be, and nobody else is asked", arguments: [9, 10])
-    func complete(limit: Int) async throws {
-        let begun = String(repeating: "word ", count: 8)
-        let second = ScriptedProvider(try #require(ProviderID("b")), saying: ["no"])
-        let outcome = try await self.ask(limit: limit, [try self.begins(begun), second])
-        #expect(outcome.told.isOK && outcome.told.isCompletedLast && outcome.told.text == begun)
-        #expect(second.requests.isEmpty)
-        let completion = try #require(outcome.told.completions.first)
-        #expect(completion.finishReason == .length && completion.model == ModelID("a/m"))
-        #expect(completion.attempts.map(\.fault?.kind) == [.truncated])
-        #expect(completion.usage == Usage(inputTokens: 6, outputTokens: 10, isEstimated: true))
-        #expect(outcome.record.status == "OK" && outcome.record.finishReason == .length)
-        #expect(outcome.record.usage == completion.usage)
+    @Test("A cut answer that seems to fill its limit is not taken for whole", arguments: [9, 10])
+    func cut(limit: Int) async throws {
+        let second = try provider("b") { _ in .refuse(UpstreamFault(.serverError, "no")) }
+        let outcome = try await self.ask(
+            limit: limit, [try self.begins(String(repeating: "word ", count: 8)), second])
+        #expect(second.requests.count == 1)
+        #expect(outcome.told.failure?.reason == "UPSTREAM_TRUNCATED" && outcome.told.completions.isEmpty)
+        #expect(outcome.record.status == "UNAVAILABLE" && outcome.record.finishReason == nil)
     }
 
     @Test("An answer that three were needed for keeps its limit, and of one that failed everything is in the record")
