@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Glibc
 internal import Synchronization
 internal import TestSupport
 
@@ -65,6 +66,8 @@ struct FaultServer: AsyncParsableCommand {
             return Fault.healthy(wire, words, isStreamed: isStreamed)
         } _: { upstream in
             print(upstream.baseURL)
+            // Whoever reads it from a pipe waits for it.
+            _ = fflush(nil)
             try? await Task.sleep(for: .seconds(86_400))
         }
     }
