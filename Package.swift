@@ -13,6 +13,7 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcInProcess = Target.Dependency.product(name: "GRPCInProcessTransport", package: "grpc-swift-2")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
@@ -24,6 +25,7 @@ let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -39,6 +41,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
@@ -48,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
@@ -100,14 +104,17 @@ let package = Package(
         // What happened and what to do about it: histograms, windows, health scores, anomalies, recommendations, metrics.
         .target(name: "Telemetry", dependencies: ["Inference"]),
         // The embedded store: SQLite by GRDB. Implements the storage protocols that rooms above declare.
-        .target(name: "Persistence", dependencies: ["Inference", "ModelRegistry", "ModelLifecycle", grdb, logging]),
+        .target(
+            name: "Persistence",
+            dependencies: ["Inference", "ModelRegistry", "ModelLifecycle", "Telemetry", grdb, logging]
+        ),
         // The pipeline, the gRPC services, conversion, configuration, composition: what a Swift server embeds.
         .target(
             name: "Roundhouse",
             dependencies: [
                 "GRPCTransport", "RoundhouseAPI", "Inference", "ModelRegistry", "ModelLifecycle", "LocalEngines",
-                "Providers", "Routing", "Persistence", grpcCore, grpcProtobuf, swiftProtobuf, logging, nioCore,
-                nioPosix, yams,
+                "Providers", "Routing", "Persistence", "Telemetry", grpcCore, grpcProtobuf, hummingbird, swiftProtobuf,
+                logging, nioCore, nioPosix, tracing, yams,
             ]
         ),
         // The `roundhouse` executable: serve, chat, generate, models, status, config, engines.
@@ -138,7 +145,7 @@ let package = Package(
             name: "RoundhouseTests",
             dependencies: [
                 "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "ModelLifecycle", "Routing", "Providers",
-                "TestSupport", "GRPCTransport",
+                "Persistence", "Telemetry", "TestSupport", "GRPCTransport",
                 grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, nioCore, nioPosix, yams,
             ]
         ),
@@ -154,7 +161,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PersistenceTests",
-            dependencies: ["Persistence", "Inference", "ModelRegistry", "ModelLifecycle", grdb, logging]
+            dependencies: ["Persistence", "Inference", "ModelRegistry", "ModelLifecycle", "Telemetry", grdb, logging]
         ),
         .testTarget(
             name: "RoundhouseCLITests",

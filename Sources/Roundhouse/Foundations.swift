@@ -12,6 +12,7 @@ internal import Persistence
 internal import Providers
 internal import Routing
 internal import Synchronization
+internal import Telemetry
 
 /// What everything else of a server stands on: the store, the port, the threads.
 struct Foundations: Sendable {
@@ -25,6 +26,8 @@ struct Foundations: Sendable {
     let strategies: [any SelectionStrategy]
     let store: Store
     let requestLog: RequestLog
+    /// Figures of every finished request.
+    let figures = TelemetryRecorder()
     let eventLoops: MultiThreadedEventLoopGroup
     let health: HealthRegistry
     let transport: GRPCTransport.Server
@@ -216,7 +219,8 @@ extension Foundations {
             storage: self.storageReport(),
             issues: Self.issues(of: self.requestLog, events)
         )
-        let recorder = RecorderFanOut(recorders: [self.requestLog] + recorders)
+        let recorder = RecorderFanOut(
+            recorders: [self.requestLog, RequestFigures(figures: self.figures)] + recorders)
         let pipeline = Pipeline(router: router, recorder: recorder, counters: counters, shared: shared)
         let services: [any RegistrableRPCService] = [
             GenerationService(pipeline: pipeline, router: router),

@@ -48,10 +48,94 @@ public enum Roundhouse_V1_TelemetryService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetTelemetry" metadata.
+        public enum GetTelemetry: Sendable {
+            /// Request type for "GetTelemetry".
+            public typealias Input = Roundhouse_V1_GetTelemetryRequest
+            /// Response type for "GetTelemetry".
+            public typealias Output = Roundhouse_V1_GetTelemetryResponse
+            /// Descriptor for "GetTelemetry".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.TelemetryService"),
+                method: "GetTelemetry",
+                type: .unary
+            )
+        }
+        /// Namespace for "GetModelMetrics" metadata.
+        public enum GetModelMetrics: Sendable {
+            /// Request type for "GetModelMetrics".
+            public typealias Input = Roundhouse_V1_GetModelMetricsRequest
+            /// Response type for "GetModelMetrics".
+            public typealias Output = Roundhouse_V1_GetModelMetricsResponse
+            /// Descriptor for "GetModelMetrics".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.TelemetryService"),
+                method: "GetModelMetrics",
+                type: .unary
+            )
+        }
+        /// Namespace for "GetSystemMetrics" metadata.
+        public enum GetSystemMetrics: Sendable {
+            /// Request type for "GetSystemMetrics".
+            public typealias Input = Roundhouse_V1_GetSystemMetricsRequest
+            /// Response type for "GetSystemMetrics".
+            public typealias Output = Roundhouse_V1_GetSystemMetricsResponse
+            /// Descriptor for "GetSystemMetrics".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.TelemetryService"),
+                method: "GetSystemMetrics",
+                type: .unary
+            )
+        }
+        /// Namespace for "WatchMetrics" metadata.
+        public enum WatchMetrics: Sendable {
+            /// Request type for "WatchMetrics".
+            public typealias Input = Roundhouse_V1_WatchMetricsRequest
+            /// Response type for "WatchMetrics".
+            public typealias Output = Roundhouse_V1_WatchMetricsResponse
+            /// Descriptor for "WatchMetrics".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.TelemetryService"),
+                method: "WatchMetrics",
+                type: .serverStreaming
+            )
+        }
+        /// Namespace for "ListRecommendations" metadata.
+        public enum ListRecommendations: Sendable {
+            /// Request type for "ListRecommendations".
+            public typealias Input = Roundhouse_V1_ListRecommendationsRequest
+            /// Response type for "ListRecommendations".
+            public typealias Output = Roundhouse_V1_ListRecommendationsResponse
+            /// Descriptor for "ListRecommendations".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.TelemetryService"),
+                method: "ListRecommendations",
+                type: .unary
+            )
+        }
+        /// Namespace for "ListAnomalies" metadata.
+        public enum ListAnomalies: Sendable {
+            /// Request type for "ListAnomalies".
+            public typealias Input = Roundhouse_V1_ListAnomaliesRequest
+            /// Response type for "ListAnomalies".
+            public typealias Output = Roundhouse_V1_ListAnomaliesResponse
+            /// Descriptor for "ListAnomalies".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.TelemetryService"),
+                method: "ListAnomalies",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "roundhouse.v1.TelemetryService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             GetStatistics.descriptor,
-            ListRequests.descriptor
+            ListRequests.descriptor,
+            GetTelemetry.descriptor,
+            GetModelMetrics.descriptor,
+            GetSystemMetrics.descriptor,
+            WatchMetrics.descriptor,
+            ListRecommendations.descriptor,
+            ListAnomalies.descriptor
         ]
     }
 }
@@ -118,6 +202,115 @@ extension Roundhouse_V1_TelemetryService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListRequestsRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListRequestsResponse>
+
+        /// Handle the "GetTelemetry" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets an overview: every model with what it takes and how it is used, and what could be done about it.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetTelemetryRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetTelemetryResponse` messages.
+        func getTelemetry(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetTelemetryRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetTelemetryResponse>
+
+        /// Handle the "GetModelMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the figures of a model over a time, all together and in steps from which a chart can be drawn. NOT_FOUND for a
+        /// > model that is not registered and of which no figures are kept.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetModelMetricsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetModelMetricsResponse` messages.
+        func getModelMetrics(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetModelMetricsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelMetricsResponse>
+
+        /// Handle the "GetSystemMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the same of all requests, as their clients saw them, and each model's figures together.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetSystemMetricsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetSystemMetricsResponse` messages.
+        func getSystemMetrics(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetSystemMetricsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetSystemMetricsResponse>
+
+        /// Handle the "WatchMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams what happens now, at once and then in a fixed interval, until the client ends it.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_WatchMetricsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_WatchMetricsResponse` messages.
+        func watchMetrics(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_WatchMetricsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_WatchMetricsResponse>
+
+        /// Handle the "ListRecommendations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what an operator could do, why, and what it would bring. Empty where there is no evidence.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ListRecommendationsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ListRecommendationsResponse` messages.
+        func listRecommendations(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListRecommendationsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListRecommendationsResponse>
+
+        /// Handle the "ListAnomalies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was out of the ordinary, the latest first.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ListAnomaliesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ListAnomaliesResponse` messages.
+        func listAnomalies(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListAnomaliesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListAnomaliesResponse>
     }
 
     /// Service protocol for the "roundhouse.v1.TelemetryService" service.
@@ -168,6 +361,115 @@ extension Roundhouse_V1_TelemetryService {
             request: GRPCCore.ServerRequest<Roundhouse_V1_ListRequestsRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListRequestsResponse>
+
+        /// Handle the "GetTelemetry" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets an overview: every model with what it takes and how it is used, and what could be done about it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetTelemetryRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetTelemetryResponse` message.
+        func getTelemetry(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetTelemetryRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetTelemetryResponse>
+
+        /// Handle the "GetModelMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the figures of a model over a time, all together and in steps from which a chart can be drawn. NOT_FOUND for a
+        /// > model that is not registered and of which no figures are kept.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelMetricsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetModelMetricsResponse` message.
+        func getModelMetrics(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetModelMetricsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelMetricsResponse>
+
+        /// Handle the "GetSystemMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the same of all requests, as their clients saw them, and each model's figures together.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetSystemMetricsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetSystemMetricsResponse` message.
+        func getSystemMetrics(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetSystemMetricsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetSystemMetricsResponse>
+
+        /// Handle the "WatchMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams what happens now, at once and then in a fixed interval, until the client ends it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_WatchMetricsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_WatchMetricsResponse` messages.
+        func watchMetrics(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_WatchMetricsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_WatchMetricsResponse>
+
+        /// Handle the "ListRecommendations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what an operator could do, why, and what it would bring. Empty where there is no evidence.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListRecommendationsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ListRecommendationsResponse` message.
+        func listRecommendations(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ListRecommendationsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListRecommendationsResponse>
+
+        /// Handle the "ListAnomalies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was out of the ordinary, the latest first.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAnomaliesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ListAnomaliesResponse` message.
+        func listAnomalies(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ListAnomaliesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListAnomaliesResponse>
     }
 
     /// Simple service protocol for the "roundhouse.v1.TelemetryService" service.
@@ -216,6 +518,116 @@ extension Roundhouse_V1_TelemetryService {
             request: Roundhouse_V1_ListRequestsRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_ListRequestsResponse
+
+        /// Handle the "GetTelemetry" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets an overview: every model with what it takes and how it is used, and what could be done about it.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetTelemetryRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetTelemetryResponse` to respond with.
+        func getTelemetry(
+            request: Roundhouse_V1_GetTelemetryRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetTelemetryResponse
+
+        /// Handle the "GetModelMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the figures of a model over a time, all together and in steps from which a chart can be drawn. NOT_FOUND for a
+        /// > model that is not registered and of which no figures are kept.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetModelMetricsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetModelMetricsResponse` to respond with.
+        func getModelMetrics(
+            request: Roundhouse_V1_GetModelMetricsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetModelMetricsResponse
+
+        /// Handle the "GetSystemMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the same of all requests, as their clients saw them, and each model's figures together.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetSystemMetricsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetSystemMetricsResponse` to respond with.
+        func getSystemMetrics(
+            request: Roundhouse_V1_GetSystemMetricsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetSystemMetricsResponse
+
+        /// Handle the "WatchMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams what happens now, at once and then in a fixed interval, until the client ends it.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_WatchMetricsRequest` message.
+        ///   - response: A response stream of `Roundhouse_V1_WatchMetricsResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func watchMetrics(
+            request: Roundhouse_V1_WatchMetricsRequest,
+            response: GRPCCore.RPCWriter<Roundhouse_V1_WatchMetricsResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
+        /// Handle the "ListRecommendations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what an operator could do, why, and what it would bring. Empty where there is no evidence.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ListRecommendationsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ListRecommendationsResponse` to respond with.
+        func listRecommendations(
+            request: Roundhouse_V1_ListRecommendationsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ListRecommendationsResponse
+
+        /// Handle the "ListAnomalies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was out of the ordinary, the latest first.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ListAnomaliesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ListAnomaliesResponse` to respond with.
+        func listAnomalies(
+            request: Roundhouse_V1_ListAnomaliesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ListAnomaliesResponse
     }
 }
 
@@ -240,6 +652,72 @@ extension Roundhouse_V1_TelemetryService.StreamingServiceProtocol {
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListRequestsResponse>(),
             handler: { request, context in
                 try await self.listRequests(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_TelemetryService.Method.GetTelemetry.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetTelemetryRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetTelemetryResponse>(),
+            handler: { request, context in
+                try await self.getTelemetry(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_TelemetryService.Method.GetModelMetrics.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetModelMetricsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetModelMetricsResponse>(),
+            handler: { request, context in
+                try await self.getModelMetrics(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_TelemetryService.Method.GetSystemMetrics.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetSystemMetricsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetSystemMetricsResponse>(),
+            handler: { request, context in
+                try await self.getSystemMetrics(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_TelemetryService.Method.WatchMetrics.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_WatchMetricsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_WatchMetricsResponse>(),
+            handler: { request, context in
+                try await self.watchMetrics(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_TelemetryService.Method.ListRecommendations.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListRecommendationsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListRecommendationsResponse>(),
+            handler: { request, context in
+                try await self.listRecommendations(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_TelemetryService.Method.ListAnomalies.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListAnomaliesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListAnomaliesResponse>(),
+            handler: { request, context in
+                try await self.listAnomalies(
                     request: request,
                     context: context
                 )
@@ -272,6 +750,72 @@ extension Roundhouse_V1_TelemetryService.ServiceProtocol {
         )
         return GRPCCore.StreamingServerResponse(single: response)
     }
+
+    public func getTelemetry(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetTelemetryRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetTelemetryResponse> {
+        let response = try await self.getTelemetry(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getModelMetrics(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetModelMetricsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelMetricsResponse> {
+        let response = try await self.getModelMetrics(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getSystemMetrics(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetSystemMetricsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetSystemMetricsResponse> {
+        let response = try await self.getSystemMetrics(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func watchMetrics(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_WatchMetricsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_WatchMetricsResponse> {
+        let response = try await self.watchMetrics(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
+
+    public func listRecommendations(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListRecommendationsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListRecommendationsResponse> {
+        let response = try await self.listRecommendations(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func listAnomalies(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListAnomaliesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListAnomaliesResponse> {
+        let response = try await self.listAnomalies(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
 }
 
 // Default implementation of methods from 'ServiceProtocol'.
@@ -296,6 +840,88 @@ extension Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListRequestsResponse> {
         return GRPCCore.ServerResponse<Roundhouse_V1_ListRequestsResponse>(
             message: try await self.listRequests(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getTelemetry(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetTelemetryRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetTelemetryResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetTelemetryResponse>(
+            message: try await self.getTelemetry(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getModelMetrics(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetModelMetricsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelMetricsResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetModelMetricsResponse>(
+            message: try await self.getModelMetrics(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getSystemMetrics(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetSystemMetricsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetSystemMetricsResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetSystemMetricsResponse>(
+            message: try await self.getSystemMetrics(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func watchMetrics(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_WatchMetricsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_WatchMetricsResponse> {
+        return GRPCCore.StreamingServerResponse<Roundhouse_V1_WatchMetricsResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.watchMetrics(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
+    public func listRecommendations(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ListRecommendationsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListRecommendationsResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ListRecommendationsResponse>(
+            message: try await self.listRecommendations(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func listAnomalies(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ListAnomaliesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListAnomaliesResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ListAnomaliesResponse>(
+            message: try await self.listAnomalies(
                 request: request.message,
                 context: context
             ),
@@ -362,6 +988,145 @@ extension Roundhouse_V1_TelemetryService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListRequestsResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRequestsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetTelemetry" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets an overview: every model with what it takes and how it is used, and what could be done about it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetTelemetryRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetTelemetryRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetTelemetryResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getTelemetry<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetTelemetryRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetTelemetryRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetTelemetryResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetTelemetryResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetModelMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the figures of a model over a time, all together and in steps from which a chart can be drawn. NOT_FOUND for a
+        /// > model that is not registered and of which no figures are kept.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelMetricsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetModelMetricsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetModelMetricsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getModelMetrics<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelMetricsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetModelMetricsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetModelMetricsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelMetricsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetSystemMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the same of all requests, as their clients saw them, and each model's figures together.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetSystemMetricsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetSystemMetricsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetSystemMetricsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getSystemMetrics<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetSystemMetricsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetSystemMetricsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetSystemMetricsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetSystemMetricsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "WatchMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams what happens now, at once and then in a fixed interval, until the client ends it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_WatchMetricsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_WatchMetricsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_WatchMetricsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func watchMetrics<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_WatchMetricsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_WatchMetricsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_WatchMetricsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_WatchMetricsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListRecommendations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what an operator could do, why, and what it would bring. Empty where there is no evidence.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListRecommendationsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListRecommendationsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListRecommendationsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listRecommendations<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListRecommendationsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListRecommendationsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListRecommendationsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRecommendationsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListAnomalies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was out of the ordinary, the latest first.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAnomaliesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListAnomaliesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListAnomaliesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listAnomalies<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListAnomaliesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListAnomaliesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListAnomaliesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAnomaliesResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -453,6 +1218,209 @@ extension Roundhouse_V1_TelemetryService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "GetTelemetry" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets an overview: every model with what it takes and how it is used, and what could be done about it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetTelemetryRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetTelemetryRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetTelemetryResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getTelemetry<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetTelemetryRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetTelemetryRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetTelemetryResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetTelemetryResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_TelemetryService.Method.GetTelemetry.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetModelMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the figures of a model over a time, all together and in steps from which a chart can be drawn. NOT_FOUND for a
+        /// > model that is not registered and of which no figures are kept.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelMetricsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetModelMetricsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetModelMetricsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getModelMetrics<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelMetricsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetModelMetricsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetModelMetricsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelMetricsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_TelemetryService.Method.GetModelMetrics.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetSystemMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the same of all requests, as their clients saw them, and each model's figures together.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetSystemMetricsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetSystemMetricsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetSystemMetricsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getSystemMetrics<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetSystemMetricsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetSystemMetricsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetSystemMetricsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetSystemMetricsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_TelemetryService.Method.GetSystemMetrics.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "WatchMetrics" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams what happens now, at once and then in a fixed interval, until the client ends it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_WatchMetricsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_WatchMetricsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_WatchMetricsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func watchMetrics<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_WatchMetricsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_WatchMetricsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_WatchMetricsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_WatchMetricsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Roundhouse_V1_TelemetryService.Method.WatchMetrics.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListRecommendations" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what an operator could do, why, and what it would bring. Empty where there is no evidence.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListRecommendationsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListRecommendationsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListRecommendationsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listRecommendations<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListRecommendationsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListRecommendationsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListRecommendationsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRecommendationsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_TelemetryService.Method.ListRecommendations.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListAnomalies" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists what was out of the ordinary, the latest first.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAnomaliesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListAnomaliesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListAnomaliesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listAnomalies<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListAnomaliesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListAnomaliesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListAnomaliesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAnomaliesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_TelemetryService.Method.ListAnomalies.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -513,6 +1481,179 @@ extension Roundhouse_V1_TelemetryService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListRequestsRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListRequestsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetTelemetry" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets an overview: every model with what it takes and how it is used, and what could be done about it.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetTelemetryRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getTelemetry<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetTelemetryRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetTelemetryResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getTelemetry(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetTelemetryRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetTelemetryResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetModelMetrics" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets the figures of a model over a time, all together and in steps from which a chart can be drawn. NOT_FOUND for a
+    /// > model that is not registered and of which no figures are kept.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetModelMetricsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getModelMetrics<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelMetricsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelMetricsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getModelMetrics(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetModelMetricsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetModelMetricsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetSystemMetrics" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets the same of all requests, as their clients saw them, and each model's figures together.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetSystemMetricsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getSystemMetrics<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetSystemMetricsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetSystemMetricsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getSystemMetrics(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetSystemMetricsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetSystemMetricsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "WatchMetrics" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Streams what happens now, at once and then in a fixed interval, until the client ends it.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_WatchMetricsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func watchMetrics<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_WatchMetricsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_WatchMetricsResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.watchMetrics(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_WatchMetricsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_WatchMetricsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListRecommendations" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists what an operator could do, why, and what it would bring. Empty where there is no evidence.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ListRecommendationsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listRecommendations<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ListRecommendationsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRecommendationsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listRecommendations(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListRecommendationsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListRecommendationsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListAnomalies" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists what was out of the ordinary, the latest first.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ListAnomaliesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listAnomalies<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ListAnomaliesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAnomaliesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listAnomalies(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListAnomaliesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListAnomaliesResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -583,6 +1724,203 @@ extension Roundhouse_V1_TelemetryService.ClientProtocol {
             metadata: metadata
         )
         return try await self.listRequests(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetTelemetry" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets an overview: every model with what it takes and how it is used, and what could be done about it.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getTelemetry<Result>(
+        _ message: Roundhouse_V1_GetTelemetryRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetTelemetryResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetTelemetryRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getTelemetry(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetModelMetrics" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets the figures of a model over a time, all together and in steps from which a chart can be drawn. NOT_FOUND for a
+    /// > model that is not registered and of which no figures are kept.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getModelMetrics<Result>(
+        _ message: Roundhouse_V1_GetModelMetricsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelMetricsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetModelMetricsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getModelMetrics(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetSystemMetrics" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets the same of all requests, as their clients saw them, and each model's figures together.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getSystemMetrics<Result>(
+        _ message: Roundhouse_V1_GetSystemMetricsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetSystemMetricsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetSystemMetricsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getSystemMetrics(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "WatchMetrics" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Streams what happens now, at once and then in a fixed interval, until the client ends it.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func watchMetrics<Result>(
+        _ message: Roundhouse_V1_WatchMetricsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Roundhouse_V1_WatchMetricsResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_WatchMetricsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.watchMetrics(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListRecommendations" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists what an operator could do, why, and what it would bring. Empty where there is no evidence.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listRecommendations<Result>(
+        _ message: Roundhouse_V1_ListRecommendationsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListRecommendationsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ListRecommendationsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listRecommendations(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListAnomalies" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists what was out of the ordinary, the latest first.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listAnomalies<Result>(
+        _ message: Roundhouse_V1_ListAnomaliesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAnomaliesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ListAnomaliesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listAnomalies(
             request: request,
             options: options,
             onResponse: handleResponse

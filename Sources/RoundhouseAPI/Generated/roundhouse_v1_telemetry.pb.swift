@@ -79,6 +79,207 @@ public nonisolated enum Roundhouse_V1_CacheStatus: SwiftProtobuf.Enum, Swift.Cas
 
 }
 
+/// How far back figures reach, and the steps of their chart.
+public nonisolated enum Roundhouse_V1_MetricRange: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// The last 24 hours.
+  case unspecified // = 0
+
+  /// 60 steps of a minute.
+  case oneHour // = 1
+
+  /// 72 steps of five minutes.
+  case sixHours // = 2
+
+  /// 96 steps of a quarter of an hour.
+  case oneDay // = 3
+
+  /// 168 steps of an hour.
+  case sevenDays // = 4
+
+  /// 30 steps of a day, in UTC.
+  case thirtyDays // = 5
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .oneHour
+    case 2: self = .sixHours
+    case 3: self = .oneDay
+    case 4: self = .sevenDays
+    case 5: self = .thirtyDays
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .oneHour: return 1
+    case .sixHours: return 2
+    case .oneDay: return 3
+    case .sevenDays: return 4
+    case .thirtyDays: return 5
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_MetricRange] = [
+    .unspecified,
+    .oneHour,
+    .sixHours,
+    .oneDay,
+    .sevenDays,
+    .thirtyDays,
+  ]
+
+}
+
+/// What is recommended.
+public nonisolated enum Roundhouse_V1_RecommendationKind: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// Unload what is in memory and not used.
+  case unloadUnused // = 1
+
+  /// Keep in memory what is used and loaded anew each time.
+  case load // = 2
+
+  /// Do not load at start what is not used.
+  case makeLazy // = 3
+
+  /// Keep what is used and evicted again and again.
+  case pin // = 4
+
+  /// Let models take more of the memory.
+  case raiseMemoryShare // = 5
+
+  /// Let models take less of it.
+  case lowerMemoryShare // = 6
+
+  /// Ask a cheaper model that does as well.
+  case cheaperModel // = 7
+
+  /// Give a provider one more key: all are at their limits.
+  case addKey // = 8
+
+  /// Look at a model that fails and comes back, and disable it until then.
+  case flappingModel // = 9
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .unloadUnused
+    case 2: self = .load
+    case 3: self = .makeLazy
+    case 4: self = .pin
+    case 5: self = .raiseMemoryShare
+    case 6: self = .lowerMemoryShare
+    case 7: self = .cheaperModel
+    case 8: self = .addKey
+    case 9: self = .flappingModel
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .unloadUnused: return 1
+    case .load: return 2
+    case .makeLazy: return 3
+    case .pin: return 4
+    case .raiseMemoryShare: return 5
+    case .lowerMemoryShare: return 6
+    case .cheaperModel: return 7
+    case .addKey: return 8
+    case .flappingModel: return 9
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_RecommendationKind] = [
+    .unspecified,
+    .unloadUnused,
+    .load,
+    .makeLazy,
+    .pin,
+    .raiseMemoryShare,
+    .lowerMemoryShare,
+    .cheaperModel,
+    .addKey,
+    .flappingModel,
+  ]
+
+}
+
+/// What is out of the ordinary.
+public nonisolated enum Roundhouse_V1_AnomalyKind: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+
+  /// Never sent.
+  case unspecified // = 0
+
+  /// The median latency is twice what is usual, or more.
+  case latencySpike // = 1
+
+  /// Five points more of the attempts fail than usually do, or more.
+  case errorIncrease // = 2
+
+  /// Three times as many requests as usual, or more.
+  case trafficSurge // = 3
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .latencySpike
+    case 2: self = .errorIncrease
+    case 3: self = .trafficSurge
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .latencySpike: return 1
+    case .errorIncrease: return 2
+    case .trafficSurge: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Roundhouse_V1_AnomalyKind] = [
+    .unspecified,
+    .latencySpike,
+    .errorIncrease,
+    .trafficSurge,
+  ]
+
+}
+
 /// Whose statistics.
 public nonisolated struct Roundhouse_V1_GetStatisticsRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -503,12 +704,1151 @@ public nonisolated struct Roundhouse_V1_RequestRecord: @unchecked Sendable {
   fileprivate var _storage = unsafe _StorageClass.defaultInstance
 }
 
+/// Of which time.
+public nonisolated struct Roundhouse_V1_GetTelemetryRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The time that usage, health and recommendations are told of.
+  public var range: Roundhouse_V1_MetricRange = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What the models are and do.
+public nonisolated struct Roundhouse_V1_GetTelemetryResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Every registered model, by id.
+  public var models: [Roundhouse_V1_ModelTelemetry] = []
+
+  /// All of them together.
+  public var summary: Roundhouse_V1_TelemetrySummary {
+    get {_summary ?? Roundhouse_V1_TelemetrySummary()}
+    set {_summary = newValue}
+  }
+  /// Returns true if `summary` has been explicitly set.
+  public var hasSummary: Bool {self._summary != nil}
+  /// Clears the value of `summary`. Subsequent reads from it will return its default value.
+  public mutating func clearSummary() {self._summary = nil}
+
+  /// What could be done about it.
+  public var recommendations: [Roundhouse_V1_Recommendation] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _summary: Roundhouse_V1_TelemetrySummary? = nil
+}
+
+/// A model, what it takes and how it is used.
+public nonisolated struct Roundhouse_V1_ModelTelemetry: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its id.
+  public var model: String {
+    get {_storage._model}
+    set {_uniqueStorage()._model = newValue}
+  }
+
+  /// Its name for people.
+  public var displayName: String {
+    get {_storage._displayName}
+    set {_uniqueStorage()._displayName = newValue}
+  }
+
+  /// What it makes.
+  public var category: Roundhouse_V1_ModelCategory {
+    get {_storage._category}
+    set {_uniqueStorage()._category = newValue}
+  }
+
+  /// The provider's id.
+  public var provider: String {
+    get {_storage._provider}
+    set {_uniqueStorage()._provider = newValue}
+  }
+
+  /// Whether it is in memory. Models of cloud providers never are.
+  public var loaded: Bool {
+    get {_storage._loaded}
+    set {_uniqueStorage()._loaded = newValue}
+  }
+
+  /// Whether the gateway loads and unloads it, and it fits into the memory that models may take.
+  public var canLoad: Bool {
+    get {_storage._canLoad}
+    set {_uniqueStorage()._canLoad = newValue}
+  }
+
+  /// Of its file, or of what it takes in memory while that is known. 0: not known.
+  public var sizeBytes: Int64 {
+    get {_storage._sizeBytes}
+    set {_uniqueStorage()._sizeBytes = newValue}
+  }
+
+  /// How often it was asked in the range.
+  public var usageCount: Int64 {
+    get {_storage._usageCount}
+    set {_uniqueStorage()._usageCount = newValue}
+  }
+
+  /// When it was asked last, at whatever time. Unset: never.
+  public var lastUseTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._lastUseTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._lastUseTime = newValue}
+  }
+  /// Returns true if `lastUseTime` has been explicitly set.
+  public var hasLastUseTime: Bool {_storage._lastUseTime != nil}
+  /// Clears the value of `lastUseTime`. Subsequent reads from it will return its default value.
+  public mutating func clearLastUseTime() {_uniqueStorage()._lastUseTime = nil}
+
+  /// The part of its attempts in the range that went well, 0 to 1. Unset: none says anything.
+  public var successRate: Double {
+    get {_storage._successRate ?? 0}
+    set {_uniqueStorage()._successRate = newValue}
+  }
+  /// Returns true if `successRate` has been explicitly set.
+  public var hasSuccessRate: Bool {_storage._successRate != nil}
+  /// Clears the value of `successRate`. Subsequent reads from it will return its default value.
+  public mutating func clearSuccessRate() {_uniqueStorage()._successRate = nil}
+
+  /// How well it does.
+  public var health: Roundhouse_V1_HealthScore {
+    get {_storage._health ?? Roundhouse_V1_HealthScore()}
+    set {_uniqueStorage()._health = newValue}
+  }
+  /// Returns true if `health` has been explicitly set.
+  public var hasHealth: Bool {_storage._health != nil}
+  /// Clears the value of `health`. Subsequent reads from it will return its default value.
+  public mutating func clearHealth() {_uniqueStorage()._health = nil}
+
+  /// Whether requests may reach it.
+  public var enabled: Bool {
+    get {_storage._enabled}
+    set {_uniqueStorage()._enabled = newValue}
+  }
+
+  /// Whether it stays in memory.
+  public var pinned: Bool {
+    get {_storage._pinned}
+    set {_uniqueStorage()._pinned = newValue}
+  }
+
+  /// Whether it is loaded when it is first asked, not at start.
+  public var lazy: Bool {
+    get {_storage._lazy}
+    set {_uniqueStorage()._lazy = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// All models together.
+public nonisolated struct Roundhouse_V1_TelemetrySummary: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Registered models.
+  public var totalCount: Int32 = 0
+
+  /// Those in memory.
+  public var loadedCount: Int32 = 0
+
+  /// Those that were asked in the range.
+  public var usedCount: Int32 = 0
+
+  /// Those that were not.
+  public var unusedCount: Int32 = 0
+
+  /// What those in memory take.
+  public var loadedBytes: Int64 = 0
+
+  /// Requests in the range.
+  public var requestCount: Int64 = 0
+
+  /// What they cost, as far as prices are known.
+  public var costNanoUsd: Int64 = 0
+
+  /// Request records that were lost since the server started, because the disk would not take them. Figures have them all
+  /// the same.
+  public var droppedRecordCount: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// How well a model does: 100 less four parts, each rounded to a tenth. docs/Telemetry.md has the formula.
+public nonisolated struct Roundhouse_V1_HealthScore: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 0 to 100.
+  public var value: Double = 0
+
+  /// Points that failed attempts took, 0 to 40.
+  public var errors: Double = 0
+
+  /// Points that slowness took, against what is usual for the model, 0 to 30.
+  public var latency: Double = 0
+
+  /// Points that misses of the gateway's cache took, 0 to 10.
+  public var cache: Double = 0
+
+  /// Points that anomalies took, 0 to 20.
+  public var anomalies: Double = 0
+
+  /// Attempts that it is told by. With 0 nothing is known, and the value is 100.
+  public var judgedAttemptCount: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Figures of some time. What nothing is known of is unset.
+public nonisolated struct Roundhouse_V1_Metrics: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Requests that ended; of a model, those that it answered or was tried for last.
+  public var requestCount: Int64 {
+    get {_storage._requestCount}
+    set {_uniqueStorage()._requestCount = newValue}
+  }
+
+  /// The same by how they ended: "success", "rate_limited", "overloaded", "timed_out", "failed", "unavailable",
+  /// "rejected", "cancelled". Those that did not happen are left out.
+  public var outcomeCounts: Dictionary<String,Int64> {
+    get {_storage._outcomeCounts}
+    set {_uniqueStorage()._outcomeCounts = newValue}
+  }
+
+  /// How often the model was asked, failed attempts of requests that another one answered included. Of the system as many
+  /// as requests.
+  public var attemptCount: Int64 {
+    get {_storage._attemptCount}
+    set {_uniqueStorage()._attemptCount = newValue}
+  }
+
+  /// The same by how they ended.
+  public var attemptOutcomeCounts: Dictionary<String,Int64> {
+    get {_storage._attemptOutcomeCounts}
+    set {_uniqueStorage()._attemptOutcomeCounts = newValue}
+  }
+
+  /// The part of attempts that went well, 0 to 1; "rejected" and "cancelled" ones say nothing.
+  public var successRate: Double {
+    get {_storage._successRate ?? 0}
+    set {_uniqueStorage()._successRate = newValue}
+  }
+  /// Returns true if `successRate` has been explicitly set.
+  public var hasSuccessRate: Bool {_storage._successRate != nil}
+  /// Clears the value of `successRate`. Subsequent reads from it will return its default value.
+  public mutating func clearSuccessRate() {_uniqueStorage()._successRate = nil}
+
+  /// Whole answers: from asking the model, of the system from the request's arrival. Failed ones are not in it.
+  public var latency: Roundhouse_V1_LatencyMetrics {
+    get {_storage._latency ?? Roundhouse_V1_LatencyMetrics()}
+    set {_uniqueStorage()._latency = newValue}
+  }
+  /// Returns true if `latency` has been explicitly set.
+  public var hasLatency: Bool {_storage._latency != nil}
+  /// Clears the value of `latency`. Subsequent reads from it will return its default value.
+  public mutating func clearLatency() {_uniqueStorage()._latency = nil}
+
+  /// Until the first output of streamed answers, from the same moment.
+  public var firstTokenLatency: Roundhouse_V1_LatencyMetrics {
+    get {_storage._firstTokenLatency ?? Roundhouse_V1_LatencyMetrics()}
+    set {_uniqueStorage()._firstTokenLatency = newValue}
+  }
+  /// Returns true if `firstTokenLatency` has been explicitly set.
+  public var hasFirstTokenLatency: Bool {_storage._firstTokenLatency != nil}
+  /// Clears the value of `firstTokenLatency`. Subsequent reads from it will return its default value.
+  public mutating func clearFirstTokenLatency() {_uniqueStorage()._firstTokenLatency = nil}
+
+  /// From a token to the next: the mean of each streamed answer.
+  public var interTokenLatency: Roundhouse_V1_LatencyMetrics {
+    get {_storage._interTokenLatency ?? Roundhouse_V1_LatencyMetrics()}
+    set {_uniqueStorage()._interTokenLatency = newValue}
+  }
+  /// Returns true if `interTokenLatency` has been explicitly set.
+  public var hasInterTokenLatency: Bool {_storage._interTokenLatency != nil}
+  /// Clears the value of `interTokenLatency`. Subsequent reads from it will return its default value.
+  public mutating func clearInterTokenLatency() {_uniqueStorage()._interTokenLatency = nil}
+
+  /// What requests waited in the gateway's own queues, loads included. Those that did not wait are not in it.
+  public var queueTime: Roundhouse_V1_LatencyMetrics {
+    get {_storage._queueTime ?? Roundhouse_V1_LatencyMetrics()}
+    set {_uniqueStorage()._queueTime = newValue}
+  }
+  /// Returns true if `queueTime` has been explicitly set.
+  public var hasQueueTime: Bool {_storage._queueTime != nil}
+  /// Clears the value of `queueTime`. Subsequent reads from it will return its default value.
+  public mutating func clearQueueTime() {_uniqueStorage()._queueTime = nil}
+
+  /// Tokens of streamed answers for each second after their first.
+  public var tokensPerSecond: Double {
+    get {_storage._tokensPerSecond ?? 0}
+    set {_uniqueStorage()._tokensPerSecond = newValue}
+  }
+  /// Returns true if `tokensPerSecond` has been explicitly set.
+  public var hasTokensPerSecond: Bool {_storage._tokensPerSecond != nil}
+  /// Clears the value of `tokensPerSecond`. Subsequent reads from it will return its default value.
+  public mutating func clearTokensPerSecond() {_uniqueStorage()._tokensPerSecond = nil}
+
+  /// Tokens of prompts, cached ones included.
+  public var inputTokens: Int64 {
+    get {_storage._inputTokens}
+    set {_uniqueStorage()._inputTokens = newValue}
+  }
+
+  /// Tokens of answers, reasoning included.
+  public var outputTokens: Int64 {
+    get {_storage._outputTokens}
+    set {_uniqueStorage()._outputTokens = newValue}
+  }
+
+  /// Of the input tokens, those that upstreams read from their own caches.
+  public var cachedInputTokens: Int64 {
+    get {_storage._cachedInputTokens}
+    set {_uniqueStorage()._cachedInputTokens = newValue}
+  }
+
+  /// Of the output tokens, those that were reasoning.
+  public var reasoningTokens: Int64 {
+    get {_storage._reasoningTokens}
+    set {_uniqueStorage()._reasoningTokens = newValue}
+  }
+
+  /// What it cost, as far as prices are known.
+  public var costNanoUsd: Int64 {
+    get {_storage._costNanoUsd}
+    set {_uniqueStorage()._costNanoUsd = newValue}
+  }
+
+  /// Answers that the gateway's own cache gave.
+  public var cacheHitCount: Int64 {
+    get {_storage._cacheHitCount}
+    set {_uniqueStorage()._cacheHitCount = newValue}
+  }
+
+  /// Look-ups in it that found nothing.
+  public var cacheMissCount: Int64 {
+    get {_storage._cacheMissCount}
+    set {_uniqueStorage()._cacheMissCount = newValue}
+  }
+
+  /// The part of look-ups that found something, 0 to 1.
+  public var cacheHitRate: Double {
+    get {_storage._cacheHitRate ?? 0}
+    set {_uniqueStorage()._cacheHitRate = newValue}
+  }
+  /// Returns true if `cacheHitRate` has been explicitly set.
+  public var hasCacheHitRate: Bool {_storage._cacheHitRate != nil}
+  /// Clears the value of `cacheHitRate`. Subsequent reads from it will return its default value.
+  public mutating func clearCacheHitRate() {_uniqueStorage()._cacheHitRate = nil}
+
+  /// Answers that came after somebody else had failed.
+  public var fallbackCount: Int64 {
+    get {_storage._fallbackCount}
+    set {_uniqueStorage()._fallbackCount = newValue}
+  }
+
+  /// Loads of the model.
+  public var loadCount: Int64 {
+    get {_storage._loadCount}
+    set {_uniqueStorage()._loadCount = newValue}
+  }
+
+  /// Loads within an hour after it had been in memory.
+  public var reloadCount: Int64 {
+    get {_storage._reloadCount}
+    set {_uniqueStorage()._reloadCount = newValue}
+  }
+
+  /// How often it had to make room for another one.
+  public var evictionCount: Int64 {
+    get {_storage._evictionCount}
+    set {_uniqueStorage()._evictionCount = newValue}
+  }
+
+  /// Attempts for each second of the time.
+  public var attemptsPerSecond: Double {
+    get {_storage._attemptsPerSecond}
+    set {_uniqueStorage()._attemptsPerSecond = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = unsafe _StorageClass.defaultInstance
+}
+
+/// How long something took. Percentiles are within 1 % of the exact ones, the rest is exact.
+public nonisolated struct Roundhouse_V1_LatencyMetrics: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// How many were timed.
+  public var count: Int64 = 0
+
+  /// Their mean.
+  public var average: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_average ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_average = newValue}
+  }
+  /// Returns true if `average` has been explicitly set.
+  public var hasAverage: Bool {self._average != nil}
+  /// Clears the value of `average`. Subsequent reads from it will return its default value.
+  public mutating func clearAverage() {self._average = nil}
+
+  /// The median.
+  public var p50: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_p50 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_p50 = newValue}
+  }
+  /// Returns true if `p50` has been explicitly set.
+  public var hasP50: Bool {self._p50 != nil}
+  /// Clears the value of `p50`. Subsequent reads from it will return its default value.
+  public mutating func clearP50() {self._p50 = nil}
+
+  /// Nine of ten took no longer.
+  public var p90: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_p90 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_p90 = newValue}
+  }
+  /// Returns true if `p90` has been explicitly set.
+  public var hasP90: Bool {self._p90 != nil}
+  /// Clears the value of `p90`. Subsequent reads from it will return its default value.
+  public mutating func clearP90() {self._p90 = nil}
+
+  /// 95 of a hundred took no longer.
+  public var p95: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_p95 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_p95 = newValue}
+  }
+  /// Returns true if `p95` has been explicitly set.
+  public var hasP95: Bool {self._p95 != nil}
+  /// Clears the value of `p95`. Subsequent reads from it will return its default value.
+  public mutating func clearP95() {self._p95 = nil}
+
+  /// 99 of a hundred took no longer.
+  public var p99: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_p99 ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_p99 = newValue}
+  }
+  /// Returns true if `p99` has been explicitly set.
+  public var hasP99: Bool {self._p99 != nil}
+  /// Clears the value of `p99`. Subsequent reads from it will return its default value.
+  public mutating func clearP99() {self._p99 = nil}
+
+  /// The longest.
+  public var maximum: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_maximum ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_maximum = newValue}
+  }
+  /// Returns true if `maximum` has been explicitly set.
+  public var hasMaximum: Bool {self._maximum != nil}
+  /// Clears the value of `maximum`. Subsequent reads from it will return its default value.
+  public mutating func clearMaximum() {self._maximum = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _average: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _p50: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _p90: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _p95: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _p99: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _maximum: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+/// One point of a chart.
+public nonisolated struct Roundhouse_V1_MetricPoint: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Where it begins. It ends where the next one begins; the last one is the running one.
+  public var startTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_startTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_startTime = newValue}
+  }
+  /// Returns true if `startTime` has been explicitly set.
+  public var hasStartTime: Bool {self._startTime != nil}
+  /// Clears the value of `startTime`. Subsequent reads from it will return its default value.
+  public mutating func clearStartTime() {self._startTime = nil}
+
+  /// Its figures.
+  public var metrics: Roundhouse_V1_Metrics {
+    get {_metrics ?? Roundhouse_V1_Metrics()}
+    set {_metrics = newValue}
+  }
+  /// Returns true if `metrics` has been explicitly set.
+  public var hasMetrics: Bool {self._metrics != nil}
+  /// Clears the value of `metrics`. Subsequent reads from it will return its default value.
+  public mutating func clearMetrics() {self._metrics = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _startTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _metrics: Roundhouse_V1_Metrics? = nil
+}
+
+/// Whose figures.
+public nonisolated struct Roundhouse_V1_GetModelMetricsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id.
+  public var model: String = String()
+
+  /// How far back.
+  public var range: Roundhouse_V1_MetricRange = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The figures of a model.
+public nonisolated struct Roundhouse_V1_GetModelMetricsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its id.
+  public var model: String = String()
+
+  /// From when on.
+  public var startTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_startTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_startTime = newValue}
+  }
+  /// Returns true if `startTime` has been explicitly set.
+  public var hasStartTime: Bool {self._startTime != nil}
+  /// Clears the value of `startTime`. Subsequent reads from it will return its default value.
+  public mutating func clearStartTime() {self._startTime = nil}
+
+  /// Until when: now.
+  public var endTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_endTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_endTime = newValue}
+  }
+  /// Returns true if `endTime` has been explicitly set.
+  public var hasEndTime: Bool {self._endTime != nil}
+  /// Clears the value of `endTime`. Subsequent reads from it will return its default value.
+  public mutating func clearEndTime() {self._endTime = nil}
+
+  /// From one point of the chart to the next.
+  public var step: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_step ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_step = newValue}
+  }
+  /// Returns true if `step` has been explicitly set.
+  public var hasStep: Bool {self._step != nil}
+  /// Clears the value of `step`. Subsequent reads from it will return its default value.
+  public mutating func clearStep() {self._step = nil}
+
+  /// All of it together.
+  public var total: Roundhouse_V1_Metrics {
+    get {_total ?? Roundhouse_V1_Metrics()}
+    set {_total = newValue}
+  }
+  /// Returns true if `total` has been explicitly set.
+  public var hasTotal: Bool {self._total != nil}
+  /// Clears the value of `total`. Subsequent reads from it will return its default value.
+  public mutating func clearTotal() {self._total = nil}
+
+  /// Every step in order, those without requests as well.
+  public var points: [Roundhouse_V1_MetricPoint] = []
+
+  /// How well it does in this time.
+  public var health: Roundhouse_V1_HealthScore {
+    get {_health ?? Roundhouse_V1_HealthScore()}
+    set {_health = newValue}
+  }
+  /// Returns true if `health` has been explicitly set.
+  public var hasHealth: Bool {self._health != nil}
+  /// Clears the value of `health`. Subsequent reads from it will return its default value.
+  public mutating func clearHealth() {self._health = nil}
+
+  /// What was out of the ordinary in this time, by its beginning.
+  public var anomalies: [Roundhouse_V1_Anomaly] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _startTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _endTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _step: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _total: Roundhouse_V1_Metrics? = nil
+  fileprivate var _health: Roundhouse_V1_HealthScore? = nil
+}
+
+/// Of which time.
+public nonisolated struct Roundhouse_V1_GetSystemMetricsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// How far back.
+  public var range: Roundhouse_V1_MetricRange = .unspecified
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The figures of all requests.
+public nonisolated struct Roundhouse_V1_GetSystemMetricsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// From when on.
+  public var startTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_startTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_startTime = newValue}
+  }
+  /// Returns true if `startTime` has been explicitly set.
+  public var hasStartTime: Bool {self._startTime != nil}
+  /// Clears the value of `startTime`. Subsequent reads from it will return its default value.
+  public mutating func clearStartTime() {self._startTime = nil}
+
+  /// Until when: now.
+  public var endTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_endTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_endTime = newValue}
+  }
+  /// Returns true if `endTime` has been explicitly set.
+  public var hasEndTime: Bool {self._endTime != nil}
+  /// Clears the value of `endTime`. Subsequent reads from it will return its default value.
+  public mutating func clearEndTime() {self._endTime = nil}
+
+  /// From one point of the chart to the next.
+  public var step: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_step ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_step = newValue}
+  }
+  /// Returns true if `step` has been explicitly set.
+  public var hasStep: Bool {self._step != nil}
+  /// Clears the value of `step`. Subsequent reads from it will return its default value.
+  public mutating func clearStep() {self._step = nil}
+
+  /// All of it together, as clients saw it.
+  public var total: Roundhouse_V1_Metrics {
+    get {_total ?? Roundhouse_V1_Metrics()}
+    set {_total = newValue}
+  }
+  /// Returns true if `total` has been explicitly set.
+  public var hasTotal: Bool {self._total != nil}
+  /// Clears the value of `total`. Subsequent reads from it will return its default value.
+  public mutating func clearTotal() {self._total = nil}
+
+  /// Every step in order, those without requests as well.
+  public var points: [Roundhouse_V1_MetricPoint] = []
+
+  /// Each model that figures of this time are kept of, by id. Models beyond the first 1,000 are together as "other".
+  public var models: [Roundhouse_V1_ModelMetricsSummary] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _startTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _endTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _step: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _total: Roundhouse_V1_Metrics? = nil
+}
+
+/// A model's figures over the whole time.
+public nonisolated struct Roundhouse_V1_ModelMetricsSummary: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its id, or "other".
+  public var model: String = String()
+
+  /// All of it together.
+  public var total: Roundhouse_V1_Metrics {
+    get {_total ?? Roundhouse_V1_Metrics()}
+    set {_total = newValue}
+  }
+  /// Returns true if `total` has been explicitly set.
+  public var hasTotal: Bool {self._total != nil}
+  /// Clears the value of `total`. Subsequent reads from it will return its default value.
+  public mutating func clearTotal() {self._total = nil}
+
+  /// How well it does in this time.
+  public var health: Roundhouse_V1_HealthScore {
+    get {_health ?? Roundhouse_V1_HealthScore()}
+    set {_health = newValue}
+  }
+  /// Returns true if `health` has been explicitly set.
+  public var hasHealth: Bool {self._health != nil}
+  /// Clears the value of `health`. Subsequent reads from it will return its default value.
+  public mutating func clearHealth() {self._health = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _total: Roundhouse_V1_Metrics? = nil
+  fileprivate var _health: Roundhouse_V1_HealthScore? = nil
+}
+
+/// What to watch.
+public nonisolated struct Roundhouse_V1_WatchMetricsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Only these models, by id. Empty: every model that is in memory, answers requests, or did in the last five minutes.
+  public var models: [String] = []
+
+  /// From one message to the next: 0.2 s to 60 s. Unset: one second.
+  public var interval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_interval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_interval = newValue}
+  }
+  /// Returns true if `interval` has been explicitly set.
+  public var hasInterval: Bool {self._interval != nil}
+  /// Clears the value of `interval`. Subsequent reads from it will return its default value.
+  public mutating func clearInterval() {self._interval = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _interval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+/// What happens now.
+public nonisolated struct Roundhouse_V1_WatchMetricsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// When these figures were taken.
+  public var time: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_time ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_time = newValue}
+  }
+  /// Returns true if `time` has been explicitly set.
+  public var hasTime: Bool {self._time != nil}
+  /// Clears the value of `time`. Subsequent reads from it will return its default value.
+  public mutating func clearTime() {self._time = nil}
+
+  /// Since the message before; in the first message, nothing.
+  public var elapsed: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_elapsed ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_elapsed = newValue}
+  }
+  /// Returns true if `elapsed` has been explicitly set.
+  public var hasElapsed: Bool {self._elapsed != nil}
+  /// Clears the value of `elapsed`. Subsequent reads from it will return its default value.
+  public mutating func clearElapsed() {self._elapsed = nil}
+
+  /// All requests: what ended since the message before.
+  public var system: Roundhouse_V1_Metrics {
+    get {_system ?? Roundhouse_V1_Metrics()}
+    set {_system = newValue}
+  }
+  /// Returns true if `system` has been explicitly set.
+  public var hasSystem: Bool {self._system != nil}
+  /// Clears the value of `system`. Subsequent reads from it will return its default value.
+  public mutating func clearSystem() {self._system = nil}
+
+  /// Requests that are answered now.
+  public var inFlight: Int32 = 0
+
+  /// Output tokens for each second since the message before, of answers that still run as well. An estimate from their
+  /// length where the upstream counts only at the end.
+  public var outputTokensPerSecond: Double = 0
+
+  /// What models take in memory, of all devices together.
+  public var modelMemoryBytes: Int64 = 0
+
+  /// What they may take.
+  public var modelMemoryLimitBytes: Int64 = 0
+
+  /// Each model, by id.
+  public var models: [Roundhouse_V1_LiveModelMetrics] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _time: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _elapsed: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _system: Roundhouse_V1_Metrics? = nil
+}
+
+/// What a model does now.
+public nonisolated struct Roundhouse_V1_LiveModelMetrics: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its id.
+  public var model: String = String()
+
+  /// Whether it is in memory, and on its way there or out. Unspecified for models that the gateway does not load.
+  public var state: Roundhouse_V1_ModelState = .unspecified
+
+  /// Requests that it answers now.
+  public var inFlight: Int32 = 0
+
+  /// Those that wait for it: for its load, or for a free place at its provider.
+  public var queued: Int32 = 0
+
+  /// As that of all requests.
+  public var outputTokensPerSecond: Double = 0
+
+  /// What it takes in memory. 0: nothing, or not known.
+  public var memoryBytes: Int64 = 0
+
+  /// "closed", "open" or "half_open".
+  public var breaker: String = String()
+
+  /// What ended since the message before.
+  public var metrics: Roundhouse_V1_Metrics {
+    get {_metrics ?? Roundhouse_V1_Metrics()}
+    set {_metrics = newValue}
+  }
+  /// Returns true if `metrics` has been explicitly set.
+  public var hasMetrics: Bool {self._metrics != nil}
+  /// Clears the value of `metrics`. Subsequent reads from it will return its default value.
+  public mutating func clearMetrics() {self._metrics = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _metrics: Roundhouse_V1_Metrics? = nil
+}
+
+/// Of which time, and which page.
+public nonisolated struct Roundhouse_V1_ListRecommendationsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The time that the evidence is of. Unspecified: the last seven days.
+  public var range: Roundhouse_V1_MetricRange = .unspecified
+
+  /// How many a page has. 0: 100; more than 1000 means 1000.
+  public var pageSize: Int32 = 0
+
+  /// next_page_token of the page before. Empty: the first page.
+  public var pageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What could be done.
+public nonisolated struct Roundhouse_V1_ListRecommendationsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// By kind, then by id.
+  public var recommendations: [Roundhouse_V1_Recommendation] = []
+
+  /// Empty on the last page.
+  public var nextPageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What an operator could do, why, and what it would bring.
+public nonisolated struct Roundhouse_V1_Recommendation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The same for the same advice in every answer: "unload-unused:local/tiny".
+  public var id: String = String()
+
+  /// What to do.
+  public var kind: Roundhouse_V1_RecommendationKind = .unspecified
+
+  /// The model that it concerns, by id. Empty: none in particular.
+  public var model: String = String()
+
+  /// The provider that it concerns. Empty: none in particular.
+  public var provider: String = String()
+
+  /// Why, in a sentence.
+  public var reason: String = String()
+
+  /// The figures that it rests on.
+  public var evidence: [Roundhouse_V1_RecommendationEvidence] = []
+
+  /// What a time like the one that was looked at would bring.
+  public var expectedGain: Roundhouse_V1_Recommendation.OneOf_ExpectedGain? = nil
+
+  /// Memory that becomes free.
+  public var freedBytes: Int64 {
+    get {
+      if case .freedBytes(let v)? = expectedGain {return v}
+      return 0
+    }
+    set {expectedGain = .freedBytes(newValue)}
+  }
+
+  /// Waiting that requests are spared.
+  public var sparedTime: SwiftProtobuf.Google_Protobuf_Duration {
+    get {
+      if case .sparedTime(let v)? = expectedGain {return v}
+      return SwiftProtobuf.Google_Protobuf_Duration()
+    }
+    set {expectedGain = .sparedTime(newValue)}
+  }
+
+  /// Money that is not spent.
+  public var savedNanoUsd: Int64 {
+    get {
+      if case .savedNanoUsd(let v)? = expectedGain {return v}
+      return 0
+    }
+    set {expectedGain = .savedNanoUsd(newValue)}
+  }
+
+  /// Attempts that do not fail.
+  public var sparedFailureCount: Int64 {
+    get {
+      if case .sparedFailureCount(let v)? = expectedGain {return v}
+      return 0
+    }
+    set {expectedGain = .sparedFailureCount(newValue)}
+  }
+
+  /// What to do exactly.
+  public var action: Roundhouse_V1_RecommendedAction {
+    get {_action ?? Roundhouse_V1_RecommendedAction()}
+    set {_action = newValue}
+  }
+  /// Returns true if `action` has been explicitly set.
+  public var hasAction: Bool {self._action != nil}
+  /// Clears the value of `action`. Subsequent reads from it will return its default value.
+  public mutating func clearAction() {self._action = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// What a time like the one that was looked at would bring.
+  public nonisolated enum OneOf_ExpectedGain: Equatable, Sendable {
+    /// Memory that becomes free.
+    case freedBytes(Int64)
+    /// Waiting that requests are spared.
+    case sparedTime(SwiftProtobuf.Google_Protobuf_Duration)
+    /// Money that is not spent.
+    case savedNanoUsd(Int64)
+    /// Attempts that do not fail.
+    case sparedFailureCount(Int64)
+
+  }
+
+  public init() {}
+
+  fileprivate var _action: Roundhouse_V1_RecommendedAction? = nil
+}
+
+/// A figure that a recommendation rests on.
+public nonisolated struct Roundhouse_V1_RecommendationEvidence: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What it counts: "uses", "reloads", "idle".
+  public var name: String = String()
+
+  /// How much.
+  public var value: Double = 0
+
+  /// "count", "bytes", "microseconds", "part" (0 to 1) or "nano-usd".
+  public var unit: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The exact step that follows a recommendation.
+public nonisolated struct Roundhouse_V1_RecommendedAction: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The RPC to call, as in a gRPC path: "roundhouse.v1.LifecycleService/UnloadModel". Empty when it is not a call.
+  public var method: String = String()
+
+  /// Its request as JSON.
+  public var requestJson: String = String()
+
+  /// The same for people, or what to write into the configuration: "lifecycle.memory_share: 0.7".
+  public var instruction: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Whose anomalies, of which time, and which page.
+public nonisolated struct Roundhouse_V1_ListAnomaliesRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Only those of this model, by id; "system" for those of all requests together. Empty: all.
+  public var model: String = String()
+
+  /// Those of which a part is within this time.
+  public var range: Roundhouse_V1_MetricRange = .unspecified
+
+  /// How many a page has. 0: 100; more than 1000 means 1000.
+  public var pageSize: Int32 = 0
+
+  /// next_page_token of the page before. Empty: the first page.
+  public var pageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// What was out of the ordinary.
+public nonisolated struct Roundhouse_V1_ListAnomaliesResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Those that last first, then the latest.
+  public var anomalies: [Roundhouse_V1_Anomaly] = []
+
+  /// Empty on the last page.
+  public var nextPageToken: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Something out of the ordinary, while it lasted.
+public nonisolated struct Roundhouse_V1_Anomaly: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id; "system" for all requests together, "other" for models beyond the first 1,000.
+  public var model: String = String()
+
+  /// What it is.
+  public var kind: Roundhouse_V1_AnomalyKind = .unspecified
+
+  /// When it began.
+  public var startTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_startTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_startTime = newValue}
+  }
+  /// Returns true if `startTime` has been explicitly set.
+  public var hasStartTime: Bool {self._startTime != nil}
+  /// Clears the value of `startTime`. Subsequent reads from it will return its default value.
+  public mutating func clearStartTime() {self._startTime = nil}
+
+  /// When all was well again. Unset while it lasts.
+  public var endTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_endTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_endTime = newValue}
+  }
+  /// Returns true if `endTime` has been explicitly set.
+  public var hasEndTime: Bool {self._endTime != nil}
+  /// Clears the value of `endTime`. Subsequent reads from it will return its default value.
+  public mutating func clearEndTime() {self._endTime = nil}
+
+  /// The worst of it, in `unit`.
+  public var observed: Double = 0
+
+  /// What is usual at that time, in `unit`: a median.
+  public var baseline: Double = 0
+
+  /// How far from it what is usual commonly lies, as a standard deviation told from the median distance.
+  public var spread: Double = 0
+
+  /// "microseconds", "part" of attempts (0 to 1) or "requests-per-second".
+  public var unit: String = String()
+
+  /// What the baseline was told from: "hour-of-week", "hour-of-day" or "recent-past".
+  public var baselineBasis: String = String()
+
+  /// From so many hours.
+  public var baselineHourCount: Int32 = 0
+
+  /// Attempts while it lasted.
+  public var requestCount: Int64 = 0
+
+  /// Those of them that failed.
+  public var failureCount: Int64 = 0
+
+  /// The same in a sentence.
+  public var description_p: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _startTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _endTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "roundhouse.v1"
 
 nonisolated extension Roundhouse_V1_CacheStatus: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CACHE_STATUS_UNSPECIFIED\0\u{1}CACHE_STATUS_NONE\0\u{1}CACHE_STATUS_HIT\0\u{1}CACHE_STATUS_MISS\0\u{1}CACHE_STATUS_SHARED\0")
+}
+
+nonisolated extension Roundhouse_V1_MetricRange: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0METRIC_RANGE_UNSPECIFIED\0\u{1}METRIC_RANGE_ONE_HOUR\0\u{1}METRIC_RANGE_SIX_HOURS\0\u{1}METRIC_RANGE_ONE_DAY\0\u{1}METRIC_RANGE_SEVEN_DAYS\0\u{1}METRIC_RANGE_THIRTY_DAYS\0")
+}
+
+nonisolated extension Roundhouse_V1_RecommendationKind: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RECOMMENDATION_KIND_UNSPECIFIED\0\u{1}RECOMMENDATION_KIND_UNLOAD_UNUSED\0\u{1}RECOMMENDATION_KIND_LOAD\0\u{1}RECOMMENDATION_KIND_MAKE_LAZY\0\u{1}RECOMMENDATION_KIND_PIN\0\u{1}RECOMMENDATION_KIND_RAISE_MEMORY_SHARE\0\u{1}RECOMMENDATION_KIND_LOWER_MEMORY_SHARE\0\u{1}RECOMMENDATION_KIND_CHEAPER_MODEL\0\u{1}RECOMMENDATION_KIND_ADD_KEY\0\u{1}RECOMMENDATION_KIND_FLAPPING_MODEL\0")
+}
+
+nonisolated extension Roundhouse_V1_AnomalyKind: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ANOMALY_KIND_UNSPECIFIED\0\u{1}ANOMALY_KIND_LATENCY_SPIKE\0\u{1}ANOMALY_KIND_ERROR_INCREASE\0\u{1}ANOMALY_KIND_TRAFFIC_SURGE\0")
 }
 
 nonisolated extension Roundhouse_V1_GetStatisticsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1105,6 +2445,1552 @@ nonisolated extension Roundhouse_V1_RequestRecord: SwiftProtobuf.Message, SwiftP
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetTelemetryRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetTelemetryRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}range\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.range) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.range != .unspecified {
+      try visitor.visitSingularEnumField(value: self.range, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetTelemetryRequest, rhs: Roundhouse_V1_GetTelemetryRequest) -> Bool {
+    if lhs.range != rhs.range {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetTelemetryResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetTelemetryResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}models\0\u{1}summary\0\u{1}recommendations\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._summary) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.recommendations) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.models.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.models, fieldNumber: 1)
+    }
+    try { if let v = self._summary {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.recommendations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.recommendations, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetTelemetryResponse, rhs: Roundhouse_V1_GetTelemetryResponse) -> Bool {
+    if lhs.models != rhs.models {return false}
+    if lhs._summary != rhs._summary {return false}
+    if lhs.recommendations != rhs.recommendations {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ModelTelemetry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelTelemetry"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}display_name\0\u{1}category\0\u{1}provider\0\u{1}loaded\0\u{3}can_load\0\u{3}size_bytes\0\u{3}usage_count\0\u{3}last_use_time\0\u{3}success_rate\0\u{1}health\0\u{1}enabled\0\u{1}pinned\0\u{1}lazy\0")
+
+  fileprivate class _StorageClass {
+    var _model: String = String()
+    var _displayName: String = String()
+    var _category: Roundhouse_V1_ModelCategory = .unspecified
+    var _provider: String = String()
+    var _loaded: Bool = false
+    var _canLoad: Bool = false
+    var _sizeBytes: Int64 = 0
+    var _usageCount: Int64 = 0
+    var _lastUseTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _successRate: Double? = nil
+    var _health: Roundhouse_V1_HealthScore? = nil
+    var _enabled: Bool = false
+    var _pinned: Bool = false
+    var _lazy: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _model = source._model
+      _displayName = source._displayName
+      _category = source._category
+      _provider = source._provider
+      _loaded = source._loaded
+      _canLoad = source._canLoad
+      _sizeBytes = source._sizeBytes
+      _usageCount = source._usageCount
+      _lastUseTime = source._lastUseTime
+      _successRate = source._successRate
+      _health = source._health
+      _enabled = source._enabled
+      _pinned = source._pinned
+      _lazy = source._lazy
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._displayName) }()
+        case 3: try { try decoder.decodeSingularEnumField(value: &_storage._category) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._provider) }()
+        case 5: try { try decoder.decodeSingularBoolField(value: &_storage._loaded) }()
+        case 6: try { try decoder.decodeSingularBoolField(value: &_storage._canLoad) }()
+        case 7: try { try decoder.decodeSingularInt64Field(value: &_storage._sizeBytes) }()
+        case 8: try { try decoder.decodeSingularInt64Field(value: &_storage._usageCount) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._lastUseTime) }()
+        case 10: try { try decoder.decodeSingularDoubleField(value: &_storage._successRate) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._health) }()
+        case 12: try { try decoder.decodeSingularBoolField(value: &_storage._enabled) }()
+        case 13: try { try decoder.decodeSingularBoolField(value: &_storage._pinned) }()
+        case 14: try { try decoder.decodeSingularBoolField(value: &_storage._lazy) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._model.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._model, fieldNumber: 1)
+      }
+      if !_storage._displayName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._displayName, fieldNumber: 2)
+      }
+      if _storage._category != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._category, fieldNumber: 3)
+      }
+      if !_storage._provider.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._provider, fieldNumber: 4)
+      }
+      if _storage._loaded != false {
+        try visitor.visitSingularBoolField(value: _storage._loaded, fieldNumber: 5)
+      }
+      if _storage._canLoad != false {
+        try visitor.visitSingularBoolField(value: _storage._canLoad, fieldNumber: 6)
+      }
+      if _storage._sizeBytes != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._sizeBytes, fieldNumber: 7)
+      }
+      if _storage._usageCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._usageCount, fieldNumber: 8)
+      }
+      try { if let v = _storage._lastUseTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      try { if let v = _storage._successRate {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 10)
+      } }()
+      try { if let v = _storage._health {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      if _storage._enabled != false {
+        try visitor.visitSingularBoolField(value: _storage._enabled, fieldNumber: 12)
+      }
+      if _storage._pinned != false {
+        try visitor.visitSingularBoolField(value: _storage._pinned, fieldNumber: 13)
+      }
+      if _storage._lazy != false {
+        try visitor.visitSingularBoolField(value: _storage._lazy, fieldNumber: 14)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ModelTelemetry, rhs: Roundhouse_V1_ModelTelemetry) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._displayName != rhs_storage._displayName {return false}
+        if _storage._category != rhs_storage._category {return false}
+        if _storage._provider != rhs_storage._provider {return false}
+        if _storage._loaded != rhs_storage._loaded {return false}
+        if _storage._canLoad != rhs_storage._canLoad {return false}
+        if _storage._sizeBytes != rhs_storage._sizeBytes {return false}
+        if _storage._usageCount != rhs_storage._usageCount {return false}
+        if _storage._lastUseTime != rhs_storage._lastUseTime {return false}
+        if _storage._successRate != rhs_storage._successRate {return false}
+        if _storage._health != rhs_storage._health {return false}
+        if _storage._enabled != rhs_storage._enabled {return false}
+        if _storage._pinned != rhs_storage._pinned {return false}
+        if _storage._lazy != rhs_storage._lazy {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_TelemetrySummary: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TelemetrySummary"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}total_count\0\u{3}loaded_count\0\u{3}used_count\0\u{3}unused_count\0\u{3}loaded_bytes\0\u{3}request_count\0\u{3}cost_nano_usd\0\u{3}dropped_record_count\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt32Field(value: &self.totalCount) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.loadedCount) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.usedCount) }()
+      case 4: try { try decoder.decodeSingularInt32Field(value: &self.unusedCount) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.loadedBytes) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.requestCount) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.costNanoUsd) }()
+      case 8: try { try decoder.decodeSingularInt64Field(value: &self.droppedRecordCount) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.totalCount != 0 {
+      try visitor.visitSingularInt32Field(value: self.totalCount, fieldNumber: 1)
+    }
+    if self.loadedCount != 0 {
+      try visitor.visitSingularInt32Field(value: self.loadedCount, fieldNumber: 2)
+    }
+    if self.usedCount != 0 {
+      try visitor.visitSingularInt32Field(value: self.usedCount, fieldNumber: 3)
+    }
+    if self.unusedCount != 0 {
+      try visitor.visitSingularInt32Field(value: self.unusedCount, fieldNumber: 4)
+    }
+    if self.loadedBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.loadedBytes, fieldNumber: 5)
+    }
+    if self.requestCount != 0 {
+      try visitor.visitSingularInt64Field(value: self.requestCount, fieldNumber: 6)
+    }
+    if self.costNanoUsd != 0 {
+      try visitor.visitSingularInt64Field(value: self.costNanoUsd, fieldNumber: 7)
+    }
+    if self.droppedRecordCount != 0 {
+      try visitor.visitSingularInt64Field(value: self.droppedRecordCount, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_TelemetrySummary, rhs: Roundhouse_V1_TelemetrySummary) -> Bool {
+    if lhs.totalCount != rhs.totalCount {return false}
+    if lhs.loadedCount != rhs.loadedCount {return false}
+    if lhs.usedCount != rhs.usedCount {return false}
+    if lhs.unusedCount != rhs.unusedCount {return false}
+    if lhs.loadedBytes != rhs.loadedBytes {return false}
+    if lhs.requestCount != rhs.requestCount {return false}
+    if lhs.costNanoUsd != rhs.costNanoUsd {return false}
+    if lhs.droppedRecordCount != rhs.droppedRecordCount {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_HealthScore: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HealthScore"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}value\0\u{1}errors\0\u{1}latency\0\u{1}cache\0\u{1}anomalies\0\u{3}judged_attempt_count\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularDoubleField(value: &self.value) }()
+      case 2: try { try decoder.decodeSingularDoubleField(value: &self.errors) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self.latency) }()
+      case 4: try { try decoder.decodeSingularDoubleField(value: &self.cache) }()
+      case 5: try { try decoder.decodeSingularDoubleField(value: &self.anomalies) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.judgedAttemptCount) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.value.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.value, fieldNumber: 1)
+    }
+    if self.errors.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.errors, fieldNumber: 2)
+    }
+    if self.latency.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.latency, fieldNumber: 3)
+    }
+    if self.cache.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.cache, fieldNumber: 4)
+    }
+    if self.anomalies.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.anomalies, fieldNumber: 5)
+    }
+    if self.judgedAttemptCount != 0 {
+      try visitor.visitSingularInt64Field(value: self.judgedAttemptCount, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_HealthScore, rhs: Roundhouse_V1_HealthScore) -> Bool {
+    if lhs.value != rhs.value {return false}
+    if lhs.errors != rhs.errors {return false}
+    if lhs.latency != rhs.latency {return false}
+    if lhs.cache != rhs.cache {return false}
+    if lhs.anomalies != rhs.anomalies {return false}
+    if lhs.judgedAttemptCount != rhs.judgedAttemptCount {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Metrics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Metrics"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}request_count\0\u{3}outcome_counts\0\u{3}attempt_count\0\u{3}attempt_outcome_counts\0\u{3}success_rate\0\u{1}latency\0\u{3}first_token_latency\0\u{3}inter_token_latency\0\u{3}queue_time\0\u{3}tokens_per_second\0\u{3}input_tokens\0\u{3}output_tokens\0\u{3}cached_input_tokens\0\u{3}reasoning_tokens\0\u{3}cost_nano_usd\0\u{3}cache_hit_count\0\u{3}cache_miss_count\0\u{3}cache_hit_rate\0\u{3}fallback_count\0\u{3}load_count\0\u{3}reload_count\0\u{3}eviction_count\0\u{3}attempts_per_second\0")
+
+  fileprivate class _StorageClass {
+    var _requestCount: Int64 = 0
+    var _outcomeCounts: Dictionary<String,Int64> = [:]
+    var _attemptCount: Int64 = 0
+    var _attemptOutcomeCounts: Dictionary<String,Int64> = [:]
+    var _successRate: Double? = nil
+    var _latency: Roundhouse_V1_LatencyMetrics? = nil
+    var _firstTokenLatency: Roundhouse_V1_LatencyMetrics? = nil
+    var _interTokenLatency: Roundhouse_V1_LatencyMetrics? = nil
+    var _queueTime: Roundhouse_V1_LatencyMetrics? = nil
+    var _tokensPerSecond: Double? = nil
+    var _inputTokens: Int64 = 0
+    var _outputTokens: Int64 = 0
+    var _cachedInputTokens: Int64 = 0
+    var _reasoningTokens: Int64 = 0
+    var _costNanoUsd: Int64 = 0
+    var _cacheHitCount: Int64 = 0
+    var _cacheMissCount: Int64 = 0
+    var _cacheHitRate: Double? = nil
+    var _fallbackCount: Int64 = 0
+    var _loadCount: Int64 = 0
+    var _reloadCount: Int64 = 0
+    var _evictionCount: Int64 = 0
+    var _attemptsPerSecond: Double = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _requestCount = source._requestCount
+      _outcomeCounts = source._outcomeCounts
+      _attemptCount = source._attemptCount
+      _attemptOutcomeCounts = source._attemptOutcomeCounts
+      _successRate = source._successRate
+      _latency = source._latency
+      _firstTokenLatency = source._firstTokenLatency
+      _interTokenLatency = source._interTokenLatency
+      _queueTime = source._queueTime
+      _tokensPerSecond = source._tokensPerSecond
+      _inputTokens = source._inputTokens
+      _outputTokens = source._outputTokens
+      _cachedInputTokens = source._cachedInputTokens
+      _reasoningTokens = source._reasoningTokens
+      _costNanoUsd = source._costNanoUsd
+      _cacheHitCount = source._cacheHitCount
+      _cacheMissCount = source._cacheMissCount
+      _cacheHitRate = source._cacheHitRate
+      _fallbackCount = source._fallbackCount
+      _loadCount = source._loadCount
+      _reloadCount = source._reloadCount
+      _evictionCount = source._evictionCount
+      _attemptsPerSecond = source._attemptsPerSecond
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularInt64Field(value: &_storage._requestCount) }()
+        case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: &_storage._outcomeCounts) }()
+        case 3: try { try decoder.decodeSingularInt64Field(value: &_storage._attemptCount) }()
+        case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: &_storage._attemptOutcomeCounts) }()
+        case 5: try { try decoder.decodeSingularDoubleField(value: &_storage._successRate) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._latency) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._firstTokenLatency) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._interTokenLatency) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._queueTime) }()
+        case 10: try { try decoder.decodeSingularDoubleField(value: &_storage._tokensPerSecond) }()
+        case 11: try { try decoder.decodeSingularInt64Field(value: &_storage._inputTokens) }()
+        case 12: try { try decoder.decodeSingularInt64Field(value: &_storage._outputTokens) }()
+        case 13: try { try decoder.decodeSingularInt64Field(value: &_storage._cachedInputTokens) }()
+        case 14: try { try decoder.decodeSingularInt64Field(value: &_storage._reasoningTokens) }()
+        case 15: try { try decoder.decodeSingularInt64Field(value: &_storage._costNanoUsd) }()
+        case 16: try { try decoder.decodeSingularInt64Field(value: &_storage._cacheHitCount) }()
+        case 17: try { try decoder.decodeSingularInt64Field(value: &_storage._cacheMissCount) }()
+        case 18: try { try decoder.decodeSingularDoubleField(value: &_storage._cacheHitRate) }()
+        case 19: try { try decoder.decodeSingularInt64Field(value: &_storage._fallbackCount) }()
+        case 20: try { try decoder.decodeSingularInt64Field(value: &_storage._loadCount) }()
+        case 21: try { try decoder.decodeSingularInt64Field(value: &_storage._reloadCount) }()
+        case 22: try { try decoder.decodeSingularInt64Field(value: &_storage._evictionCount) }()
+        case 23: try { try decoder.decodeSingularDoubleField(value: &_storage._attemptsPerSecond) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._requestCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._requestCount, fieldNumber: 1)
+      }
+      if !_storage._outcomeCounts.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: _storage._outcomeCounts, fieldNumber: 2)
+      }
+      if _storage._attemptCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._attemptCount, fieldNumber: 3)
+      }
+      if !_storage._attemptOutcomeCounts.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt64>.self, value: _storage._attemptOutcomeCounts, fieldNumber: 4)
+      }
+      try { if let v = _storage._successRate {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._latency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._firstTokenLatency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._interTokenLatency {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._queueTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      try { if let v = _storage._tokensPerSecond {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 10)
+      } }()
+      if _storage._inputTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._inputTokens, fieldNumber: 11)
+      }
+      if _storage._outputTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._outputTokens, fieldNumber: 12)
+      }
+      if _storage._cachedInputTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._cachedInputTokens, fieldNumber: 13)
+      }
+      if _storage._reasoningTokens != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._reasoningTokens, fieldNumber: 14)
+      }
+      if _storage._costNanoUsd != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._costNanoUsd, fieldNumber: 15)
+      }
+      if _storage._cacheHitCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._cacheHitCount, fieldNumber: 16)
+      }
+      if _storage._cacheMissCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._cacheMissCount, fieldNumber: 17)
+      }
+      try { if let v = _storage._cacheHitRate {
+        try visitor.visitSingularDoubleField(value: v, fieldNumber: 18)
+      } }()
+      if _storage._fallbackCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._fallbackCount, fieldNumber: 19)
+      }
+      if _storage._loadCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._loadCount, fieldNumber: 20)
+      }
+      if _storage._reloadCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._reloadCount, fieldNumber: 21)
+      }
+      if _storage._evictionCount != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._evictionCount, fieldNumber: 22)
+      }
+      if _storage._attemptsPerSecond.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._attemptsPerSecond, fieldNumber: 23)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Metrics, rhs: Roundhouse_V1_Metrics) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._requestCount != rhs_storage._requestCount {return false}
+        if _storage._outcomeCounts != rhs_storage._outcomeCounts {return false}
+        if _storage._attemptCount != rhs_storage._attemptCount {return false}
+        if _storage._attemptOutcomeCounts != rhs_storage._attemptOutcomeCounts {return false}
+        if _storage._successRate != rhs_storage._successRate {return false}
+        if _storage._latency != rhs_storage._latency {return false}
+        if _storage._firstTokenLatency != rhs_storage._firstTokenLatency {return false}
+        if _storage._interTokenLatency != rhs_storage._interTokenLatency {return false}
+        if _storage._queueTime != rhs_storage._queueTime {return false}
+        if _storage._tokensPerSecond != rhs_storage._tokensPerSecond {return false}
+        if _storage._inputTokens != rhs_storage._inputTokens {return false}
+        if _storage._outputTokens != rhs_storage._outputTokens {return false}
+        if _storage._cachedInputTokens != rhs_storage._cachedInputTokens {return false}
+        if _storage._reasoningTokens != rhs_storage._reasoningTokens {return false}
+        if _storage._costNanoUsd != rhs_storage._costNanoUsd {return false}
+        if _storage._cacheHitCount != rhs_storage._cacheHitCount {return false}
+        if _storage._cacheMissCount != rhs_storage._cacheMissCount {return false}
+        if _storage._cacheHitRate != rhs_storage._cacheHitRate {return false}
+        if _storage._fallbackCount != rhs_storage._fallbackCount {return false}
+        if _storage._loadCount != rhs_storage._loadCount {return false}
+        if _storage._reloadCount != rhs_storage._reloadCount {return false}
+        if _storage._evictionCount != rhs_storage._evictionCount {return false}
+        if _storage._attemptsPerSecond != rhs_storage._attemptsPerSecond {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_LatencyMetrics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LatencyMetrics"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}count\0\u{1}average\0\u{1}p50\0\u{1}p90\0\u{1}p95\0\u{1}p99\0\u{1}maximum\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.count) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._average) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._p50) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._p90) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._p95) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._p99) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._maximum) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.count != 0 {
+      try visitor.visitSingularInt64Field(value: self.count, fieldNumber: 1)
+    }
+    try { if let v = self._average {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._p50 {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._p90 {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._p95 {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._p99 {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._maximum {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_LatencyMetrics, rhs: Roundhouse_V1_LatencyMetrics) -> Bool {
+    if lhs.count != rhs.count {return false}
+    if lhs._average != rhs._average {return false}
+    if lhs._p50 != rhs._p50 {return false}
+    if lhs._p90 != rhs._p90 {return false}
+    if lhs._p95 != rhs._p95 {return false}
+    if lhs._p99 != rhs._p99 {return false}
+    if lhs._maximum != rhs._maximum {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_MetricPoint: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".MetricPoint"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}start_time\0\u{1}metrics\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._startTime) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._metrics) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._startTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._metrics {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_MetricPoint, rhs: Roundhouse_V1_MetricPoint) -> Bool {
+    if lhs._startTime != rhs._startTime {return false}
+    if lhs._metrics != rhs._metrics {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetModelMetricsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetModelMetricsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}range\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.range) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.range != .unspecified {
+      try visitor.visitSingularEnumField(value: self.range, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetModelMetricsRequest, rhs: Roundhouse_V1_GetModelMetricsRequest) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.range != rhs.range {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetModelMetricsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetModelMetricsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{3}start_time\0\u{3}end_time\0\u{1}step\0\u{1}total\0\u{1}points\0\u{1}health\0\u{1}anomalies\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._startTime) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._endTime) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._step) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._total) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.points) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._health) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.anomalies) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    try { if let v = self._startTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._endTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._step {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._total {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if !self.points.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.points, fieldNumber: 6)
+    }
+    try { if let v = self._health {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if !self.anomalies.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.anomalies, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetModelMetricsResponse, rhs: Roundhouse_V1_GetModelMetricsResponse) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs._startTime != rhs._startTime {return false}
+    if lhs._endTime != rhs._endTime {return false}
+    if lhs._step != rhs._step {return false}
+    if lhs._total != rhs._total {return false}
+    if lhs.points != rhs.points {return false}
+    if lhs._health != rhs._health {return false}
+    if lhs.anomalies != rhs.anomalies {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetSystemMetricsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetSystemMetricsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}range\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.range) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.range != .unspecified {
+      try visitor.visitSingularEnumField(value: self.range, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetSystemMetricsRequest, rhs: Roundhouse_V1_GetSystemMetricsRequest) -> Bool {
+    if lhs.range != rhs.range {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetSystemMetricsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetSystemMetricsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}start_time\0\u{3}end_time\0\u{1}step\0\u{1}total\0\u{1}points\0\u{1}models\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._startTime) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._endTime) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._step) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._total) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.points) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._startTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._endTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._step {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._total {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if !self.points.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.points, fieldNumber: 5)
+    }
+    if !self.models.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.models, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetSystemMetricsResponse, rhs: Roundhouse_V1_GetSystemMetricsResponse) -> Bool {
+    if lhs._startTime != rhs._startTime {return false}
+    if lhs._endTime != rhs._endTime {return false}
+    if lhs._step != rhs._step {return false}
+    if lhs._total != rhs._total {return false}
+    if lhs.points != rhs.points {return false}
+    if lhs.models != rhs.models {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ModelMetricsSummary: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ModelMetricsSummary"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}total\0\u{1}health\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._total) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._health) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    try { if let v = self._total {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._health {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ModelMetricsSummary, rhs: Roundhouse_V1_ModelMetricsSummary) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs._total != rhs._total {return false}
+    if lhs._health != rhs._health {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_WatchMetricsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".WatchMetricsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}models\0\u{1}interval\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.models) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._interval) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.models.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.models, fieldNumber: 1)
+    }
+    try { if let v = self._interval {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_WatchMetricsRequest, rhs: Roundhouse_V1_WatchMetricsRequest) -> Bool {
+    if lhs.models != rhs.models {return false}
+    if lhs._interval != rhs._interval {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_WatchMetricsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".WatchMetricsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}time\0\u{1}elapsed\0\u{1}system\0\u{3}in_flight\0\u{3}output_tokens_per_second\0\u{3}model_memory_bytes\0\u{3}model_memory_limit_bytes\0\u{1}models\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._time) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._elapsed) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._system) }()
+      case 4: try { try decoder.decodeSingularInt32Field(value: &self.inFlight) }()
+      case 5: try { try decoder.decodeSingularDoubleField(value: &self.outputTokensPerSecond) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.modelMemoryBytes) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.modelMemoryLimitBytes) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._time {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._elapsed {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._system {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.inFlight != 0 {
+      try visitor.visitSingularInt32Field(value: self.inFlight, fieldNumber: 4)
+    }
+    if self.outputTokensPerSecond.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.outputTokensPerSecond, fieldNumber: 5)
+    }
+    if self.modelMemoryBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.modelMemoryBytes, fieldNumber: 6)
+    }
+    if self.modelMemoryLimitBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.modelMemoryLimitBytes, fieldNumber: 7)
+    }
+    if !self.models.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.models, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_WatchMetricsResponse, rhs: Roundhouse_V1_WatchMetricsResponse) -> Bool {
+    if lhs._time != rhs._time {return false}
+    if lhs._elapsed != rhs._elapsed {return false}
+    if lhs._system != rhs._system {return false}
+    if lhs.inFlight != rhs.inFlight {return false}
+    if lhs.outputTokensPerSecond != rhs.outputTokensPerSecond {return false}
+    if lhs.modelMemoryBytes != rhs.modelMemoryBytes {return false}
+    if lhs.modelMemoryLimitBytes != rhs.modelMemoryLimitBytes {return false}
+    if lhs.models != rhs.models {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_LiveModelMetrics: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".LiveModelMetrics"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}state\0\u{3}in_flight\0\u{1}queued\0\u{3}output_tokens_per_second\0\u{3}memory_bytes\0\u{1}breaker\0\u{1}metrics\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.inFlight) }()
+      case 4: try { try decoder.decodeSingularInt32Field(value: &self.queued) }()
+      case 5: try { try decoder.decodeSingularDoubleField(value: &self.outputTokensPerSecond) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.memoryBytes) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.breaker) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._metrics) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 2)
+    }
+    if self.inFlight != 0 {
+      try visitor.visitSingularInt32Field(value: self.inFlight, fieldNumber: 3)
+    }
+    if self.queued != 0 {
+      try visitor.visitSingularInt32Field(value: self.queued, fieldNumber: 4)
+    }
+    if self.outputTokensPerSecond.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.outputTokensPerSecond, fieldNumber: 5)
+    }
+    if self.memoryBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.memoryBytes, fieldNumber: 6)
+    }
+    if !self.breaker.isEmpty {
+      try visitor.visitSingularStringField(value: self.breaker, fieldNumber: 7)
+    }
+    try { if let v = self._metrics {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_LiveModelMetrics, rhs: Roundhouse_V1_LiveModelMetrics) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs.inFlight != rhs.inFlight {return false}
+    if lhs.queued != rhs.queued {return false}
+    if lhs.outputTokensPerSecond != rhs.outputTokensPerSecond {return false}
+    if lhs.memoryBytes != rhs.memoryBytes {return false}
+    if lhs.breaker != rhs.breaker {return false}
+    if lhs._metrics != rhs._metrics {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListRecommendationsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListRecommendationsRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}range\0\u{3}page_size\0\u{3}page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.range) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.range != .unspecified {
+      try visitor.visitSingularEnumField(value: self.range, fieldNumber: 1)
+    }
+    if self.pageSize != 0 {
+      try visitor.visitSingularInt32Field(value: self.pageSize, fieldNumber: 2)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListRecommendationsRequest, rhs: Roundhouse_V1_ListRecommendationsRequest) -> Bool {
+    if lhs.range != rhs.range {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListRecommendationsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListRecommendationsResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}recommendations\0\u{3}next_page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.recommendations) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.recommendations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.recommendations, fieldNumber: 1)
+    }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListRecommendationsResponse, rhs: Roundhouse_V1_ListRecommendationsResponse) -> Bool {
+    if lhs.recommendations != rhs.recommendations {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Recommendation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Recommendation"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}kind\0\u{1}model\0\u{1}provider\0\u{1}reason\0\u{1}evidence\0\u{3}freed_bytes\0\u{3}spared_time\0\u{3}saved_nano_usd\0\u{3}spared_failure_count\0\u{1}action\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.provider) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.evidence) }()
+      case 7: try {
+        var v: Int64?
+        try decoder.decodeSingularInt64Field(value: &v)
+        if let v = v {
+          if self.expectedGain != nil {try decoder.handleConflictingOneOf()}
+          self.expectedGain = .freedBytes(v)
+        }
+      }()
+      case 8: try {
+        var v: SwiftProtobuf.Google_Protobuf_Duration?
+        var hadOneofValue = false
+        if let current = self.expectedGain {
+          hadOneofValue = true
+          if case .sparedTime(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.expectedGain = .sparedTime(v)
+        }
+      }()
+      case 9: try {
+        var v: Int64?
+        try decoder.decodeSingularInt64Field(value: &v)
+        if let v = v {
+          if self.expectedGain != nil {try decoder.handleConflictingOneOf()}
+          self.expectedGain = .savedNanoUsd(v)
+        }
+      }()
+      case 10: try {
+        var v: Int64?
+        try decoder.decodeSingularInt64Field(value: &v)
+        if let v = v {
+          if self.expectedGain != nil {try decoder.handleConflictingOneOf()}
+          self.expectedGain = .sparedFailureCount(v)
+        }
+      }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._action) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
+    }
+    if self.kind != .unspecified {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 2)
+    }
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 3)
+    }
+    if !self.provider.isEmpty {
+      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 4)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 5)
+    }
+    if !self.evidence.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.evidence, fieldNumber: 6)
+    }
+    switch self.expectedGain {
+    case .freedBytes?: try {
+      guard case .freedBytes(let v)? = self.expectedGain else { preconditionFailure() }
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 7)
+    }()
+    case .sparedTime?: try {
+      guard case .sparedTime(let v)? = self.expectedGain else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
+    case .savedNanoUsd?: try {
+      guard case .savedNanoUsd(let v)? = self.expectedGain else { preconditionFailure() }
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 9)
+    }()
+    case .sparedFailureCount?: try {
+      guard case .sparedFailureCount(let v)? = self.expectedGain else { preconditionFailure() }
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 10)
+    }()
+    case nil: break
+    }
+    try { if let v = self._action {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Recommendation, rhs: Roundhouse_V1_Recommendation) -> Bool {
+    if lhs.id != rhs.id {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.model != rhs.model {return false}
+    if lhs.provider != rhs.provider {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.evidence != rhs.evidence {return false}
+    if lhs.expectedGain != rhs.expectedGain {return false}
+    if lhs._action != rhs._action {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_RecommendationEvidence: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RecommendationEvidence"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}value\0\u{1}unit\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularDoubleField(value: &self.value) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.value.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.value, fieldNumber: 2)
+    }
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_RecommendationEvidence, rhs: Roundhouse_V1_RecommendationEvidence) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.unit != rhs.unit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_RecommendedAction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RecommendedAction"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}method\0\u{3}request_json\0\u{1}instruction\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.requestJson) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.instruction) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 1)
+    }
+    if !self.requestJson.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestJson, fieldNumber: 2)
+    }
+    if !self.instruction.isEmpty {
+      try visitor.visitSingularStringField(value: self.instruction, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_RecommendedAction, rhs: Roundhouse_V1_RecommendedAction) -> Bool {
+    if lhs.method != rhs.method {return false}
+    if lhs.requestJson != rhs.requestJson {return false}
+    if lhs.instruction != rhs.instruction {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListAnomaliesRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListAnomaliesRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}range\0\u{3}page_size\0\u{3}page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.range) }()
+      case 3: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.range != .unspecified {
+      try visitor.visitSingularEnumField(value: self.range, fieldNumber: 2)
+    }
+    if self.pageSize != 0 {
+      try visitor.visitSingularInt32Field(value: self.pageSize, fieldNumber: 3)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListAnomaliesRequest, rhs: Roundhouse_V1_ListAnomaliesRequest) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.range != rhs.range {return false}
+    if lhs.pageSize != rhs.pageSize {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_ListAnomaliesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ListAnomaliesResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}anomalies\0\u{3}next_page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.anomalies) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.nextPageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.anomalies.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.anomalies, fieldNumber: 1)
+    }
+    if !self.nextPageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.nextPageToken, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_ListAnomaliesResponse, rhs: Roundhouse_V1_ListAnomaliesResponse) -> Bool {
+    if lhs.anomalies != rhs.anomalies {return false}
+    if lhs.nextPageToken != rhs.nextPageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_Anomaly: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Anomaly"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}kind\0\u{3}start_time\0\u{3}end_time\0\u{1}observed\0\u{1}baseline\0\u{1}spread\0\u{1}unit\0\u{3}baseline_basis\0\u{3}baseline_hour_count\0\u{3}request_count\0\u{3}failure_count\0\u{1}description\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.model) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._startTime) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._endTime) }()
+      case 5: try { try decoder.decodeSingularDoubleField(value: &self.observed) }()
+      case 6: try { try decoder.decodeSingularDoubleField(value: &self.baseline) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self.spread) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.unit) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.baselineBasis) }()
+      case 10: try { try decoder.decodeSingularInt32Field(value: &self.baselineHourCount) }()
+      case 11: try { try decoder.decodeSingularInt64Field(value: &self.requestCount) }()
+      case 12: try { try decoder.decodeSingularInt64Field(value: &self.failureCount) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.model.isEmpty {
+      try visitor.visitSingularStringField(value: self.model, fieldNumber: 1)
+    }
+    if self.kind != .unspecified {
+      try visitor.visitSingularEnumField(value: self.kind, fieldNumber: 2)
+    }
+    try { if let v = self._startTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._endTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if self.observed.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.observed, fieldNumber: 5)
+    }
+    if self.baseline.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.baseline, fieldNumber: 6)
+    }
+    if self.spread.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.spread, fieldNumber: 7)
+    }
+    if !self.unit.isEmpty {
+      try visitor.visitSingularStringField(value: self.unit, fieldNumber: 8)
+    }
+    if !self.baselineBasis.isEmpty {
+      try visitor.visitSingularStringField(value: self.baselineBasis, fieldNumber: 9)
+    }
+    if self.baselineHourCount != 0 {
+      try visitor.visitSingularInt32Field(value: self.baselineHourCount, fieldNumber: 10)
+    }
+    if self.requestCount != 0 {
+      try visitor.visitSingularInt64Field(value: self.requestCount, fieldNumber: 11)
+    }
+    if self.failureCount != 0 {
+      try visitor.visitSingularInt64Field(value: self.failureCount, fieldNumber: 12)
+    }
+    if !self.description_p.isEmpty {
+      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 13)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_Anomaly, rhs: Roundhouse_V1_Anomaly) -> Bool {
+    if lhs.model != rhs.model {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs._startTime != rhs._startTime {return false}
+    if lhs._endTime != rhs._endTime {return false}
+    if lhs.observed != rhs.observed {return false}
+    if lhs.baseline != rhs.baseline {return false}
+    if lhs.spread != rhs.spread {return false}
+    if lhs.unit != rhs.unit {return false}
+    if lhs.baselineBasis != rhs.baselineBasis {return false}
+    if lhs.baselineHourCount != rhs.baselineHourCount {return false}
+    if lhs.requestCount != rhs.requestCount {return false}
+    if lhs.failureCount != rhs.failureCount {return false}
+    if lhs.description_p != rhs.description_p {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

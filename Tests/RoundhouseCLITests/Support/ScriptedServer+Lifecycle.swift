@@ -90,6 +90,49 @@ extension ScriptedServer {
         ) async throws -> Roundhouse_V1_ListRequestsResponse {
             try self.server.answer(request)
         }
+
+        func getTelemetry(
+            request: Roundhouse_V1_GetTelemetryRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetTelemetryResponse {
+            try self.server.answer(request)
+        }
+
+        func getModelMetrics(
+            request: Roundhouse_V1_GetModelMetricsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetModelMetricsResponse {
+            try self.server.answer(request)
+        }
+
+        func getSystemMetrics(
+            request: Roundhouse_V1_GetSystemMetricsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetSystemMetricsResponse {
+            try self.server.answer(request)
+        }
+
+        func listRecommendations(
+            request: Roundhouse_V1_ListRecommendationsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListRecommendationsResponse {
+            try self.server.answer(request)
+        }
+
+        func listAnomalies(
+            request: Roundhouse_V1_ListAnomaliesRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListAnomaliesResponse {
+            try self.server.answer(request)
+        }
+
+        func watchMetrics(
+            request: Roundhouse_V1_WatchMetricsRequest,
+            response: RPCWriter<Roundhouse_V1_WatchMetricsResponse>,
+            context: ServerContext
+        ) async throws {
+            try await self.server.stream(request, response, context)
+        }
     }
 
     struct AdminAnswers: Roundhouse_V1_AdminService.SimpleServiceProtocol {
