@@ -30,6 +30,7 @@ struct Composition: Sendable {
     let figures: RoutingFigures
     let openRouter: OpenRouterSettings
     let shared: SharedCalls
+    let telemetry: TelemetryBook
     let aliasSupervisor: AliasSupervisor
     let discovery: DiscoveryPort
     let services: [any RegistrableRPCService]
@@ -115,6 +116,7 @@ struct Composition: Sendable {
         let switching = RegistrySwitcher(registry: registry, editor: self.editor, switcher: self.switcher)
         self.aliasSupervisor = AliasSupervisor(
             configuration.routing.autoSwitch, registry: registry, switching: switching, logger: logger)
+        self.telemetry = TelemetryBook(foundations.figures)
         let ports = ServicePorts(
             registry: registry,
             editor: self.editor,
@@ -132,6 +134,7 @@ struct Composition: Sendable {
             events: self.events,
             statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
             requests: { [store = foundations.store] in try await store.requests($0) },
+            telemetry: self.telemetry,
             openRouter: self.openRouter,
             saveState: foundations.saving(events: self.events, statistics: statistics),
             hardware: foundations.hardware.read,

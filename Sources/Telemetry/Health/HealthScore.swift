@@ -90,7 +90,12 @@ package struct HealthScore: Sendable, Hashable {
     /// - Parameter hours: the hours before the range that is asked about. Those with fewer than 20 answers are not counted.
     /// - Returns: `nil` with fewer than 6 such hours.
     package static func usualLatency(of hours: [MetricFigures]) -> Double? {
-        let known = hours.compactMap { $0.total.count >= 20 ? $0.total.percentile(0.95) : nil }
+        Self.usualLatency(of: hours.lazy.map { ($0.total.count, $0.total.percentile(0.95) ?? 0) })
+    }
+
+    /// The same of how many answers each hour had, and their 95th percentile.
+    static func usualLatency(of hours: some Sequence<(answers: UInt64, p95: Double)>) -> Double? {
+        let known = hours.compactMap { $0.answers >= 20 ? $0.p95 : nil }
         return known.count >= 6 ? RobustBaseline.median(known) : nil
     }
 

@@ -22,9 +22,15 @@ package struct MetricCounts: Sendable {
         /// Output tokens after the first, of streamed answers, and the microseconds that they took: the speed of a model.
         case timedTokens
         case timedMicroseconds
+        /// Times that a circuit breaker opened; a provider's own counts for the system alone.
+        case breakerOpenings
+        /// Loads that memory had no room for, whoever would have made it.
+        case refusals
+        /// Times that models took more memory than they may together, because the machine ran short of it.
+        case shortages
     }
 
-    /// Eight for how requests ended, eight for how attempts did, then the fields; three are free.
+    /// Eight for how requests ended, eight for how attempts did, then the fields: all are taken.
     private static let places = 32
     private var values = InlineArray<32, Int64>(repeating: 0)
 

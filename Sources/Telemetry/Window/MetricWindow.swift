@@ -30,9 +30,10 @@ package struct MetricWindow: Sendable {
         self.series[self.place(of: model)].add(at: time, self.retention) { $0.addModel(request) }
     }
 
-    /// Counts what does not come with a request: loads, evictions.
-    package mutating func record(_ field: MetricCounts.Field, of model: ModelID, at time: Int64) {
+    /// Counts what does not come with a request: loads, evictions. Without a model it counts for the system alone.
+    package mutating func record(_ field: MetricCounts.Field, of model: ModelID?, at time: Int64) {
         self.series[0].add(at: time, self.retention) { $0.counts.add(to: field) }
+        guard let model else { return }
         self.series[self.place(of: model)].add(at: time, self.retention) { $0.counts.add(to: field) }
     }
 

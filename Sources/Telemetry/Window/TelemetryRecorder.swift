@@ -21,8 +21,8 @@ package final class TelemetryRecorder: Sendable {
         self.window.withLock { $0.record(request) }
     }
 
-    /// Counts a load, a reload or an eviction.
-    package func record(_ field: MetricCounts.Field, of model: ModelID, at time: Int64) {
+    /// Counts a load, a reload, an eviction and the like; without a model for the system alone.
+    package func record(_ field: MetricCounts.Field, of model: ModelID?, at time: Int64) {
         self.window.withLock { $0.record(field, of: model, at: time) }
     }
 

@@ -2,6 +2,7 @@ internal import Inference
 internal import ModelLifecycle
 internal import ModelRegistry
 internal import Persistence
+internal import Telemetry
 
 /// Everything that the registry, lifecycle, telemetry and admin services need of the rooms behind them, joined in one
 /// place by the composition.
@@ -25,6 +26,8 @@ struct ServicePorts: Sendable {
     var statistics: @Sendable () -> StatisticsReport
     /// Finds what is kept of requests. Throws ``StoreError``.
     var requests: @Sendable (RequestQuery) async throws -> RequestPage = { _ in RequestPage() }
+    /// Figures of requests, and what follows from them.
+    var telemetry: any TelemetryReading = TelemetryBook(TelemetryRecorder())
     /// What of OpenRouter's models is used.
     var openRouter = OpenRouterSettings(OpenRouterFilter())
     /// Writes everything that is still in memory to disk.
