@@ -1,5 +1,6 @@
 // The C face of channels: options in, a channel or a message out.
 #include "ClientCall.hpp"
+#include "Mutexes.hpp"
 #include "Server.hpp"
 
 #include <grpcpp/create_channel.h>
@@ -63,6 +64,7 @@ extern "C" {
 cgrpc_channel *cgrpc_channel_create(const char *target, const cgrpc_channel_options *options,
                                     const cgrpc_call_callbacks *callbacks, char **error) {
   try {
+    cgrpc::search_no_lock_cycles();
     std::optional<cgrpc::TLSOptions> tls;
     if (options->tls) {
       tls.emplace(*options->tls);

@@ -1,5 +1,6 @@
 #include "Server.hpp"
 
+#include "Mutexes.hpp"
 #include "ServerCall.hpp"
 
 #include <grpc/grpc.h>
@@ -286,6 +287,7 @@ extern "C" {
 
 cgrpc_server *cgrpc_server_create(const cgrpc_server_options *options) {
   try {
+    cgrpc::search_no_lock_cycles();
     return new cgrpc_server{std::make_shared<cgrpc::Server>(*options)};
   } catch (const std::exception &) {
     return nullptr;

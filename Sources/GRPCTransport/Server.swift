@@ -37,6 +37,7 @@ public final class Server: ServerTransport {
     private struct State {
         var phase = Phase.idle
         var methods: [MethodDescriptor] = []
+        var directHandlers: [DirectHandler] = []
         var addresses: Result<[Address], any Error>?
         /// Shutdown was asked for: with that grace.
         var shutdown: Duration?
@@ -85,6 +86,11 @@ public final class Server: ServerTransport {
         self.state.withLock { $0.methods = context.methods }
     }
 
+    /// Has these methods' calls handled as they come, see ``DirectCall``. To be called before the server listens.
+    public func handleDirectly(_ handlers: [DirectHandler]) {
+        self.state.withLock { $0.directHandlers += handlers }
+    }
+
     /// Listens and serves until the server has shut down. Cancelling the task is ``shutdownNow()``.
     ///
     /// - Throws: ``ServerStartError`` if it cannot listen, `RuntimeError` if it was started before.
@@ -94,16 +100,17 @@ public final class Server: ServerTransport {
                 _ stream: RPCStream<Inbound, Outbound>, _ context: ServerContext
             ) async -> Void
     ) async throws {
-        let methods = try self.state.withLock { state in
+        let (methods, directHandlers) = try self.state.withLock { state in
             guard case .idle = state.phase else {
                 throw RuntimeError(code: .serverIsAlreadyRunning, message: "This transport has been started before.")
             }
             state.phase = .starting
-            return state.methods
+            return (state.methods, state.directHandlers)
         }
         let runtime: ServerRuntime
         do {
-            runtime = try ServerRuntime.start(self.configuration, methods: methods, handler: streamHandler)
+            runtime = try ServerRuntime.start(
+                self.configuration, methods: methods, directHandlers: directHandlers, handler: streamHandler)
         } catch {
             self.state.withLock { state in
                 state.phase = .stopped(Counters())

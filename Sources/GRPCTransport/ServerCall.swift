@@ -13,11 +13,15 @@ final class ServerCall: CallStream<RPCRequestPart<Bytes>>, @unchecked Sendable {
     private let handling = Mutex(Handling())
 
     /// Takes over the call's handle.
-    init(handle: CallHandle, metadata: Metadata, message: Bytes?, endedRequests: Bool) {
+    ///
+    /// - Parameter metadata: to be read as the first part; nil where the handler has it already.
+    init(handle: CallHandle, metadata: Metadata?, message: Bytes?, endedRequests: Bool) {
         var state = State()
         state.handle = handle
-        state.parts.reserveCapacity(2)
-        state.parts.append(.metadata(metadata))
+        if let metadata {
+            state.parts.reserveCapacity(2)
+            state.parts.append(.metadata(metadata))
+        }
         if let message { state.parts.append(.message(message)) }
         if endedRequests { state.end = .finished }
         super.init(state)
@@ -83,7 +87,7 @@ final class ServerCall: CallStream<RPCRequestPart<Bytes>>, @unchecked Sendable {
 
     /// Sends the status after what was written. Says whether it was the first.
     @discardableResult
-    private func finish(_ status: Status, trailers: Metadata) -> Bool {
+    func finish(_ status: Status, trailers: Metadata) -> Bool {
         self.state.withLock { state in
             guard let handle = state.handle else { return false }
             // An entry that cannot be sent must not cost the client the status.

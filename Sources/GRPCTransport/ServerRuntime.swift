@@ -22,6 +22,8 @@ final class ServerRuntime: Sendable {
     private nonisolated(unsafe) let server: OpaquePointer
     private let executors: [QueueExecutor]
     private let methods: [MethodDescriptor]
+    /// For each of the methods; nil where `GRPCServer` handles it.
+    private let directHandlers: [Server.DirectHandler?]
     /// The addresses with the ports that were chosen, and gRPC's names for them.
     let addresses: [Address]
     private let localPeers: [String]
@@ -39,12 +41,14 @@ final class ServerRuntime: Sendable {
         server: OpaquePointer,
         configuration: Server.Configuration,
         methods: [MethodDescriptor],
+        directHandlers: [Server.DirectHandler],
         handler: @escaping Handler,
         addresses: [Address]
     ) {
         unsafe self.server = server
         self.configuration = configuration
         self.methods = methods
+        self.directHandlers = methods.map { method in directHandlers.first { $0.method == method } }
         self.handler = handler
         self.addresses = addresses
         self.localPeers = addresses.map(\.peerName)
@@ -64,7 +68,8 @@ final class ServerRuntime: Sendable {
     ///
     /// - Throws: ``ServerStartError``.
     static func start(
-        _ configuration: Server.Configuration, methods: [MethodDescriptor], handler: @escaping Handler
+        _ configuration: Server.Configuration, methods: [MethodDescriptor], directHandlers: [Server.DirectHandler],
+        handler: @escaping Handler
     ) throws -> ServerRuntime {
         cgrpc_raise_file_limit()
         guard let server = unsafe configuration.withOptions({ unsafe cgrpc_server_create($0) }) else {
@@ -92,7 +97,8 @@ final class ServerRuntime: Sendable {
             return .hostPort(host: host, port: Int(unsafe cgrpc_server_port(server, Int32(index))))
         }
         let runtime = unsafe ServerRuntime(
-            server: server, configuration: configuration, methods: methods, handler: handler, addresses: addresses)
+            server: server, configuration: configuration, methods: methods, directHandlers: directHandlers,
+            handler: handler, addresses: addresses)
         return try runtime.start()
     }
 
@@ -157,24 +163,34 @@ final class ServerRuntime: Sendable {
 
     /// A call has come in: starts its handler on the queue's thread.
     private func onCall(_ handle: OpaquePointer, _ info: cgrpc_call_info) -> UnsafeMutableRawPointer {
-        let message = unsafe info.message.map { unsafe Bytes(owning: $0.pointee) }
+        let index = unsafe Int(info.method_index)
+        let descriptor =
+            unsafe index >= 0 ? self.methods[index] : MethodDescriptor(path: String(info.method))
+        let metadata = unsafe Metadata(info.headers)
+        let details = unsafe CallDetails(info)
+        let direct = index >= 0 ? self.directHandlers[index] : nil
         let call = unsafe ServerCall(
             handle: CallHandle(handle),
-            metadata: Metadata(info.headers),
-            message: message,
+            metadata: direct == nil ? metadata : nil,
+            message: info.message.map { unsafe Bytes(owning: $0.pointee) },
             endedRequests: info.ended_requests
         )
-        let descriptor =
-            unsafe info.method_index >= 0
-            ? self.methods[Int(info.method_index)] : unsafe MethodDescriptor(path: String(info.method))
-        let details = unsafe CallDetails(info)
-        let remotePeer = unsafe String(info.peer)
         self.handlers.withLock { $0.count += 1 }
         let executor = self.configuration.handlerExecutor?(descriptor) ?? self.executors[Int(unsafe info.queue_index)]
         // task: a call comes from a thread of the bridge, not from a task. `runUntilStopped` waits for it.
-        let task = Task(executorPreference: executor) {
-            await self.handle(call, descriptor: descriptor, remotePeer: remotePeer, details: details)
-            self.handlerReturned()
+        let task: Task<Void, Never>
+        if let direct {
+            task = Task(executorPreference: executor) {
+                await DirectCall(call, metadata: metadata, details: details).run(direct.body)
+                call.handlerReturned()
+                self.handlerReturned()
+            }
+        } else {
+            let remotePeer = unsafe String(info.peer)
+            task = Task(executorPreference: executor) {
+                await self.handle(call, descriptor: descriptor, remotePeer: remotePeer, details: details)
+                self.handlerReturned()
+            }
         }
         call.setTask(task)
         return unsafe Unmanaged.passRetained(call).toOpaque()

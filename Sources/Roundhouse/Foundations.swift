@@ -222,8 +222,10 @@ extension Foundations {
         let recorder = RecorderFanOut(
             recorders: [self.requestLog, RequestFigures(figures: self.figures)] + recorders)
         let pipeline = Pipeline(router: router, recorder: recorder, counters: counters, shared: shared)
+        let generation = GenerationService(pipeline: pipeline, router: router)
+        self.transport.handleDirectly(generation.directHandlers)
         let services: [any RegistrableRPCService] = [
-            GenerationService(pipeline: pipeline, router: router),
+            generation,
             RegistryService(ports: ports),
             LifecycleService(ports: ports),
             TelemetryService(ports: ports, live: router.liveFigures(of:)),

@@ -17,12 +17,19 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         request: Roundhouse_V1_GenerateRequest,
         context: ServerContext
     ) async throws -> Roundhouse_V1_GenerateResponse {
+        try await self.generate(request, for: context.transportSpecific as? CallDetails)
+    }
+
+    func generate(
+        _ request: Roundhouse_V1_GenerateRequest,
+        for client: CallDetails?
+    ) async throws -> Roundhouse_V1_GenerateResponse {
         let inference = try Self.read { () throws(RequestError) in
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var collector = ResponseCollector(requestID: inference.id)
         try await self.pipeline.runShared(
-            inference, delivery: .whole, deadline: context.deadline, client: context.peerIdentity
+            inference, delivery: .whole, deadline: client?.deadline, client: client?.peerIdentity
         ) {
             collector.take($0)
         }
@@ -34,16 +41,26 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         response: RPCWriter<Roundhouse_V1_StreamGenerateResponse>,
         context: ServerContext
     ) async throws {
+        try await self.streamGenerate(request, for: context.transportSpecific as? CallDetails) {
+            try await response.write(contentsOf: $0)
+        }
+    }
+
+    func streamGenerate(
+        _ request: Roundhouse_V1_StreamGenerateRequest,
+        for client: CallDetails?,
+        write: ([Roundhouse_V1_StreamGenerateResponse]) async throws -> Void
+    ) async throws {
         let inference = try Self.read { () throws(RequestError) in
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
         var writer = ResponseWriter(requestID: inference.id)
         let wantsProgress = RequestReader.wantsProgress(request)
         try await self.pipeline.runShared(
-            inference, delivery: .streamed, wantsProgress: wantsProgress, deadline: context.deadline,
-            client: context.peerIdentity
+            inference, delivery: .streamed, wantsProgress: wantsProgress, deadline: client?.deadline,
+            client: client?.peerIdentity
         ) { outputs in
-            try await response.write(contentsOf: writer.messages(from: outputs))
+            try await write(writer.messages(from: outputs))
         }
     }
 
