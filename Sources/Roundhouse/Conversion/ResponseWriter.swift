@@ -15,10 +15,14 @@ struct ResponseWriter {
         outputs.map { self.message(from: $0) }
     }
 
-    private mutating func message(from output: PipelineOutput) -> Roundhouse_V1_StreamGenerateResponse {
+    mutating func takeSequence() -> Int64 {
+        defer { self.sequence += 1 }
+        return self.sequence
+    }
+
+    mutating func message(from output: PipelineOutput) -> Roundhouse_V1_StreamGenerateResponse {
         var message = Roundhouse_V1_StreamGenerateResponse()
-        message.sequence = self.sequence
-        self.sequence += 1
+        message.sequence = self.takeSequence()
         switch output {
         case .progress(let progress):
             message.progress = Roundhouse_V1_LoadProgress(progress)
@@ -145,6 +149,11 @@ extension UpstreamFault.Disposition {
         case .fail: "fail"
         }
     }
+}
+
+extension Inference.FinishReason {
+    /// Its number in the proto.
+    var wireValue: Int { Roundhouse_V1_FinishReason(self).rawValue }
 }
 
 extension Roundhouse_V1_FinishReason {

@@ -11,14 +11,14 @@ extension GenerationService {
             .init(Roundhouse_V1_GenerationService.Method.Generate.descriptor) { call in
                 let request = try ProtobufDeserializer<Roundhouse_V1_GenerateRequest>()
                     .deserialize(try await call.message())
-                let response = try await self.generate(request, for: call.details)
-                try await call.send(ProtobufSerializer().serialize(response))
+                let answer = try await self.generate(request, for: call.details, AnswerEncoder.self)
+                try await call.send(answer.encoded())
             },
             .init(Roundhouse_V1_GenerationService.Method.StreamGenerate.descriptor) { call in
                 let request = try ProtobufDeserializer<Roundhouse_V1_StreamGenerateRequest>()
                     .deserialize(try await call.message())
-                try await self.streamGenerate(request, for: call.details) { messages in
-                    for message in messages { try await call.send(ProtobufSerializer().serialize(message)) }
+                try await self.streamGenerate(request, for: call.details) { writer, outputs in
+                    for output in outputs { try await call.send(writer.encoded(output)) }
                 }
             },
         ]

@@ -17,23 +17,25 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         request: Roundhouse_V1_GenerateRequest,
         context: ServerContext
     ) async throws -> Roundhouse_V1_GenerateResponse {
-        try await self.generate(request, for: context.transportSpecific as? CallDetails)
+        try await self.generate(request, for: context.transportSpecific as? CallDetails, ResponseCollector.self).response
     }
 
-    func generate(
+    /// - Returns: what collected the answer.
+    func generate<Collector: AnswerCollecting>(
         _ request: Roundhouse_V1_GenerateRequest,
-        for client: CallDetails?
-    ) async throws -> Roundhouse_V1_GenerateResponse {
+        for client: CallDetails?,
+        _: Collector.Type
+    ) async throws -> Collector {
         let inference = try Self.read { () throws(RequestError) in
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
-        var collector = ResponseCollector(requestID: inference.id)
+        var collector = Collector(requestID: inference.id)
         try await self.pipeline.runShared(
             inference, delivery: .whole, deadline: client?.deadline, client: client?.peerIdentity
         ) {
             collector.take($0)
         }
-        return collector.response
+        return collector
     }
 
     func streamGenerate(
@@ -41,15 +43,15 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         response: RPCWriter<Roundhouse_V1_StreamGenerateResponse>,
         context: ServerContext
     ) async throws {
-        try await self.streamGenerate(request, for: context.transportSpecific as? CallDetails) {
-            try await response.write(contentsOf: $0)
+        try await self.streamGenerate(request, for: context.transportSpecific as? CallDetails) { writer, outputs in
+            try await response.write(contentsOf: writer.messages(from: outputs))
         }
     }
 
     func streamGenerate(
         _ request: Roundhouse_V1_StreamGenerateRequest,
         for client: CallDetails?,
-        write: ([Roundhouse_V1_StreamGenerateResponse]) async throws -> Void
+        write: (inout ResponseWriter, [PipelineOutput]) async throws -> Void
     ) async throws {
         let inference = try Self.read { () throws(RequestError) in
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
@@ -60,7 +62,7 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
             inference, delivery: .streamed, wantsProgress: wantsProgress, deadline: client?.deadline,
             client: client?.peerIdentity
         ) { outputs in
-            try await write(writer.messages(from: outputs))
+            try await write(&writer, outputs)
         }
     }
 
