@@ -56,7 +56,8 @@ public struct DirectCall: Sendable {
             try await body(self)
             self.call.finish(Status(code: .ok, message: ""), trailers: [:])
         } catch {
-            let error = (error as? RPCError) ?? (error as? any RPCErrorConvertible).map { RPCError($0) }
+            let error =
+                (error as? RPCError) ?? (error as? any RPCErrorConvertible).map { RPCError($0) }
                 ?? RPCError(code: .unknown, message: "Service method threw an unknown error.", cause: error)
             self.call.finish(Status(code: Status.Code(error.code), message: error.message), trailers: error.metadata)
         }

@@ -59,7 +59,9 @@ struct DirectCallTests {
                 for index in 0..<count { try await call.send(Server.Bytes("\(index)".utf8)) }
             },
             .init(.test("DirectFail", .unary)) { call in
-                let name = unsafe try await call.message().withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+                let name = unsafe try await call.message().withUnsafeBytes {
+                    unsafe String(decoding: $0, as: UTF8.self)
+                }
                 throw Failure(rawValue: name)?.error ?? Plain()
             },
             .init(.test("DirectMetadata", .unary)) { call in

@@ -17,7 +17,8 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         request: Roundhouse_V1_GenerateRequest,
         context: ServerContext
     ) async throws -> Roundhouse_V1_GenerateResponse {
-        try await self.generate(request, for: context.transportSpecific as? CallDetails, ResponseCollector.self).response
+        try await self.generate(request, for: context.transportSpecific as? CallDetails, ResponseCollector.self)
+            .response
     }
 
     /// - Returns: what collected the answer.
