@@ -19,21 +19,38 @@ enum RequestRow {
         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
+    /// Binds its values in the order of the columns above.
     static func insert(_ record: RequestRecord, into database: Database) throws {
         let usage = record.usage
         let single = Self.single(record)
-        try database.cachedStatement(sql: Self.insertRequest).execute(arguments: [
-            record.id.storable, record.requestedModel.storable, record.model?.provider.rawValue, record.model?.name,
-            record.startedAtMicroseconds, record.latency.microseconds, record.firstTokenLatency?.microseconds,
-            usage?.inputTokens, usage?.outputTokens, usage?.cachedInputTokens, usage?.reasoningTokens,
-            usage?.isEstimated, record.finishReason?.rawValue, record.status, record.errorMessage?.storable,
-            record.isStreamed,
-            record.metadata.isEmpty ? "{}" : try Stored.json(record.metadata),
-            single?.duration.microseconds, record.cost?.nanoUSD, record.cost?.isEstimated,
-            try usage.flatMap(MoreTokens.init).map(Stored.json), record.queueTime?.microseconds,
-            record.loadTime?.microseconds, record.cacheStatus == .none ? nil : record.cacheStatus.rawValue,
-            record.client?.storable, record.tags.isEmpty ? nil : try Stored.json(record.tags.map(\.storable)),
-        ])
+        var values = StatementBinder(try database.cachedStatement(sql: Self.insertRequest))
+        values.bind(record.id.storable)
+        values.bind(record.requestedModel.storable)
+        values.bind(record.model?.provider.rawValue)
+        values.bind(record.model?.name)
+        values.bind(record.startedAtMicroseconds)
+        values.bind(record.latency.microseconds)
+        values.bind(record.firstTokenLatency?.microseconds)
+        values.bind(usage?.inputTokens)
+        values.bind(usage?.outputTokens)
+        values.bind(usage?.cachedInputTokens)
+        values.bind(usage?.reasoningTokens)
+        values.bind(usage?.isEstimated)
+        values.bind(record.finishReason?.rawValue)
+        values.bind(record.status)
+        values.bind(record.errorMessage?.storable)
+        values.bind(record.isStreamed)
+        values.bind(record.metadata.isEmpty ? "{}" : try Stored.json(record.metadata))
+        values.bind(single?.duration.microseconds)
+        values.bind(record.cost?.nanoUSD)
+        values.bind(record.cost?.isEstimated)
+        values.bind(try usage.flatMap(MoreTokens.init).map(Stored.json))
+        values.bind(record.queueTime?.microseconds)
+        values.bind(record.loadTime?.microseconds)
+        values.bind(record.cacheStatus == .none ? nil : record.cacheStatus.rawValue)
+        values.bind(record.client?.storable)
+        values.bind(record.tags.isEmpty ? nil : try Stored.json(record.tags.map(\.storable)))
+        try values.execute()
         if single != nil { return }
         let sequence = database.lastInsertedRowID
         for (position, attempt) in record.attempts.enumerated() {
