@@ -10,6 +10,7 @@ import PackageDescription
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcInProcess = Target.Dependency.product(name: "GRPCInProcessTransport", package: "grpc-swift-2")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
@@ -106,7 +107,7 @@ let package = Package(
         // The embedded store: SQLite by GRDB. Implements the storage protocols that rooms above declare.
         .target(
             name: "Persistence",
-            dependencies: ["Inference", "ModelRegistry", "ModelLifecycle", "Telemetry", grdb, logging]
+            dependencies: ["Inference", "ModelRegistry", "ModelLifecycle", "Telemetry", grdb, grdbSQLite, logging]
         ),
         // The pipeline, the gRPC services, conversion, configuration, composition: what a Swift server embeds.
         .target(
