@@ -26,6 +26,9 @@ public protocol Provider: Sendable {
     ///
     /// Called for every candidate of every request: answers at once, from memory.
     func availability(of model: String) -> ProviderAvailability
+
+    /// Requests for `model` that wait here until the upstream may be given another one. Answers at once, from memory.
+    func waitingCount(of model: String) -> Int
 }
 
 extension Provider {
@@ -34,6 +37,7 @@ extension Provider {
         throw UpstreamFault(.unsupported, "provider '\(self.id)' has no embeddings")
     }
     public func availability(of model: String) -> ProviderAvailability { .available }
+    public func waitingCount(of model: String) -> Int { 0 }
 }
 
 /// Whether a model of a provider can be asked.

@@ -79,6 +79,15 @@ package final class LeasedProvider: Provider {
         return .unavailable(reason: "\(self.id)/\(model) is not served by this process")
     }
 
+    /// Those that wait for the model itself are the manager's to count.
+    package func waitingCount(of model: String) -> Int {
+        let providers = self.adapters.withLock { adapters in
+            adapters.lazy.filter { $0.key.model.name == model }.map(\.value.provider)
+        }
+        guard providers.isEmpty else { return providers.reduce(0) { $0 + $1.waitingCount(of: model) } }
+        return self.fallback?.waitingCount(of: model) ?? 0
+    }
+
     private func managed(_ name: String) -> ModelID? {
         guard let model = ModelID(provider: self.id, name: name), self.manager.isManaged(model) else { return nil }
         return model

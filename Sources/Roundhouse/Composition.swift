@@ -135,6 +135,7 @@ struct Composition: Sendable {
             statistics: { StatisticsReport(models: statistics.snapshot(), sinceMicroseconds: restored.since) },
             requests: { [store = foundations.store] in try await store.requests($0) },
             telemetry: self.telemetry,
+            droppedRecords: { [log = foundations.requestLog] in log.status.dropped },
             openRouter: self.openRouter,
             saveState: foundations.saving(events: self.events, statistics: statistics),
             hardware: foundations.hardware.read,

@@ -34,6 +34,8 @@ struct Foundations: Sendable {
     let addresses: BoundAddresses
     let installer: ModelInstaller
     let hardware: HardwareReader
+    /// Ends watches of metrics.
+    let watchEnd = WatchEnd()
     private let watches = Watches()
 
     /// - Throws: ``StartError`` for a store that cannot be opened or an address that cannot be.
@@ -124,6 +126,7 @@ struct Foundations: Sendable {
     /// Ends streams that would otherwise keep a server from stopping.
     func endWatches() {
         self.health.endWatches()
+        self.watchEnd.come()
         self.watches.end()
     }
 
@@ -228,7 +231,7 @@ extension Foundations {
             generation,
             RegistryService(ports: ports),
             LifecycleService(ports: ports),
-            TelemetryService(ports: ports, live: router.liveFigures(of:)),
+            TelemetryService(ports: ports, live: LivePort(router, counters: counters, end: self.watchEnd)),
             AdminService(ports: ports),
             HealthService(
                 report: report, ports: ports, health: self.healthPorts(ports, report), router: router,

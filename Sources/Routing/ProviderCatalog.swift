@@ -26,4 +26,7 @@ public final class ProviderCatalog: Sendable {
         self[model.provider]?.availability(of: model.name)
             ?? .unavailable(reason: "provider '\(model.provider)' is not running")
     }
+
+    /// Requests for a model that wait for a free place at its provider.
+    public func waitingCount(of model: ModelID) -> Int { self[model.provider]?.waitingCount(of: model.name) ?? 0 }
 }

@@ -62,6 +62,9 @@ public struct Router: Sendable {
         self.core.catalog.availability(of: model)
     }
 
+    /// Requests for a model that wait for a free place at its provider.
+    public func waitingCount(of model: ModelID) -> Int { self.core.catalog.waitingCount(of: model) }
+
     /// Chooses who may answer a request. Nobody is asked yet.
     ///
     /// - Parameters:

@@ -65,6 +65,8 @@ import Testing
             waiting[1].cancel()
             #expect(await waiting[1].value?.kind == .cancelled)
             #expect(provider.requestCounts.waiting == 2)
+            let model = Fixture.request(delivery: .whole, id: "r").model
+            #expect(provider.waitingCount(of: model) == 2 && provider.waitingCount(of: "another") == 0)
             let last = Task { await fault { _ = try await Self.ask(provider, id: "d") } }
             while provider.requestCounts.waiting < 3 { try await Task.sleep(for: .milliseconds(1)) }
             gate.open()

@@ -85,6 +85,7 @@ struct ConnectionPool<Connection: AnyObject & Sendable, Waiter: Sendable>: Senda
     var openingCount: Int { self.opening }
     var requestCount: Int { self.requests }
     var waiterCount: Int { self.waiters.count }
+    func waiterCount(where isWanted: (Waiter) -> Bool) -> Int { self.waiters.count(where: isWanted) }
 
     // MARK: - Requests
 

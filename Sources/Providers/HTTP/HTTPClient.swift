@@ -68,6 +68,11 @@ package final class HTTPClient: Sendable {
         self.pool.withLock { ($0.requestCount, $0.waiterCount) }
     }
 
+    /// Those that wait and ask `model`.
+    package func waitingCount(of model: String) -> Int {
+        self.pool.withLock { $0.waiterCount { $0.request.model == model } }
+    }
+
     // MARK: - Requests
 
     func submit(_ exchange: any HTTPExchange) {

@@ -55,7 +55,7 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     ) async throws(UpstreamFault) -> any UpstreamStream {
         let timeouts = try self.timeouts(after: attempt.elapsed, firstToken: request.firstTokenLimit)
         let response = self.client.send(
-            self.request(call, requestID: request.inference.id, key: attempt.key),
+            self.request(call, of: request.model, requestID: request.inference.id, key: attempt.key),
             decoder: self.format.decoder(for: request, limits: self.decoderLimits(attempt.secret)),
             timeouts: timeouts)
         let stream = HTTPUpstreamStream(
@@ -74,7 +74,7 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         let call = try self.format.embeddingCall(request)
         return try await self.keyed.run(for: request.model) { attempt throws(UpstreamFault) in
             try await self.answer(
-                to: call, requestID: request.id, timeLimit: request.timeLimit, attempt
+                to: call, of: request.model, requestID: request.id, timeLimit: request.timeLimit, attempt
             ) { body throws(UpstreamFault) in
                 try self.format.embeddings(body.span, for: request)
             }
@@ -93,7 +93,8 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
             to call: WireCall, requestID: String, _ read: ([UInt8]) throws(UpstreamFault) -> Answer
         ) async throws(UpstreamFault) -> Answer {
             try await self.provider.keyed.run(for: self.model) { attempt throws(UpstreamFault) in
-                try await self.provider.answer(to: call, requestID: requestID, timeLimit: nil, attempt, read)
+                try await self.provider.answer(
+                    to: call, of: self.model, requestID: requestID, timeLimit: nil, attempt, read)
             }
         }
     }
@@ -106,6 +107,8 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     /// Requests that the upstream works on, and those that wait until it may.
     package var requestCounts: (underWay: Int, waiting: Int) { self.client.requestCounts }
 
+    package func waitingCount(of model: String) -> Int { self.client.waitingCount(of: model) }
+
     private func decoderLimits(_ secret: Secret?) -> DecoderLimits {
         DecoderLimits(
             secret: secret, maximumEventBytes: self.configuration.maximumEventBytes,
@@ -113,14 +116,16 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     }
 
     private func request(
-        _ call: WireCall, requestID: String, key: (name: String, value: String)?
+        _ call: WireCall, of model: String, requestID: String, key: (name: String, value: String)?
     ) -> HTTPRequest {
         let template =
             switch call.base {
             case .url: self.base
             case .native: self.native
             }
-        return template.request(path: call.path, body: call.body, requestID: requestID, key: key)
+        var request = template.request(path: call.path, body: call.body, requestID: requestID, key: key)
+        request.model = model
+        return request
     }
 
     /// The limits of one sending: what earlier ones took is gone.
@@ -141,11 +146,12 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
 
     /// - Throws: what the upstream, or `read`, found wrong, without the key.
     private func answer<Answer>(
-        to call: WireCall, requestID: String, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt,
+        to call: WireCall, of model: String, requestID: String, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt,
         _ read: ([UInt8]) throws(UpstreamFault) -> Answer
     ) async throws(UpstreamFault) -> Answer {
         do throws(UpstreamFault) {
-            return try read(try await self.body(of: call, requestID: requestID, timeLimit: timeLimit, attempt))
+            return try read(
+                try await self.body(of: call, to: model, requestID: requestID, timeLimit: timeLimit, attempt))
         } catch {
             throw error.redacted(self.secrets(attempt))
         }
@@ -156,13 +162,13 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     }
 
     private func body(
-        of call: WireCall, requestID: String, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt
+        of call: WireCall, to model: String, requestID: String, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt
     ) async throws(UpstreamFault) -> [UInt8] {
         if Task.isCancelled { throw UpstreamFault(.cancelled, "the request was cancelled before it was sent") }
         let decoder = BodyDecoder(
             format: self.format, secret: attempt.secret, maximumBytes: self.configuration.maximumBodyBytes)
         let stream = self.client.send(
-            self.request(call, requestID: requestID, key: attempt.key), decoder: decoder,
+            self.request(call, of: model, requestID: requestID, key: attempt.key), decoder: decoder,
             timeouts: try self.timeouts(after: attempt.elapsed, total: timeLimit))
         guard let body = try await stream.next()?.first else {
             throw UpstreamFault(.truncated, "the connection closed in the middle of the answer")

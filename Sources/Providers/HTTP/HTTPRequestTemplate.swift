@@ -75,6 +75,8 @@ package struct HTTPRequest: Sendable {
     let path: String
     let requestID: String?
     let key: (name: String, value: String)?
+    /// Whom it asks, for who counts those that wait. Not sent: the body says it.
+    var model = ""
 }
 
 /// What may stand in a header field (RFC 9110 §5), stricter than the standard: nothing beyond printable ASCII.

@@ -145,7 +145,9 @@ struct Pipeline: Sendable {
     private func started(
         _ upstream: RoutedStream, by route: Route, continues: Bool, life: inout RequestLife
     ) -> PipelineOutput {
-        life.started(upstream.model, prices: upstream.candidate.model.prices, continues: continues)
+        let candidate = upstream.candidate
+        life.started(
+            upstream.model, prices: candidate.model.prices, output: candidate.figures.output, continues: continues)
         return .started(
             PipelineOutput.Started(
                 model: upstream.model,

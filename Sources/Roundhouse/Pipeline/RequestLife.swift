@@ -56,11 +56,15 @@ struct RequestLife: Sendable {
 
     /// An upstream begins to answer.
     ///
-    /// - Parameter continues: that it goes on from what was sent.
-    mutating func started(_ model: ModelID, prices: ModelPrices?, continues: Bool = false) {
+    /// - Parameters:
+    ///   - output: counts its tokens while they come.
+    ///   - continues: that it goes on from what was sent.
+    mutating func started(
+        _ model: ModelID, prices: ModelPrices?, output: OutputCounter? = nil, continues: Bool = false
+    ) {
         self.answering = AnsweringAttempt(
             model: model, prices: prices, seam: continues ? Seam(after: self.text) : nil,
-            prefillBytes: continues ? self.text.utf8.count : 0)
+            prefillBytes: continues ? self.text.utf8.count : 0, meter: OutputMeter(output))
         self.finishReason = nil
     }
 
@@ -124,12 +128,14 @@ struct RequestLife: Sendable {
                 self.sent.hasOther = true
                 self.append(event, at: now, to: &outputs)
             case .citation: self.append(event, at: now, to: &outputs)
-            case .usage(let usage): self.answering?.usage = usage
+            case .usage(let usage): self.answering?.take(usage)
             case .finished(let reason):
                 self.take(text: nil, at: now, into: &outputs)
                 self.finishReason = reason
             }
         }
+        let isWhole = self.isFinished
+        self.answering?.count(isWhole: isWhole)
     }
 
     /// - Parameter text: `nil` at the end, where what a seam still holds is given out.
@@ -247,9 +253,7 @@ struct RequestLife: Sendable {
         Usage(
             inputTokens: TokenEstimate.input(of: self.request)
                 + TokenEstimate.tokens(ofBytes: attempt.prefillBytes),
-            outputTokens: TokenEstimate.tokens(
-                ofBytes: attempt.textBytes + attempt.reasoningBytes + attempt.toolCallBytes
-            ),
+            outputTokens: TokenEstimate.tokens(ofBytes: attempt.outputBytes),
             reasoningTokens: TokenEstimate.tokens(ofBytes: attempt.reasoningBytes),
             isEstimated: true
         )
@@ -268,6 +272,17 @@ private struct AnsweringAttempt: Sendable {
     var textBytes = 0
     var reasoningBytes = 0
     var toolCallBytes = 0
+    var meter: OutputMeter
+
+    var outputBytes: Int { self.textBytes + self.reasoningBytes + self.toolCallBytes }
+
+    mutating func take(_ usage: Usage) {
+        self.usage = usage
+        self.meter.note(usage, atBytes: self.outputBytes)
+    }
+
+    /// Counts the tokens of what has come so far.
+    mutating func count(isWhole: Bool) { self.meter.update(bytes: self.outputBytes, isWhole: isWhole) }
 }
 
 /// An upstream failed after it had begun to answer, and nobody took over.

@@ -123,16 +123,8 @@ struct HardwareSurvey {
             category: model.category,
             sizeBytes: model.active?.sizeBytes ?? model.sizeBytes ?? 0,
             measuredTokensPerSecond: measured > 0 ? measured : nil,
-            place: self.place(of: model.id.provider)
+            place: self.lookup.snapshot.place(of: model.id.provider)
         )
-    }
-
-    private func place(of provider: ProviderID) -> ModelFitness.Subject.Place {
-        guard provider != .local else { return .ours }
-        guard let address = self.lookup.snapshot.provider(provider)?.baseURL,
-            case .success(let url) = EndpointURL.parse(address), url.isLoopback
-        else { return .elsewhere }
-        return .thisMachine(program: provider.rawValue)
     }
 
     // MARK: - Listings
@@ -162,7 +154,7 @@ struct HardwareSurvey {
                     isRegistered: false,
                     category: listed.category ?? .text,
                     sizeBytes: listed.sizeBytes ?? 0,
-                    place: self.place(of: provider)
+                    place: snapshot.place(of: provider)
                 )
             }
         }
@@ -179,5 +171,16 @@ struct HardwareSurvey {
             defer { group.cancelAll() }
             return await group.next() ?? []
         }
+    }
+}
+
+extension RegistrySnapshot {
+    /// Who runs the models of a provider.
+    func place(of provider: ProviderID) -> ModelFitness.Subject.Place {
+        guard provider != .local else { return .ours }
+        guard let address = self.provider(provider)?.baseURL,
+            case .success(let url) = EndpointURL.parse(address), url.isLoopback
+        else { return .elsewhere }
+        return .thisMachine(program: provider.rawValue)
     }
 }

@@ -9,6 +9,8 @@ public final class ModelFigures: Sendable {
     public let model: ModelID
     /// Of the provider as a whole: shared by its models.
     public let provider: ProviderFigures
+    /// Tokens that it gave: an object of its own, so that counting them leaves alone what decisions read.
+    public let output = OutputCounter()
     private let running = Atomic<Int>(0)
     /// Nanoseconds as the bits of a `Double`; NaN until something is known.
     private let firstTokenBits = Atomic<UInt64>(Double.nan.bitPattern)
@@ -195,6 +197,9 @@ public final class RoutingFigures: Sendable {
 
     public subscript(id: ModelID) -> ModelFigures { self.state.withLock { $0.model(id) } }
     public subscript(id: ProviderID) -> ProviderFigures { self.state.withLock { $0.provider(id) } }
+
+    /// Of every model that is a candidate or was asked lately, in no order.
+    package var all: [ModelFigures] { self.state.withLock { Array($0.young.values) + Array($0.old.values) } }
 
     /// Of models.
     var count: Int { self.state.withLock { $0.young.count + $0.old.count } }

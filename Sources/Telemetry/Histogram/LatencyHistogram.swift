@@ -49,6 +49,33 @@ package struct LatencyHistogram: Sendable {
         self.take(other.count, other.sum, other.least, other.most)
     }
 
+    /// What was added since `earlier`, a former look at the same histogram. Its least and its largest value are those of
+    /// their buckets, unless they are beyond all that was there before: then they are exact.
+    package func since(_ earlier: LatencyHistogram) -> LatencyHistogram {
+        guard !earlier.isEmpty else { return self }
+        var news = LatencyHistogram()
+        var (least, most) = (UInt64.max, UInt64(0))
+        self.forEachBucket { number, count in
+            let before = earlier.count(inBucket: number)
+            guard count > before else { return }
+            news.add(count: count - before, toBucket: number)
+            let middle = UInt64(HistogramBuckets.middle(of: number))
+            least = min(least, middle)
+            most = max(most, middle)
+        }
+        guard least <= most, self.count > earlier.count else { return LatencyHistogram() }
+        if self.least < earlier.least { least = self.least }
+        if self.most > earlier.most { most = self.most }
+        let sum = self.sum >= earlier.sum ? self.sum - earlier.sum : 0
+        news.take(self.count - earlier.count, sum, max(least, self.least), min(most, self.most))
+        return news
+    }
+
+    private func count(inBucket number: Int) -> UInt32 {
+        let position = number - self.first
+        return self.counts.indices.contains(position) ? self.counts[position] : 0
+    }
+
     /// Forgets everything and keeps the memory.
     package mutating func reset() {
         // Nothing lies outside of the least and the largest value.
@@ -150,7 +177,7 @@ extension LatencyHistogram: Equatable {
 
 extension FixedWidthInteger {
     /// The sum, or the largest number where that would be too much.
-    func addingSaturated(_ other: Self) -> Self {
+    package func addingSaturated(_ other: Self) -> Self {
         let (sum, overflows) = self.addingReportingOverflow(other)
         return overflows ? (other < 0 ? .min : .max) : sum
     }

@@ -1,14 +1,14 @@
 /// Figures as people read them.
-enum Words {
+package enum Words {
     /// `3 days`, `7 hours`, `12 minutes`: whole ones of the largest unit of which there are two or more.
-    static func time(_ microseconds: Int64) -> String {
+    package static func time(_ microseconds: Int64) -> String {
         let minutes = microseconds / 60_000_000
         if minutes >= 2 * 24 * 60 { return "\(minutes / (24 * 60)) days" }
         if minutes >= 2 * 60 { return "\(minutes / 60) hours" }
         return minutes == 1 ? "1 minute" : "\(minutes) minutes"
     }
 
-    static func times(_ count: Int64) -> String {
+    package static func times(_ count: Int64) -> String {
         switch count {
         case 1: "once"
         case 2: "twice"
@@ -17,7 +17,7 @@ enum Words {
     }
 
     /// `42 %`; small ones with a digit after the point.
-    static func percent(_ part: Double) -> String {
+    package static func percent(_ part: Double) -> String {
         let percent = part * 100
         guard percent.isFinite, abs(percent) < 1e6 else { return "\(percent) %" }
         if abs(percent) >= 10 || percent == percent.rounded() { return "\(Int(percent.rounded())) %" }
@@ -25,5 +25,5 @@ enum Words {
     }
 
     /// To hundredths.
-    static func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
+    package static func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 }

@@ -75,6 +75,18 @@ package struct MetricCounts: Sendable {
         for place in self.values.indices { self.add(other.values[place], at: place) }
     }
 
+    /// Whether nothing is less than it was.
+    func isGrown(from earlier: MetricCounts) -> Bool {
+        self.values.indices.allSatisfy { self.values[$0] >= earlier.values[$0] }
+    }
+
+    /// What was added since a former look.
+    func since(_ earlier: MetricCounts) -> MetricCounts {
+        var news = MetricCounts()
+        for place in self.values.indices { news.add(self.values[place] - earlier.values[place], at: place) }
+        return news
+    }
+
     /// How many values follow, without the zeros at the end, and those.
     func write(to writer: inout ByteWriter) {
         var used = Self.places

@@ -28,6 +28,8 @@ struct ServicePorts: Sendable {
     var requests: @Sendable (RequestQuery) async throws -> RequestPage = { _ in RequestPage() }
     /// Figures of requests, and what follows from them.
     var telemetry: any TelemetryReading = TelemetryBook(TelemetryRecorder())
+    /// Records of requests that the disk would not take since the start.
+    var droppedRecords: @Sendable () -> Int = { 0 }
     /// What of OpenRouter's models is used.
     var openRouter = OpenRouterSettings(OpenRouterFilter())
     /// Writes everything that is still in memory to disk.

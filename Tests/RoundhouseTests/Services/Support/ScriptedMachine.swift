@@ -93,6 +93,15 @@ final class ProbeTime: Sendable {
         )
     }
 
+    /// How many sleep.
+    var sleeperCount: Int { self.state.withLock { $0.sleepers.count } }
+
+    /// Lets a sleep of `duration` be over once somebody sleeps.
+    func passWhenSomebodySleeps(_ duration: Duration) async {
+        while self.sleeperCount == 0 { await Task.yield() }
+        self.advance(by: duration)
+    }
+
     /// Moves the time and wakes those whose limit has come.
     func advance(by duration: Duration) {
         let due = self.state.withLock { state in

@@ -30,6 +30,10 @@ struct ServiceBench {
     let feed = ScriptedFeed()
     let scripts = Scripts()
     let machine = ScriptedMachine()
+    let figures = ScriptedTelemetry()
+    /// Of watches.
+    let time = ProbeTime()
+    let watchEnd = WatchEnd()
     private(set) var client: GRPCClient<Transport>?
 
     /// What the ports that are closures answer.
@@ -44,6 +48,10 @@ struct ServiceBench {
             var samples: [Result<ProfileSample, UpstreamFault>] = [.success(ProfileSample(latency: .seconds(1)))]
             var profiles: [Profiler.Request] = []
             var live: [ModelID: LiveFigures] = [:]
+            var liveModels: [LiveModel] = []
+            var inFlight = 0
+            var waiting: [ModelID: Int] = [:]
+            var dropped = 0
             var statistics = StatisticsReport(models: [:], sinceMicroseconds: 0)
             var requests: @Sendable (RequestQuery) async throws -> RequestPage = { _ in RequestPage() }
             var hardware = HardwareReading()
@@ -92,12 +100,21 @@ struct ServiceBench {
     }
 
     var services: [any RegistrableRPCService] {
-        let (ports, scripts) = (self.ports, self.scripts)
+        let ports = self.ports
         return [
             RegistryService(ports: ports), LifecycleService(ports: ports),
-            TelemetryService(ports: ports, live: { scripts.now.live[$0] ?? LiveFigures() }),
+            TelemetryService(ports: ports, live: self.live),
             AdminService(ports: ports), self.healthService(ports),
         ]
+    }
+
+    /// What happens now, as the scripts say.
+    var live: LivePort {
+        let scripts = self.scripts
+        return LivePort(
+            figures: { scripts.now.live[$0] ?? LiveFigures() }, models: { scripts.now.liveModels },
+            waiting: { scripts.now.waiting[$0] ?? 0 }, inFlight: { scripts.now.inFlight }, end: self.watchEnd,
+            clock: self.time.clock)
     }
 
     private func healthService(_ ports: ServicePorts) -> HealthService {
@@ -214,6 +231,8 @@ extension ServiceBench {
             events: self.feed,
             statistics: { scripts.now.statistics },
             requests: { try await scripts.now.requests($0) },
+            telemetry: self.figures,
+            droppedRecords: { scripts.now.dropped },
             saveState: { try scripts.now.saved.get() },
             hardware: { scripts.now.hardware },
             now: { WallTime(microsecondsSince1970: 1_000_000_000) }

@@ -5,11 +5,10 @@ internal import ModelRegistry
 internal import RoundhouseAPI
 internal import SwiftProtobuf
 
-/// `roundhouse.v1.TelemetryService`: how models are used.
+/// `roundhouse.v1.TelemetryService`: how models are used. What is made of figures, and what happens now, is in files of its own.
 struct TelemetryService: Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
     let ports: ServicePorts
-    /// What a model does now. Answers at once, from memory.
-    let live: @Sendable (ModelID) -> LiveFigures
+    let live: LivePort
 
     func getStatistics(
         request: Roundhouse_V1_GetStatisticsRequest,
@@ -22,7 +21,7 @@ struct TelemetryService: Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
         return .with {
             $0.models = models.map {
                 Roundhouse_V1_ModelStatistics(
-                    report.models[$0] ?? ModelRegistry.ModelStatistics(), of: $0, self.live($0), now: now)
+                    report.models[$0] ?? ModelRegistry.ModelStatistics(), of: $0, self.live.figures($0), now: now)
             }
             $0.registry = self.figures(of: snapshot, report)
         }
@@ -35,7 +34,7 @@ struct TelemetryService: Roundhouse_V1_TelemetryService.SimpleServiceProtocol {
         _ report: StatisticsReport
     ) throws(ServiceError) -> [ModelID] {
         guard !names.isEmpty else {
-            let busy = snapshot.models.lazy.map(\.id).filter { !self.live($0).isIdle }
+            let busy = snapshot.models.lazy.map(\.id).filter { !self.live.figures($0).isIdle }
             return Set(report.models.keys).union(busy).sorted()
         }
         var reader = FieldReader()
