@@ -107,6 +107,29 @@ extension EndToEnd {
             }
         }
 
+        @Test func `Requests that wait for a free place at their provider are queued`() async throws {
+            let gate = Gate()
+            try await FaultUpstream.run { request in
+                [.wait(gate)] + .answer(to: request, ["a"])
+            } _: { upstream in
+                let configuration = providers(
+                    upstream.baseURL, timeouts: "{ connect: 5s }, max_concurrent_requests: 1")
+                try await RunningServer.with(configuration) { server in
+                    try await server.withClient { gateway in
+                        try await withThrowingTaskGroup(of: Bool.self) { group in
+                            for _ in 0..<3 { group.addTask { try await gateway.stream(.asking()).isTruthful } }
+                            let seen = try await gateway.watched { $0.last?.models.first?.queued == 2 }
+                            #expect(seen.last?.models.first?.inFlight == 1 && seen.last?.inFlight == 3)
+                            gate.open()
+                            for try await isTruthful in group { #expect(isTruthful) }
+                        }
+                        let after = try await gateway.watched { !$0.isEmpty }
+                        #expect(after.last?.models.map(\.queued) == [0] && after.last?.inFlight == 0)
+                    }
+                }
+            }
+        }
+
         @Test func `SIGTERM ends a watch, and the watch does not hold up the end`() async throws {
             try await RunningServer.with(providers("http://127.0.0.1:1")) { server in
                 try await server.withClient { gateway in

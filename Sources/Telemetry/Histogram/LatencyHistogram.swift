@@ -67,6 +67,10 @@ package struct LatencyHistogram: Sendable {
         if self.least < earlier.least { least = self.least }
         if self.most > earlier.most { most = self.most }
         let sum = self.sum >= earlier.sum ? self.sum - earlier.sum : 0
+        // Of a single value the sum is the value.
+        if self.count - earlier.count == 1, HistogramBuckets.number(of: sum) == HistogramBuckets.number(of: most) {
+            (least, most) = (sum, sum)
+        }
         news.take(self.count - earlier.count, sum, max(least, self.least), min(most, self.most))
         return news
     }

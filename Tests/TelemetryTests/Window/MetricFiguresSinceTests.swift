@@ -57,6 +57,16 @@ struct MetricFiguresSinceTests {
         }
     }
 
+    @Test("A single time that was gained is exact", arguments: [0, 5, 777_777, 1_500_001, 1 << 40] as [Int64])
+    func single(time: Int64) {
+        var histogram = LatencyHistogram()
+        for value in [1, 900_000, 60_000_000, 1 << 41] as [Int64] { histogram.add(value) }
+        let before = histogram
+        histogram.add(time)
+        let news = histogram.since(before)
+        #expect(news.minimum == UInt64(time) && news.maximum == UInt64(time) && news.percentile(0.5) == Double(time))
+    }
+
     @Test("Nothing gained is nothing, and of what was forgotten everything is news")
     func ends() {
         var figures = MetricFigures()

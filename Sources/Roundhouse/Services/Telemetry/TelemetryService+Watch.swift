@@ -61,7 +61,8 @@ struct MetricsWatch: Sendable {
         deliver: @escaping @Sendable (Roundhouse_V1_WatchMetricsResponse) async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.tell(deliver) }
+            // Away from the thread of the call: with many models it is some work to look at them all.
+            group.addTask(executorPreference: globalConcurrentExecutor) { try await self.tell(deliver) }
             group.addTask {
                 await self.sampler.live.end.wait()
                 try Task.checkCancellation()
