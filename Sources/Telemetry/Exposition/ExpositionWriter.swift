@@ -68,7 +68,7 @@ package struct ExpositionWriter: Sendable {
         self.write("# HELP ")
         self.bytes += name
         self.write(" ")
-        self.writeEscaped(help.description, quotes: false)
+        self.bytes += Self.escaped(help.description, quotes: false)
         self.write("\n# TYPE ")
         self.bytes += name
         self.write(" ")
@@ -77,101 +77,128 @@ package struct ExpositionWriter: Sendable {
     }
 
     /// A counter's or a gauge's value.
-    package mutating func sample(_ value: Double, _ labels: Label...) { self.sample(value, labels) }
+    package mutating func sample(_ value: Double, _ labels: Label...) { self.sample(value, LabelText(labels)) }
+    package mutating func sample(_ value: Double, _ labels: [Label]) { self.sample(value, LabelText(labels)) }
 
-    package mutating func sample(_ value: Double, _ labels: [Label]) {
-        guard self.beginSample(suffix: "", labels) else { return }
-        self.write(value)
+    package mutating func sample(_ value: Double, _ labels: LabelText) {
+        guard self.beginSample("", labels) else { return }
+        self.write(Self.number(value))
+        self.write("\n")
     }
 
-    package mutating func sample(_ value: Int64, _ labels: Label...) { self.sample(value, labels) }
+    package mutating func sample(_ value: Int64, _ labels: Label...) { self.sample(value, LabelText(labels)) }
+    package mutating func sample(_ value: Int64, _ labels: [Label]) { self.sample(value, LabelText(labels)) }
 
-    package mutating func sample(_ value: Int64, _ labels: [Label]) {
-        guard self.beginSample(suffix: "", labels) else { return }
+    package mutating func sample(_ value: Int64, _ labels: LabelText) {
+        guard self.beginSample("", labels) else { return }
         self.write(value)
     }
 
     /// A histogram's buckets, sum and count, in seconds.
     package mutating func histogram(_ histogram: BoundedHistogram, _ labels: Label...) {
-        self.histogram(histogram, labels)
+        self.histogram(histogram, LabelText(labels))
     }
 
     package mutating func histogram(_ histogram: BoundedHistogram, _ labels: [Label]) {
+        self.histogram(histogram, LabelText(labels))
+    }
+
+    package mutating func histogram(_ histogram: BoundedHistogram, _ labels: LabelText) {
+        self.histogram(
+            histogram.bounds, histogram.counts, count: histogram.count,
+            sum: Double(histogram.sumMicroseconds) / 1e6, labels)
+    }
+
+    /// One that was counted elsewhere.
+    ///
+    /// - Parameters:
+    ///   - counts: for each bound, the values above the one before and up to it.
+    ///   - count: of all values, those beyond the last bound too.
+    ///   - sum: in seconds.
+    package mutating func histogram(
+        _ bounds: HistogramBounds, _ counts: [UInt64], count: UInt64, sum: Double, _ labels: LabelText
+    ) {
         var below: UInt64 = 0
-        for (bound, count) in zip(histogram.bounds.seconds, histogram.counts) {
+        for (text, count) in zip(bounds.texts, counts) {
             below = below.addingSaturated(count)
-            guard self.beginSample(suffix: "_bucket", labels, bound: bound) else { return }
-            self.write(Int64(clamping: below))
+            self.bucket(text, below, labels)
         }
-        guard self.beginSample(suffix: "_bucket", labels, bound: .infinity) else { return }
-        self.write(Int64(clamping: histogram.count))
-        guard self.beginSample(suffix: "_sum", labels) else { return }
-        self.write(Double(histogram.sumMicroseconds) / 1e6)
-        guard self.beginSample(suffix: "_count", labels) else { return }
-        self.write(Int64(clamping: histogram.count))
+        self.bucket(Self.endless, count, labels)
+        guard self.beginSample("_sum", labels) else { return }
+        self.write(Self.number(sum))
+        self.write("\n")
+        guard self.beginSample("_count", labels) else { return }
+        self.write(Int64(clamping: count))
     }
 
     // MARK: - Bytes
 
-    private mutating func beginSample(suffix: StaticString, _ labels: [Label], bound: Double? = nil) -> Bool {
+    private static let endless = Array("+Inf".utf8)
+
+    private mutating func bucket(_ bound: [UInt8], _ count: UInt64, _ labels: LabelText) {
+        guard let family else { return }
+        self.bytes += family
+        self.write("_bucket{")
+        self.bytes += labels.bytes
+        self.write(labels.bytes.isEmpty ? "le=\"" : ",le=\"")
+        self.bytes += bound
+        self.write("\"} ")
+        self.write(Int64(clamping: count))
+    }
+
+    private mutating func beginSample(_ suffix: StaticString, _ labels: LabelText) -> Bool {
         guard let family else { return false }
         self.bytes += family
-        self.write(suffix.description)
-        var separator = "{"
-        for label in labels {
-            self.write(separator)
-            self.write(label.name.description)
-            self.write("=\"")
-            self.writeEscaped(label.value, quotes: true)
-            self.write("\"")
-            separator = ","
+        self.write(suffix)
+        if labels.bytes.isEmpty {
+            self.write(" ")
+        } else {
+            self.write("{")
+            self.bytes += labels.bytes
+            self.write("} ")
         }
-        if let bound {
-            self.write(separator)
-            self.write("le=\"")
-            self.writeNumber(bound)
-            self.write("\"")
-            separator = ","
-        }
-        self.write(separator == "," ? "} " : " ")
         return true
+    }
+
+    private mutating func write(_ text: StaticString) {
+        unsafe self.bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     private mutating func write(_ text: String) { self.bytes += text.utf8 }
 
+    /// The digits, and the end of the line. By hand, since most lines of a page are counts.
     private mutating func write(_ value: Int64) {
-        self.write(value.description)
-        self.write("\n")
-    }
-
-    private mutating func write(_ value: Double) {
-        self.writeNumber(value)
-        self.write("\n")
+        if value < 0 { self.bytes.append(UInt8(ascii: "-")) }
+        let first = self.bytes.count
+        var rest = value.magnitude
+        repeat {
+            self.bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        self.bytes[first...].reverse()
+        self.bytes.append(UInt8(ascii: "\n"))
     }
 
     /// As Go reads it: `0.005`, `1e-07`, `+Inf`, `NaN`; whole numbers without a fraction.
-    private mutating func writeNumber(_ value: Double) {
-        if value.isNaN {
-            self.write("NaN")
-        } else if value.isInfinite {
-            self.write(value < 0 ? "-Inf" : "+Inf")
-        } else if value == value.rounded(), abs(value) < 1e15 {
-            self.write(Int64(value).description)
-        } else {
-            self.write(value.description)
-        }
+    static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        return value == value.rounded() && abs(value) < 1e15 ? Int64(value).description : value.description
     }
 
     /// Line breaks and backslashes as two characters each, and quotes where they would end the value.
-    private mutating func writeEscaped(_ text: String, quotes: Bool) {
+    static func escaped(_ text: String, quotes: Bool) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
         for byte in text.utf8 {
             switch byte {
-            case UInt8(ascii: "\\"): self.write("\\\\")
-            case UInt8(ascii: "\n"): self.write("\\n")
-            case UInt8(ascii: "\"") where quotes: self.write("\\\"")
-            default: self.bytes.append(byte)
+            case UInt8(ascii: "\\"): bytes += "\\\\".utf8
+            case UInt8(ascii: "\n"): bytes += "\\n".utf8
+            case UInt8(ascii: "\"") where quotes: bytes += "\\\"".utf8
+            default: bytes.append(byte)
             }
         }
+        return bytes
     }
 
     private static func isName(_ name: [UInt8]) -> Bool {

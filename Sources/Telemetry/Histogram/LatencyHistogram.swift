@@ -119,11 +119,16 @@ package struct LatencyHistogram: Sendable {
     /// How many values are at most `microseconds`, within a bucket: for the fixed bounds of a Prometheus histogram.
     package func count(upTo microseconds: UInt64) -> UInt64 {
         var found: UInt64 = 0
+        self.forEachMiddle { if $0 <= microseconds { found += UInt64($1) } }
+        return found
+    }
+
+    /// Visits the buckets that hold something, in order, by the values in their middle, in microseconds.
+    func forEachMiddle(_ body: (_ microseconds: UInt64, _ count: UInt32) -> Void) {
         self.forEachBucket { number, count in
             let (first, width) = HistogramBuckets.values(of: number)
-            if first + (width - 1) / 2 <= microseconds { found += UInt64(count) }
+            body(first + (width - 1) / 2, count)
         }
-        return found
     }
 
     /// Visits the buckets that hold something, in order.
