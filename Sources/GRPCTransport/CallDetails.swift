@@ -7,10 +7,14 @@ public struct CallDetails: ServerContext.TransportSpecific {
     public let deadline: ContinuousClock.Instant?
     /// Who the client is by its certificate (alternative names, else the common name). Nil without mutual TLS.
     public let peerIdentity: String?
+    /// When the call had come in with its first message; nil when it came without one, which then is waited for.
+    public let receivedAt: ContinuousClock.Instant?
 
     init(_ info: cgrpc_call_info) {
+        let now = ContinuousClock.now
         let nanoseconds = unsafe info.nanoseconds_left
-        self.deadline = nanoseconds == .max ? nil : ContinuousClock.now + .nanoseconds(nanoseconds)
+        self.deadline = nanoseconds == .max ? nil : now + .nanoseconds(nanoseconds)
+        self.receivedAt = unsafe info.message == nil ? nil : now
         self.peerIdentity = unsafe info.peer_identity.count == 0 ? nil : unsafe String(info.peer_identity)
     }
 }

@@ -112,4 +112,24 @@ public protocol UpstreamStream: AnyObject, Sendable {
 
     /// Closes the connection at once, from any thread. Does nothing after the end.
     func cancel()
+
+    /// How its beginning went; `nil` when that is not known.
+    var timing: UpstreamTiming? { get }
+}
+
+extension UpstreamStream {
+    public var timing: UpstreamTiming? { nil }
+}
+
+/// How long an upstream took to begin its answer.
+public struct UpstreamTiming: Sendable, Hashable {
+    /// From handing the request in to sending it: waiting for a connection, or opening one.
+    public var connect: Duration
+    /// From there to the first byte of the answer; `nil` when none came.
+    public var firstByte: Duration?
+
+    public init(connect: Duration, firstByte: Duration?) {
+        self.connect = connect
+        self.firstByte = firstByte
+    }
 }

@@ -168,6 +168,8 @@ private final class LeasedStream: UpstreamStream {
         self.end()
     }
 
+    var timing: UpstreamTiming? { self.answer.timing }
+
     private func cut(_ reason: String) {
         let isMeant = self.fate.withLock { fate in
             guard !fate.isOver else { return false }

@@ -28,6 +28,10 @@ struct Foundations: Sendable {
     let requestLog: RequestLog
     /// Figures of every finished request.
     let figures = TelemetryRecorder()
+    /// Requests under way and ended.
+    let counters = RequestCounters()
+    /// Where their time goes.
+    let phases = PhaseFigures()
     let eventLoops: MultiThreadedEventLoopGroup
     let health: HealthRegistry
     let transport: GRPCTransport.Server
@@ -153,6 +157,14 @@ struct Foundations: Sendable {
         }
     }
 
+    /// What the database takes, and what is free beside it, in bytes. Looks at the disk.
+    func storageFigures() -> @Sendable () -> (size: Int64, free: Int64)? {
+        { [path = self.store.path] in
+            let room = Self.room(of: path)
+            return room.total > 0 ? (Self.size(of: path), room.available) : nil
+        }
+    }
+
     /// The database's file and its write-ahead log, which holds what was written last.
     private static func size(of path: String) -> Int64 {
         ["", "-wal"].reduce(0) { sum, suffix in
@@ -213,7 +225,7 @@ extension Foundations {
         recorders: [any RequestRecorder],
         shared: SharedCalls
     ) throws(StartError) -> [any RegistrableRPCService] {
-        let counters = RequestCounters()
+        let counters = self.counters
         let report = SystemReport(
             version: self.version,
             startedAt: .now(),
@@ -224,7 +236,8 @@ extension Foundations {
         )
         let recorder = RecorderFanOut(
             recorders: [self.requestLog, RequestFigures(figures: self.figures)] + recorders)
-        let pipeline = Pipeline(router: router, recorder: recorder, counters: counters, shared: shared)
+        let pipeline = Pipeline(
+            router: router, recorder: recorder, counters: counters, shared: shared, phases: self.phases)
         let generation = GenerationService(pipeline: pipeline, router: router)
         self.transport.handleDirectly(generation.directHandlers)
         let services: [any RegistrableRPCService] = [

@@ -15,6 +15,8 @@ public final class Route: Sendable {
     public let request: InferenceRequest
     /// Who may answer, and who was left out.
     public let decision: RouteDecision
+    /// When the choice began.
+    public let beganAt: ContinuousClock.Instant
     private let delivery: UpstreamRequest.Delivery
     private let estimate: Estimate?
     private let prefix: PromptPrefix?
@@ -33,6 +35,7 @@ public final class Route: Sendable {
     ) {
         self.request = request
         self.decision = decision
+        self.beganAt = begin
         self.delivery = delivery
         self.estimate = estimate
         self.prefix = prefix

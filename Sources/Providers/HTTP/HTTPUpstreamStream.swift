@@ -46,4 +46,6 @@ where Decoder.Element == InferenceEvent {
     package func cancel() {
         self.response.cancel()
     }
+
+    package var timing: UpstreamTiming? { self.response.timing }
 }

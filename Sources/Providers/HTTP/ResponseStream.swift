@@ -10,6 +10,7 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     package let request: HTTPRequest
     package let timeouts: HTTPTimeouts
     private let bufferLimit: Int
+    private let began: NIODeadline
     package let deadline: NIODeadline
     package let firstTokenDeadline: NIODeadline
     private let client: HTTPClient
@@ -41,6 +42,9 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         var isPaused = false
         var isCancelled = false
         var retries = 0
+        /// When the request was sent, the last time, and when its answer began.
+        var sentAt: NIODeadline?
+        var answeredAt: NIODeadline?
     }
 
     private enum Outcome {
@@ -62,6 +66,7 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         self.request = request
         self.timeouts = timeouts
         let now = NIODeadline.now()
+        self.began = now
         self.deadline = now + TimeAmount(timeouts.total)
         self.firstTokenDeadline = timeouts.firstTokenOverall.map { now + TimeAmount($0) } ?? .distantFuture
         self.bufferLimit = bufferLimit
@@ -155,14 +160,25 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
         unsafe waiter?.resume()
     }
 
+    /// How the answer's beginning went; `nil` before the request was sent.
+    package var timing: UpstreamTiming? {
+        let (sent, answered) = self.shared.withLock { ($0.sentAt, $0.answeredAt) }
+        guard let sent else { return nil }
+        return UpstreamTiming(
+            connect: .nanoseconds((sent - self.began).nanoseconds),
+            firstByte: answered.map { .nanoseconds(($0 - sent).nanoseconds) })
+    }
+
     // MARK: - The event loop's side
 
     package func attach(_ link: HTTPConnectionLink) -> Bool { Decoder.attach(link, to: self) }
 
     func take(_ link: HTTPConnectionLink) -> Bool {
-        self.shared.withLock { shared in
+        let now = NIODeadline.now()
+        return self.shared.withLock { shared in
             guard !shared.isCancelled else { return false }
             shared.link = link
+            shared.sentAt = now
             return true
         }
     }
@@ -181,7 +197,9 @@ package final class ResponseStream<Decoder: ResponseDecoder>: HTTPExchange {
     package func receive(_ head: HTTPResponseHead) -> Bool { Decoder.receive(head, by: self) }
 
     func take(_ head: HTTPResponseHead) -> Bool {
-        self.decode { decoding throws(UpstreamFault) in
+        let now = NIODeadline.now()
+        self.shared.withLock { $0.answeredAt = $0.answeredAt ?? now }
+        return self.decode { decoding throws(UpstreamFault) in
             decoding.isAccepted = try decoding.decoder.receive(head)
         }
     }

@@ -12,6 +12,7 @@ extension Pipeline {
         wantsProgress: Bool = false,
         deadline: ContinuousClock.Instant? = nil,
         client: String? = nil,
+        arrival: ContinuousClock.Instant = .now,
         deliver: Delivery
     ) async throws {
         guard let shared = self.shared, !wantsProgress, shared.mayShare(request),
@@ -19,12 +20,14 @@ extension Pipeline {
                 request, delivery,
                 body: { append in
                     // The deadline is each reader's own.
-                    try await self.run(request, delivery: delivery, client: client) { await append($0) }
+                    try await self.run(request, delivery: delivery, client: client, arrival: arrival) {
+                        await append($0)
+                    }
                 })
         else {
             return try await self.run(
                 request, delivery: delivery, wantsProgress: wantsProgress, deadline: deadline, client: client,
-                deliver: deliver)
+                arrival: arrival, deliver: deliver)
         }
         defer { call.leave(reader) }
         let follower = isShared ? Follower(request, delivery, deadline, client) : nil

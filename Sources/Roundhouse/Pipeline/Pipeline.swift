@@ -11,15 +11,18 @@ struct Pipeline: Sendable {
     let counters: RequestCounters
     /// `nil`: no calls are shared.
     let shared: SharedCalls?
+    let phases: PhaseFigures
     private let clock = ContinuousClock()
 
     init(
-        router: Router, recorder: any RequestRecorder, counters: RequestCounters, shared: SharedCalls? = nil
+        router: Router, recorder: any RequestRecorder, counters: RequestCounters, shared: SharedCalls? = nil,
+        phases: PhaseFigures = PhaseFigures()
     ) {
         self.router = router
         self.recorder = recorder
         self.counters = counters
         self.shared = shared
+        self.phases = phases
     }
 
     /// Takes outputs in order: `started` first but for progress, `completed` last and only when the answer is whole. Its
@@ -33,6 +36,7 @@ struct Pipeline: Sendable {
     ///   - deadline: the client's, to share it out over attempts and to tell its passing from a client that left; the
     ///     transport enforces it.
     ///   - client: who it has proved to be, for the record.
+    ///   - arrival: when it was read.
     /// - Throws: ``RequestFailure`` when the answer is not whole, or what `deliver` threw.
     func run(
         _ request: InferenceRequest,
@@ -40,13 +44,14 @@ struct Pipeline: Sendable {
         wantsProgress: Bool = false,
         deadline: ContinuousClock.Instant? = nil,
         client: String? = nil,
+        arrival: ContinuousClock.Instant = .now,
         deliver: Delivery
     ) async throws {
         var life = RequestLife(
             request: request,
             delivery: delivery,
             deadline: deadline,
-            arrival: self.clock.now,
+            arrival: arrival,
             time: .now(),
             client: client
         )
@@ -60,6 +65,7 @@ struct Pipeline: Sendable {
                 return (usage, Cost(of: usage, at: model.prices))
             }
             defer { attempts = route.attempts }
+            self.phases.add(arrival.duration(to: route.beganAt), to: .admit)
             do {
                 try await self.answer(by: route, &life, wantsProgress: wantsProgress, deliver: deliver)
             } catch {
@@ -88,6 +94,7 @@ struct Pipeline: Sendable {
             ? try await self.beginTelling(route, life.loads, deliver: deliver)
             : try await route.next(progress: life.loads.sink())
         defer { upstream.stream.cancel() }
+        self.note(upstream, by: route)
         var outputs = [self.started(upstream, by: route, continues: false, life: &life)]
         while true {
             do throws(RelayFailure) {
@@ -210,6 +217,15 @@ struct Pipeline: Sendable {
             guard let upstream = try await group.next() else { throw CancellationError() }
             return upstream
         }
+    }
+
+    /// Counts how the first upstream that was asked came to answer. What others took besides is in the attempts.
+    private func note(_ upstream: RoutedStream, by route: Route) {
+        guard upstream.failedAttempts.isEmpty, !upstream.isHedge else { return }
+        self.phases.add(route.beganAt.duration(to: upstream.beganAt), to: .route)
+        guard let timing = upstream.stream.timing else { return }
+        self.phases.add(timing.connect, to: .connect)
+        if let firstByte = timing.firstByte { self.phases.add(firstByte, to: .firstByte) }
     }
 
     private func finish(_ life: RequestLife, failure: RequestFailure?, attempts: [Attempt]) {

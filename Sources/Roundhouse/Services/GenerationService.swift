@@ -30,9 +30,10 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         let inference = try Self.read { () throws(RequestError) in
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
+        let arrival = self.decoded(client)
         var collector = Collector(requestID: inference.id)
         try await self.pipeline.runShared(
-            inference, delivery: .whole, deadline: client?.deadline, client: client?.peerIdentity
+            inference, delivery: .whole, deadline: client?.deadline, client: client?.peerIdentity, arrival: arrival
         ) {
             collector.take($0)
         }
@@ -57,14 +58,31 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         let inference = try Self.read { () throws(RequestError) in
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
+        let arrival = self.decoded(client)
         var writer = ResponseWriter(requestID: inference.id)
         let wantsProgress = RequestReader.wantsProgress(request)
+        var isFirst = true
         try await self.pipeline.runShared(
             inference, delivery: .streamed, wantsProgress: wantsProgress, deadline: client?.deadline,
-            client: client?.peerIdentity
+            client: client?.peerIdentity, arrival: arrival
         ) { outputs in
+            // Once for each request: a look at the clock for each token would cost more than it tells.
+            let begin = isFirst && outputs.contains(where: \.isAnswer) ? ContinuousClock.now : nil
             try await write(&writer, outputs)
+            if let begin {
+                isFirst = false
+                self.pipeline.phases.add(begin.duration(to: .now), to: .encode)
+            }
         }
+    }
+
+    /// A request has been read.
+    ///
+    /// - Returns: the moment.
+    private func decoded(_ client: CallDetails?) -> ContinuousClock.Instant {
+        let now = ContinuousClock.now
+        if let received = client?.receivedAt { self.pipeline.phases.add(received.duration(to: now), to: .decode) }
+        return now
     }
 
     func countTokens(
@@ -121,6 +139,13 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
         } catch {
             throw RequestFailure(cause: error, requestID: "")
         }
+    }
+}
+
+extension PipelineOutput {
+    /// Whether it is of the answer, and not of what was waited for before it.
+    fileprivate var isAnswer: Bool {
+        if case .progress = self { false } else { true }
     }
 }
 
