@@ -34,6 +34,8 @@ struct Composition: Sendable {
     let aliasSupervisor: AliasSupervisor
     let discovery: DiscoveryPort
     let services: [any RegistrableRPCService]
+    /// The page `/metrics`.
+    let metrics: LiveMetrics
     /// Models whose load at the start has not begun yet.
     let starting: StartingModels
     /// What came back from the disk.
@@ -148,6 +150,13 @@ struct Composition: Sendable {
             events: self.events,
             recorders: [statistics, self.aliasSupervisor],
             shared: self.shared
+        )
+        self.metrics = LiveMetrics(
+            foundations,
+            registry: registry,
+            router: router,
+            loading: manager,
+            events: self.events
         )
     }
 

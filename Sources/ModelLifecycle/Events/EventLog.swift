@@ -52,6 +52,8 @@ package final class EventLog: EventRecorder {
         var watches = 0
         var hasEndedWatches = false
         var failure: String?
+        /// Since the start, by kind.
+        var recorded: [GatewayEvent.Kind: Int] = [:]
         var isRunning = false
         var hasEnded = false
         /// Written since old ones were deleted.
@@ -114,8 +116,12 @@ package final class EventLog: EventRecorder {
         }
     }
 
+    /// Events since the start, by kind, whatever became of them.
+    package var recorded: [GatewayEvent.Kind: Int] { self.state.withLock { $0.recorded } }
+
     package func record(_ event: GatewayEvent) {
         let (waiters, isFirstLoss, hasEnded) = self.state.withLock { state in
+            state.recorded[event.kind, default: 0] += 1
             let lostBefore = state.window.lostCount
             let gaveUp = state.window.record(event, atMicroseconds: self.time.wallMicroseconds())
             // Whom the disk does not serve is served without it.

@@ -27,6 +27,12 @@ extension Router {
         }
         return LiveFigures(openUntil: openUntil, now: now, inFlight: model.inFlight)
     }
+
+    /// The same of a provider.
+    func liveFigures(of id: ProviderID) -> LiveFigures {
+        let provider = self.figures[id]
+        return LiveFigures(openUntil: provider.openUntil, now: self.figures.now, inFlight: provider.inFlight)
+    }
 }
 
 extension LiveFigures {

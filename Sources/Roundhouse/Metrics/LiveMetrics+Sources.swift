@@ -1,0 +1,54 @@
+internal import GRPCTransport
+internal import Inference
+internal import ModelLifecycle
+internal import ModelRegistry
+internal import Routing
+internal import Telemetry
+
+extension LiveMetrics {
+    /// The page of a server that stands on `foundations`.
+    convenience init(
+        _ foundations: Foundations,
+        registry: Registry,
+        router: Router,
+        loading: any ModelLoading,
+        events: EventLog
+    ) {
+        let figures = foundations.figures
+        self.init(
+            Sources(
+                version: foundations.version,
+                figures: figures,
+                health: { model in
+                    let total = figures.total(
+                        of: .model(model), .hour, at: WallTime.now().microsecondsSince1970)
+                    return HealthScore(total, usualLatency: nil, anomalies: []).value
+                },
+                hitRate: {
+                    figures.total(of: .system, .hour, at: WallTime.now().microsecondsSince1970).cacheHitRate
+                },
+                phases: foundations.phases,
+                counters: foundations.counters,
+                registry: registry,
+                router: router,
+                loading: loading,
+                events: events,
+                requestLog: foundations.requestLog,
+                transport: { [transport = foundations.transport] in TransportReading(transport.counters) },
+                storage: foundations.storageFigures()
+            )
+        )
+    }
+}
+
+extension TransportReading {
+    init(_ counters: GRPCTransport.Server.Counters) {
+        self.connections = counters.connectionsOpen
+        self.connectionsAccepted = counters.connectionsAccepted
+        self.connectionsRefused = counters.connectionsRefused
+        self.calls = counters.callsOpen
+        self.callsStarted = counters.callsStarted
+        self.callsRefused = counters.callsRefused
+        self.slowConsumers = counters.slowConsumers
+    }
+}
