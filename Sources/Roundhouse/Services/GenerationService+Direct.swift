@@ -12,7 +12,9 @@ extension GenerationService {
                 let request = try ProtobufDeserializer<Roundhouse_V1_GenerateRequest>()
                     .deserialize(try await call.message())
                 let answer = try await self.generate(request, for: call.details, AnswerEncoder.self)
+                let begin = ContinuousClock.now
                 try await call.send(answer.encoded())
+                self.pipeline.phases.add(begin.duration(to: .now), to: .encode)
             },
             .init(Roundhouse_V1_GenerationService.Method.StreamGenerate.descriptor) { call in
                 let request = try ProtobufDeserializer<Roundhouse_V1_StreamGenerateRequest>()
