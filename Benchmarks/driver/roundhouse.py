@@ -33,7 +33,7 @@ def start(binary: pathlib.Path, directory: pathlib.Path, mock_port: int, name: s
     data = directory / "data"
     data.mkdir(exist_ok=True)
     command = [
-        *(str(binary), "serve", "--grpc", "127.0.0.1:0"),
+        *(str(binary), "serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"),
         *("--data-dir", str(data), "--config", str(configuration)),
     ]
     return Server(name, command, directory / f"{name}.log")

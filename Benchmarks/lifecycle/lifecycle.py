@@ -39,7 +39,7 @@ class Server:
         self.log = open(os.path.join(directory, "log"), "ab")
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
-            [binary, "serve", "--grpc", "127.0.0.1:0", "--data-dir", directory, "--config", path],
+            [binary, "serve", "--grpc", "127.0.0.1:0", "--http", "off", "--data-dir", directory, "--config", path],
             stdout=subprocess.PIPE, stderr=self.log, text=True,
         )
         line = self.process.stdout.readline()

@@ -36,6 +36,7 @@ struct Foundations: Sendable {
     let health: HealthRegistry
     let transport: GRPCTransport.Server
     let addresses: BoundAddresses
+    let httpAddresses = BoundAddresses()
     let installer: ModelInstaller
     let hardware: HardwareReader
     /// Ends watches of metrics.
@@ -232,7 +233,9 @@ extension Foundations {
             grpcAddresses: self.addresses.reader(),
             engines: Self.engines(of: manager, availability: ports.availability),
             storage: self.storageReport(),
-            issues: Self.issues(of: self.requestLog, events)
+            issues: Self.issues(of: self.requestLog, events),
+            httpAddresses: self.httpAddresses.reader(),
+            condition: self.condition()
         )
         let recorder = RecorderFanOut(
             recorders: [self.requestLog, RequestFigures(figures: self.figures)] + recorders)
@@ -299,6 +302,23 @@ extension Foundations {
                 availableBytes: room.available,
                 totalBytes: room.total
             )
+        }
+    }
+
+    /// Whether requests are taken and can be recorded; answers at once.
+    func condition() -> @Sendable () -> Readiness.Condition {
+        let (health, addresses, log) = (self.health, self.addresses.reader(), self.requestLog)
+        return {
+            var condition = Readiness.Condition()
+            if health.status(of: "") != .serving {
+                condition.phase = .shuttingDown
+            } else if addresses().isEmpty {
+                condition.phase = .starting
+            }
+            condition.databaseFailure = log.status.failure.map {
+                Readiness.DatabaseFailure(message: "\($0)", isDiskFull: $0.code == .diskFull)
+            }
+            return condition
         }
     }
 

@@ -28,6 +28,8 @@ public final class RoundhouseServer: Sendable {
     public struct Ready: Sendable, Hashable {
         /// `127.0.0.1:50051`, port 0 replaced by the one that was chosen; `unix:/run/roundhouse.sock`.
         public var grpcAddresses: [String]
+        /// `127.0.0.1:8080`; `nil` when no HTTP port is wanted.
+        public var httpAddress: String?
         /// Models that can be asked.
         public var modelCount: Int
     }
@@ -138,6 +140,16 @@ public final class RoundhouseServer: Sendable {
             group.addTask { await composition.aliasSupervisor.run() }
             group.addTask { await reporter.run() }
             group.addTask { await composition.discoverAtStart() }
+            let http = HTTPServer(composition)
+            if let http {
+                group.addTask { await http.run() }
+                do throws(StartError) {
+                    self.foundations.httpAddresses.set([try await http.boundAddress()])
+                } catch {
+                    group.cancelAll()
+                    return .failure(error)
+                }
+            }
             group.addTask { await self.announce(composition, onReady) }
             let server = GRPCServer(
                 transport: self.foundations.transport,
@@ -151,6 +163,7 @@ public final class RoundhouseServer: Sendable {
             } catch {
                 outcome = .failure(StartError.explaining(error))
             }
+            await http?.drain(within: .seconds(2))
             group.cancelAll()
             return outcome
         }
@@ -165,7 +178,9 @@ public final class RoundhouseServer: Sendable {
             "Serving gRPC",
             metadata: ["addresses": "\(addresses.joined(separator: " "))", "models": "\(models)"]
         )
-        onReady(Ready(grpcAddresses: addresses, modelCount: models))
+        let http = self.foundations.httpAddresses.reader()().first
+        if let http { self.logger.info("Serving HTTP", metadata: ["address": "\(http)"]) }
+        onReady(Ready(grpcAddresses: addresses, httpAddress: http, modelCount: models))
     }
 }
 

@@ -12,7 +12,7 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Run the server in the foreground.",
         discussion: """
             Logs go to standard error. Once it serves, one line of JSON goes to standard output: \
-            {"event":"ready","grpc":"127.0.0.1:50051","pid":4711,"version":"\(RoundhouseServer.version)"}.
+            {"event":"ready","grpc":"127.0.0.1:50051","http":"127.0.0.1:8080","pid":4711,"version":"…","models":2}.
             SIGTERM or SIGINT lets running requests end within grpc.shutdown_grace; a second one ends them at once. \
             SIGHUP is ignored.
             """
@@ -20,6 +20,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "Where to listen: HOST:PORT or unix:PATH; port 0 picks a free one. Default 127.0.0.1:50051.")
     var grpc: String?
+
+    @Option(help: "Where to serve /healthz, /readyz and /metrics: HOST:PORT or off. Default 127.0.0.1:8080.")
+    var http: String?
 
     @Option(help: "Where the database and the default configuration file are. Default $XDG_DATA_HOME/roundhouse.")
     var dataDir: String?
@@ -64,7 +67,9 @@ struct ServeCommand: AsyncParsableCommand {
             if let value { overrides.append(.init(key: key, value: value, flag: flag)) }
         }
         override("grpc.address", self.grpc, "--grpc")
+        override("http.address", self.http, "--http")
         override("grpc.insecure", self.insecure ? "true" : nil, "--insecure")
+        override("http.insecure", self.insecure ? "true" : nil, "--insecure")
         override("log.level", self.logLevel, "--log-level")
         override("log.format", self.logFormat, "--log-format")
         do {
@@ -93,8 +98,9 @@ struct ServeCommand: AsyncParsableCommand {
             }
             try await server.run { ready in
                 let addresses = ready.grpcAddresses.first ?? ""
+                let http = ready.httpAddress.map { "\"http\":\"\($0)\"," } ?? ""
                 Self.say(
-                    "{\"event\":\"ready\",\"grpc\":\"\(addresses)\",\"pid\":\(getpid()),"
+                    "{\"event\":\"ready\",\"grpc\":\"\(addresses)\",\(http)\"pid\":\(getpid()),"
                         + "\"version\":\"\(RoundhouseServer.version)\",\"models\":\(ready.modelCount)}"
                 )
             }

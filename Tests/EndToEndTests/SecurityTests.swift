@@ -126,7 +126,8 @@ extension EndToEnd {
                 to: "roundhouse.yaml"
             )
             let command = [
-                Program.path, "serve", "--grpc", "127.0.0.1:0", "--data-dir", directory.path, "--config", file,
+                Program.path, "serve", "--grpc", "127.0.0.1:0", "--http", "off", "--data-dir", directory.path,
+                "--config", file,
             ]
             let outcome = try await Program.run("timeout", ["60"] + command)
             #expect(!outcome.status.isSuccess && outcome.errors.contains("no.pem"), "\(outcome.text)")

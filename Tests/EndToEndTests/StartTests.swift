@@ -20,7 +20,7 @@ extension EndToEnd {
             environment: [String: String] = [:]
         ) async throws -> Program.Outcome {
             let file = try directory.write(configuration, to: "roundhouse.yaml")
-            let all = ["serve", "--data-dir", directory.path, "--config", file] + arguments
+            let all = ["serve", "--http", "off", "--data-dir", directory.path, "--config", file] + arguments
             let outcome = try await Program.run(
                 "timeout", ["60", Program.path] + all, environment: environment)
             #expect(!outcome.output.contains("ready"), "\(outcome.text)")
@@ -103,7 +103,8 @@ extension EndToEnd {
             unsafe chmod(directory.path, 0o555)
             defer { unsafe chmod(directory.path, 0o755) }
             let command = [
-                Program.path, "serve", "--grpc", "127.0.0.1:0", "--data-dir", directory.path, "--config", file,
+                Program.path, "serve", "--grpc", "127.0.0.1:0", "--http", "off", "--data-dir", directory.path,
+                "--config", file,
             ]
             // To root every directory is writable, unless it gives up the right.
             let asUser = geteuid() == 0 ? ["setpriv", "--bounding-set=-dac_override"] : []

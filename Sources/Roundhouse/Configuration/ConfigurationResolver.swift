@@ -11,6 +11,7 @@ extension ConfigurationDecoder {
             configuration.local.modelFolders = [Paths.join(dataDirectory, "models")]
         }
         self.resolveGRPC(configuration.grpc)
+        self.resolveHTTP(configuration.http)
         self.resolveLocal(configuration.local)
         for index in configuration.providers.indices {
             self.resolve(&configuration.providers[index], at: "providers[\(index)]")
@@ -64,6 +65,15 @@ extension ConfigurationDecoder {
                 expected: "a loopback address, or grpc.tls, or grpc.insecure: true to serve without encryption"
             )
         }
+    }
+
+    private mutating func resolveHTTP(_ http: RoundhouseConfiguration.HTTP) {
+        guard let address = http.address, !address.isLoopback, !http.insecure else { return }
+        self.report(
+            "http.address",
+            found: "\(Quoting.quote(address.description)), which other machines can reach",
+            expected: "a loopback address, or http.insecure: true to serve without encryption"
+        )
     }
 
     private mutating func resolveLocal(_ local: RoundhouseConfiguration.Local) {

@@ -66,17 +66,17 @@ enum Paths {
         // Without waiting: opening a pipe would otherwise block until somebody writes.
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else { return Self.failure(errno).reason }
-        defer { close(file) }
-        var status = stat()
-        guard unsafe fstat(file, &status) == 0 else { return Self.failure(errno).reason }
-        return status.st_mode & S_IFMT == S_IFDIR ? Self.failure(EISDIR).reason : nil
+        close(file)
+        // Not by `stat`, whose fields belong to another module as soon as Hummingbird is imported.
+        let folder = unsafe open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
+        guard folder >= 0 else { return nil }
+        close(folder)
+        return Self.failure(EISDIR).reason
     }
 
     /// Why a path is no directory, or `nil` when it is one.
     static func reasonNoDirectory(_ path: String) -> ReadFailure? {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return Self.failure(errno) }
-        return status.st_mode & S_IFMT == S_IFDIR ? nil : Self.failure(ENOTDIR)
+        unsafe access("\(path)/.", F_OK) == 0 ? nil : Self.failure(errno)
     }
 
     private static func failure(_ code: CInt) -> ReadFailure {

@@ -9,6 +9,8 @@ public import ModelRegistry
 public struct RoundhouseConfiguration: Sendable, Hashable {
     /// The gRPC port.
     public var grpc: GRPC
+    /// The HTTP port.
+    public var http = HTTP()
     /// What is written to standard error.
     public var log: Log
     /// What is kept on disk.
@@ -86,6 +88,23 @@ extension RoundhouseConfiguration {
             self.privateKey = privateKey
             self.clientCA = clientCA
         }
+    }
+
+    /// The HTTP port, for probes and scrapers: where it listens and what a client may cost.
+    public struct HTTP: Sendable, Hashable {
+        /// Where the server listens, never a UNIX-domain socket. Default `127.0.0.1:8080`; port 0 picks a free one, `nil`
+        /// opens no port.
+        public var address: ListenAddress? = .tcp(host: "127.0.0.1", port: 8080)
+        /// Allows an address that other machines can reach; nothing is encrypted there. Default `false`.
+        public var insecure = false
+        /// Open connections at a time; more wait. 1 to 1,000,000, default 256.
+        public var maxConnections = 256
+        /// The largest head of a request, in bytes. 1 KiB to 1 MiB, default 16 KiB.
+        public var maxHeaderBytes = 16 << 10
+        /// A connection that has brought no whole head of a request for so long is closed. 100 ms to 1 h, default 30 s.
+        public var idleTimeout = Duration.seconds(30)
+
+        public init() {}
     }
 
     /// What is written to standard error.

@@ -175,6 +175,18 @@ extension ScalarCodec where Value == ListenAddress {
     }
 }
 
+extension ScalarCodec where Value == ListenAddress? {
+    /// Where HTTP is served; `nil` for nowhere.
+    static let httpAddress = Self(expectation: "IPV4:PORT, [IPV6]:PORT, localhost:PORT (port 0...65535) or off") {
+        text, _ in
+        if text == "off" { return .success(nil) }
+        guard case .tcp(let host, let port) = ListenAddress(text) else { return .failure(ScalarMismatch()) }
+        return .success(.tcp(host: host, port: port))
+    } render: {
+        $0?.description ?? "off"
+    }
+}
+
 extension ScalarCodec where Value == ProviderID {
     static let providerID = Self(expectation: ProviderID.expectation) { text, _ in
         guard let id = ProviderID(text) else { return .failure(ScalarMismatch()) }

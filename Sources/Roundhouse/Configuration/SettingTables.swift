@@ -3,7 +3,7 @@ import Inference
 /// The rows of the configuration, in the order of the template and the docs.
 enum SettingTables {
     static let root: [Setting<RoundhouseConfiguration>] =
-        Self.grpc + Self.log + Self.storage + Self.local + Self.lifecycle + Self.routing + [
+        Self.grpc + Self.http + Self.log + Self.storage + Self.local + Self.lifecycle + Self.routing + [
             .elements(
                 "providers", \.providers, of: Self.provider,
                 prototype: { RoundhouseConfiguration.Provider(id: .local, kind: .custom, baseURL: "") },
@@ -68,6 +68,29 @@ enum SettingTables {
             "How long running calls may go on after SIGTERM."
         ),
         .scalar("grpc.reflection", \.grpc.reflection, .bool, "Serves grpc.reflection, which grpcurl needs."),
+    ]
+
+    private static let http: [Setting<RoundhouseConfiguration>] = [
+        .scalar(
+            "http.address", \.http.address, .httpAddress,
+            "Where /healthz, /readyz and /metrics are served. Port 0 picks a free one; 'off' opens none."
+        ),
+        .scalar(
+            "http.insecure", \.http.insecure, .bool,
+            "Allows an address that other machines can reach; nothing is encrypted there."
+        ),
+        .scalar(
+            "http.max_connections", \.http.maxConnections, .integer(1...1_000_000),
+            "Open connections at a time; more wait until one is closed."
+        ),
+        .scalar(
+            "http.max_header_bytes", \.http.maxHeaderBytes, .size(1 << 10...1 << 20),
+            "The largest head of a request."
+        ),
+        .scalar(
+            "http.idle_timeout", \.http.idleTimeout, .duration(.milliseconds(100) ... .seconds(3600)),
+            "A connection that has brought no whole head of a request for so long is closed."
+        ),
     ]
 
     private static let log: [Setting<RoundhouseConfiguration>] = [

@@ -15,6 +15,8 @@ struct SystemReport: Sendable {
     var storage: @Sendable () -> StorageReport
     /// Sentences on what is wrong and what to do, beyond what the other figures tell.
     var issues: @Sendable () -> [String]
+    var httpAddresses: @Sendable () -> [String] = { [] }
+    var condition: @Sendable () -> Readiness.Condition = { Readiness.Condition() }
 
     struct EngineReport: Sendable, Hashable {
         var model: ModelID
@@ -72,10 +74,10 @@ struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
         let snapshot = self.registry.snapshot
         let availabilities = snapshot.models.map { ($0.id, self.router.availability(of: $0.id)) }
         let ready = availabilities.count { $0.1 == .available }
-        let hasAnswer = availabilities.contains { $0.1.canAnswer }
+        let readiness = Readiness(self.report.condition(), Readiness.Models(snapshot, availabilities))
         let issues = self.issues(snapshot, availabilities)
         return .with {
-            $0.state = Self.verdict(models: snapshot, hasAnswer: hasAnswer, issues: issues)
+            $0.state = Self.verdict(readiness, issues: issues)
             $0.version = self.report.version
             $0.startTime = .init(self.report.startedAt)
             $0.uptime = .init(self.started.duration(to: self.clock.now))
@@ -90,7 +92,9 @@ struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
             $0.configurationGeneration = self.generation.number
             $0.aliasCount = Int32(clamping: snapshot.aliases.count)
             $0.loadedModelCount = Int32(clamping: Set(self.ports.loading.loadedModels().inMemory).count)
-            $0.ports = $0.grpcAddresses.map { Roundhouse_V1_ListenPort(grpc: $0) }
+            $0.ports =
+                $0.grpcAddresses.map { Roundhouse_V1_ListenPort(grpc: $0) }
+                + self.report.httpAddresses().map { Roundhouse_V1_ListenPort(http: $0) }
         }
     }
 
@@ -100,10 +104,7 @@ struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
     ) -> [String] {
         var issues = self.report.issues()
         if snapshot.models.isEmpty && !snapshot.providers.contains(where: \.acceptsAnyModel) {
-            issues.append(
-                "no model is configured: add a provider to the configuration or install a local engine with "
-                    + "'roundhouse engines install llama.cpp'"
-            )
+            issues.append(Readiness.noModel)
         }
         for case (let model, .unavailable(let reason)) in availabilities {
             issues.append("model '\(model)' cannot answer: \(reason)")
@@ -111,13 +112,8 @@ struct HealthService: Roundhouse_V1_HealthService.SimpleServiceProtocol {
         return issues
     }
 
-    private static func verdict(
-        models snapshot: RegistrySnapshot,
-        hasAnswer: Bool,
-        issues: [String]
-    ) -> Roundhouse_V1_SystemState {
-        let canAnswer = hasAnswer || snapshot.providers.contains(where: \.acceptsAnyModel)
-        if !canAnswer { return .unhealthy }
+    private static func verdict(_ readiness: Readiness, issues: [String]) -> Roundhouse_V1_SystemState {
+        if !readiness.isReady { return .unhealthy }
         return issues.isEmpty ? .healthy : .degraded
     }
 }
@@ -144,9 +140,13 @@ extension Roundhouse_V1_EngineStatus {
 }
 
 extension Roundhouse_V1_ListenPort {
-    init(grpc address: String) {
+    init(grpc address: String) { self.init("grpc", address) }
+
+    init(http address: String) { self.init("http", address) }
+
+    private init(_ spoken: String, _ address: String) {
         self.init()
-        self.`protocol` = "grpc"
+        self.`protocol` = spoken
         self.address = address
         guard !address.hasPrefix("unix:"), let colon = address.lastIndex(of: ":") else { return }
         self.port = Int32(address[address.index(after: colon)...]) ?? 0

@@ -45,6 +45,8 @@ enum StatusText {
         let since = status.hasStartTime ? ", since \(Figures.time(status.startTime))" : ""
         page.add("up", Figures.duration(Duration(status.uptime)) + since)
         page.add("serves", status.grpcAddresses.joined(separator: ", "))
+        let http = status.ports.filter { $0.protocol == "http" }.map(\.address)
+        if !http.isEmpty { page.add("http", http.joined(separator: ", ")) }
         page.add("models", "\(status.readyModelCount) of \(status.modelCount) ready")
         page.add("providers", "\(status.providerCount)")
         page.add(

@@ -12,6 +12,11 @@ enum Processes {
         return kibibytes << 10
     }
 
+    /// How many descriptors it has.
+    static func openFiles(of pid: pid_t) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
+    }
+
     /// Engines that the server `pid` has started: its process id is an argument of theirs. Zombies are not among them.
     static func engines(of pid: pid_t) -> [pid_t] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

@@ -5,12 +5,15 @@ import Glibc
 import Subprocess
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 /// A `roundhouse serve` that says that it is ready.
 final class RunningServer: Sendable {
     let pid: pid_t
     let address: Address
+    /// Where HTTP is served on loopback; `nil` when it is not.
+    let httpPort: Int?
     /// What it logs.
     let log: Lines
     private let output: Lines
@@ -24,12 +27,14 @@ final class RunningServer: Sendable {
         let ready = try JSONDecoder().decode(Ready.self, from: Data(line.utf8))
         try #require(ready.event == "ready" && ready.pid == pid, "\(line)")
         self.address = try Address(parsing: ready.grpc)
+        self.httpPort = ready.http?.split(separator: ":").last.flatMap { Int($0) }
     }
 
     /// The line that scripts wait for.
     private struct Ready: Decodable {
         var event: String
         var grpc: String
+        var http: String?
         var pid: pid_t
     }
 
@@ -44,6 +49,7 @@ final class RunningServer: Sendable {
         _ configuration: String,
         in directory: TemporaryDirectory? = nil,
         grpc: String = "127.0.0.1:0",
+        http: String = "127.0.0.1:0",
         environment: [String: String] = [:],
         endingWith status: TerminationStatus = .exited(0),
         sourceLocation: SourceLocation = #_sourceLocation,
@@ -51,7 +57,7 @@ final class RunningServer: Sendable {
     ) async throws -> Value {
         let directory = try directory ?? TemporaryDirectory()
         let file = try directory.write(configuration, to: "roundhouse.yaml")
-        let arguments = ["serve", "--grpc", grpc, "--data-dir", directory.path, "--config", file]
+        let arguments = ["serve", "--grpc", grpc, "--http", http, "--data-dir", directory.path, "--config", file]
         let log = Lines()
         let result = try await Subprocess.run(
             .path(FilePath(Program.path)),
@@ -119,6 +125,12 @@ final class RunningServer: Sendable {
         return try await withGRPCClient(transport: transport) { client in
             try await body(Gateway(client: client))
         }
+    }
+
+    /// Asks over HTTP, on a connection of its own.
+    func ask(_ path: String, method: String = "GET") async throws -> RawAnswer {
+        let connection = try RawConnection(port: try #require(self.httpPort))
+        return try #require(try await connection.ask(path, method: method))
     }
 
     private func terminateUnlessEnding() {

@@ -89,7 +89,7 @@ struct BadConfigurationTests {
             name: "a text for a file",
             yaml: "hello",
             problems: [
-                "roundhouse.yaml:1:1: key '': found a single value, expected a mapping with keys such as grpc, log, "
+                "roundhouse.yaml:1:1: key '': found a single value, expected a mapping with keys such as grpc, http, log, "
                     + "storage, local, lifecycle, routing, openrouter, providers, aliases"
             ]
         ),
@@ -188,6 +188,22 @@ struct BadConfigurationTests {
                 problems: [
                     "roundhouse.yaml:2:12: key 'grpc.address': found '[::]:50051', which other machines can reach, "
                         + "expected a loopback address, or grpc.tls, or grpc.insecure: true to serve without encryption"
+                ]
+            ),
+            Case(
+                name: "an HTTP address for everybody",
+                yaml: "http:\n  address: \"0.0.0.0:8080\"\n",
+                problems: [
+                    "roundhouse.yaml:2:12: key 'http.address': found '0.0.0.0:8080', which other machines can reach, "
+                        + "expected a loopback address, or http.insecure: true to serve without encryption"
+                ]
+            ),
+            Case(
+                name: "a socket for HTTP",
+                yaml: "http: { address: \"unix:/run/http.sock\" }",
+                problems: [
+                    "roundhouse.yaml:1:18: key 'http.address': found 'unix:/run/http.sock', "
+                        + "expected IPV4:PORT, [IPV6]:PORT, localhost:PORT (port 0...65535) or off"
                 ]
             ),
             Case(
