@@ -10,6 +10,8 @@ package final class RawConnection: Sendable {
     }
 
     private let descriptor: Int32
+    /// Of its own, since a thread of a shared one is scarce while others wait on it.
+    private let waiting = DispatchQueue(label: "raw connection")
 
     package init(port: Int) throws {
         self.descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -49,7 +51,7 @@ package final class RawConnection: Sendable {
     package func receive(within limit: Duration) async -> [UInt8]? {
         let milliseconds = Int32(limit / .milliseconds(1))
         return await withCheckedContinuation { continuation in
-            Self.waiting.async {
+            self.waiting.async {
                 var entry = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
                 guard unsafe poll(&entry, 1, milliseconds) > 0 else { return continuation.resume(returning: nil) }
                 var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -71,7 +73,6 @@ package final class RawConnection: Sendable {
         return nil
     }
 
-    private static let waiting = DispatchQueue(label: "raw connections", attributes: .concurrent)
 }
 
 /// One HTTP/1.1 answer, as it came.

@@ -277,7 +277,7 @@ import Testing
     /// Waits on a thread that may.
     private static func wait(for semaphore: DispatchSemaphore) async {
         await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
+            DispatchQueue(label: "waits").async {
                 semaphore.wait()
                 continuation.resume()
             }
