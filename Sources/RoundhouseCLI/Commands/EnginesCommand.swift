@@ -63,22 +63,7 @@ struct EnginesCommand: AsyncParsableCommand {
 
         func execute(_ gateway: Gateway, _ console: any Console) async throws {
             try await EngineInstallation(engine: self.engine, json: self.connection.json, console: console)
-                .run { progress in
-                    let isDone = try await gateway.health.installEngine(
-                        .with { $0.engine = self.engine }, options: gateway.workOptions
-                    ) { response in
-                        var isDone = false
-                        for try await message in response.messages {
-                            guard let step = EngineCatalog.Step(message) else { continue }
-                            if case .ready = step { isDone = true }
-                            progress(step)
-                        }
-                        return isDone
-                    }
-                    guard isDone else {
-                        throw CommandFailure.brokenPromise("the server ended the stream with OK but without 'ready'")
-                    }
-                }
+                .run(on: gateway)
         }
 
         func executeHere(_ catalog: EngineCatalog, _ console: any Console) async throws {
@@ -160,6 +145,28 @@ struct EngineInstallation: Sendable {
             await self.console.note(view.finish())
             guard let failure = error as? EngineCatalog.Failure else { throw error }
             throw Self.commandFailure(failure)
+        }
+    }
+
+    /// Has the server install it on its machine.
+    ///
+    /// - Throws: ``CommandFailure/brokenPromise(_:)`` when the stream ended with OK before it was done.
+    func run(on gateway: Gateway) async throws {
+        try await self.run { [engine = self.engine] progress in
+            let isDone = try await gateway.health.installEngine(
+                .with { $0.engine = engine }, options: gateway.workOptions
+            ) { response in
+                var isDone = false
+                for try await message in response.messages {
+                    guard let step = EngineCatalog.Step(message) else { continue }
+                    if case .ready = step { isDone = true }
+                    progress(step)
+                }
+                return isDone
+            }
+            guard isDone else {
+                throw CommandFailure.brokenPromise("the server ended the stream with OK but without 'ready'")
+            }
         }
     }
 

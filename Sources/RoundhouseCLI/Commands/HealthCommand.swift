@@ -31,18 +31,38 @@ struct HealthCommand: ClientCommand {
 struct DoctorCommand: ClientCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Ask the server anew what is wrong, and show what to do about each.",
-        discussion: "Exits as 'health' does. With --json it prints what 'health --refresh --json' does."
+        abstract: "Ask the server anew what is wrong, show what to do about each, and offer to do it.",
+        discussion: """
+            On a terminal it asks for each fix that the server can carry out (install an engine, switch a provider \
+            off); --yes carries out, without asking, those that take nothing away (install an engine). Then everything \
+            is asked once more. Exits as 'health' does, with how it is in the end. With --json it prints what \
+            'health --refresh --json' does, and fixes nothing without --yes.
+            """
     )
+
+    @Flag(help: "Carry out what can be, without asking.")
+    var yes = false
 
     @OptionGroup(title: "Connection")
     var connection: ConnectionOptions
 
     func execute(_ gateway: Gateway, _ console: any Console) async throws {
-        try await HealthRun(console: console, json: self.connection.json, address: gateway.address)
-            .show(DoctorTexts.page) {
-                try await gateway.health.checkDependencies(.with { $0.refresh = true }, options: gateway.queryOptions)
-            }
+        let json = self.connection.json
+        let run = HealthRun(console: console, json: json, address: gateway.address)
+        let check = { @Sendable in
+            try await gateway.health.checkDependencies(.with { $0.refresh = true }, options: gateway.queryOptions)
+        }
+        var answer = try await run.answer(check)
+        // In JSON there is one answer: how it is in the end.
+        if !json { try await run.write(answer, DoctorTexts.page) }
+        let fixes = DoctorRun(gateway: gateway, console: console, json: json, isUnattended: self.yes)
+        let hasFixed = try await fixes.carryOut(answer.findings)
+        if hasFixed {
+            answer = try await run.answer(check)
+            if !json { try await console.write("\n") }
+        }
+        if json || hasFixed { try await run.write(answer, DoctorTexts.page) }
+        try run.end(answer)
     }
 }
 
@@ -57,9 +77,17 @@ struct HealthRun: Sendable {
         _ page: (Roundhouse_V1_CheckDependenciesResponse, TerminalTraits) -> String,
         _ check: () async throws -> Roundhouse_V1_CheckDependenciesResponse
     ) async throws {
-        let answer: Roundhouse_V1_CheckDependenciesResponse
+        let answer = try await self.answer(check)
+        try await self.write(answer, page)
+        try self.end(answer)
+    }
+
+    /// - Throws: ``QuietEnding`` for a server that does not say how it is, after its error was shown.
+    func answer(
+        _ check: () async throws -> Roundhouse_V1_CheckDependenciesResponse
+    ) async throws -> Roundhouse_V1_CheckDependenciesResponse {
         do {
-            answer = try await check()
+            return try await check()
         } catch let error as RPCError {
             try Task.checkCancellation()
             // A server that cannot say how it is counts as one that is not well, whatever the reason.
@@ -68,11 +96,21 @@ struct HealthRun: Sendable {
             await self.console.show(report, json: self.json)
             throw QuietEnding(status: .unhealthy)
         }
+    }
+
+    func write(
+        _ answer: Roundhouse_V1_CheckDependenciesResponse,
+        _ page: (Roundhouse_V1_CheckDependenciesResponse, TerminalTraits) -> String
+    ) async throws {
         if self.json {
             try await self.console.write(json: answer)
         } else {
             try await self.console.write(page(answer, self.console.output))
         }
+    }
+
+    /// - Throws: ``QuietEnding`` unless the server is healthy.
+    func end(_ answer: Roundhouse_V1_CheckDependenciesResponse) throws {
         switch answer.overallStatus {
         case .healthy: return
         case .degraded: throw QuietEnding(status: .failure)

@@ -6,6 +6,8 @@ enum CommandFailure: Error, Sendable, Hashable {
     case configuration([String])
     /// The server broke the API's promises.
     case brokenPromise(String)
+    /// There is nothing of that name. The hint says where names are found.
+    case notFound(String, hint: String)
     /// Somebody else than the server could not be reached.
     case unreachable(String)
     /// A job on this machine, such as an installation, did not succeed. The hint says what to do.

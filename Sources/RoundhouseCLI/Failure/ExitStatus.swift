@@ -5,6 +5,7 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
     case success = 0
     case failure = 1
     case unhealthy = 2
+    case byHand = 3
     case usage = 64
     case invalidArgument = 65
     case notFound = 66
@@ -31,9 +32,10 @@ enum ExitStatus: Int32, Sendable, CaseIterable {
         case .success: "the command did what it was asked"
         case .failure: "anything that has no number of its own"
         case .unhealthy: "'health' and 'doctor': no request can be answered, or no server"
+        case .byHand: "'recommendations --apply': a person has to do it, and was told what"
         case .usage: "the command line is wrong"
         case .invalidArgument: "the server found the request invalid (INVALID_ARGUMENT)"
-        case .notFound: "there is no such model, provider, alias or file (NOT_FOUND)"
+        case .notFound: "there is no such model, provider, alias, file or advice (NOT_FOUND)"
         case .unavailable: "no server, or no model that can answer (UNAVAILABLE)"
         case .tryLater: "out of time or over a limit (DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED)"
         case .denied: "not allowed (UNAUTHENTICATED, PERMISSION_DENIED)"

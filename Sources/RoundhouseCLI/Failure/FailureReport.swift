@@ -59,6 +59,8 @@ struct FailureReport: Sendable, Hashable {
         case .brokenPromise(let message):
             (self.status, self.message) = (.failure, message)
             self.hint = "the server may run another version; compare 'roundhouse --version' with 'roundhouse status'"
+        case .notFound(let message, let hint):
+            (self.status, self.message, self.hint) = (.notFound, message, hint)
         case .local(let message, let hint):
             (self.status, self.message, self.hint) = (.failure, message, hint)
         }

@@ -14,7 +14,10 @@ enum Interruption {
             group.addTask {
                 var isFirst = true
                 for await _ in signals {
-                    if !isFirst { _exit(ExitStatus.interrupted.rawValue) }
+                    if !isFirst {
+                        TerminalScreen.restoreAtOnce()
+                        _exit(ExitStatus.interrupted.rawValue)
+                    }
                     isFirst = false
                     interrupt.yield()
                 }

@@ -102,6 +102,46 @@ extension Gateway {
         return answer
     }
 
+    /// Everything that is recommended, in the order of its numbers.
+    func recommendations(
+        _ range: Roundhouse_V1_MetricRange
+    ) async throws -> Roundhouse_V1_ListRecommendationsResponse {
+        var answer = Roundhouse_V1_ListRecommendationsResponse()
+        answer.recommendations = try await Self.everyPage { token in
+            let page = try await self.telemetry.listRecommendations(
+                .with {
+                    $0.range = range
+                    ($0.pageSize, $0.pageToken) = (Self.pageSize, token)
+                },
+                options: self.queryOptions
+            )
+            return (page.recommendations, page.nextPageToken)
+        }
+        return answer
+    }
+
+    /// Everything that was out of the ordinary.
+    ///
+    /// - Parameter model: empty: of all.
+    func anomalies(
+        of model: String,
+        _ range: Roundhouse_V1_MetricRange
+    ) async throws -> Roundhouse_V1_ListAnomaliesResponse {
+        var answer = Roundhouse_V1_ListAnomaliesResponse()
+        answer.anomalies = try await Self.everyPage { token in
+            let page = try await self.telemetry.listAnomalies(
+                .with {
+                    $0.model = model
+                    $0.range = range
+                    ($0.pageSize, $0.pageToken) = (Self.pageSize, token)
+                },
+                options: self.queryOptions
+            )
+            return (page.anomalies, page.nextPageToken)
+        }
+        return answer
+    }
+
     private static func everyPage<Item>(
         _ fetch: (_ token: String) async throws -> (items: [Item], next: String)
     ) async throws -> [Item] {

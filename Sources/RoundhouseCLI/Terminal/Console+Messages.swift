@@ -16,6 +16,16 @@ extension Console {
         await self.note(TerminalText.singleLine(line) + "\n")
     }
 
+    /// Asks on standard error, and takes anything but a yes for a no.
+    func confirms(_ question: String) async throws -> Bool {
+        await self.note(TerminalText.singleLine(question) + " [y/N] ")
+        let answer = await self.nextLine()
+        try Task.checkCancellation()
+        // The end of the input has left the cursor behind the question.
+        if answer == nil { await self.note("\n") }
+        return ["y", "yes"].contains(answer.map { $0.filter { !$0.isWhitespace }.lowercased() })
+    }
+
     func write(_ table: Table) async throws {
         try await self.write(table.rendered(for: self.output))
     }

@@ -16,6 +16,11 @@ protocol Console: Sendable {
 
     /// The next line of standard input without its line break. Nil: its end, or the task was cancelled.
     func nextLine() async -> String?
+
+    /// Gives the whole terminal to `body`, and everything back as it was when that ends, however it ends.
+    ///
+    /// - Throws: what `body` throws.
+    func withScreen(_ body: @escaping @Sendable (Screen) async throws -> Void) async throws
 }
 
 extension Console {

@@ -42,6 +42,11 @@ struct StandardConsole: Console {
         return nil
     }
 
+    func withScreen(_ body: @escaping @Sendable (Screen) async throws -> Void) async throws {
+        let terminal = TerminalScreen(input: STDIN_FILENO, output: STDOUT_FILENO)
+        try await terminal.run(write: { try await self.write($0) }, body)
+    }
+
     private func send(_ text: String, to descriptor: Int32) async -> Result<Void, any Error> {
         // One queue for both, so that they appear on a shared terminal in the order of the calls.
         await withCheckedContinuation { continuation in

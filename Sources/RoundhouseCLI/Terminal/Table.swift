@@ -14,6 +14,9 @@ struct Table: Sendable, Hashable {
         var canBeSpared = false
         /// Whether its cells have the tone of their row.
         var isToned = false
+        /// The least width, so that a table that is drawn again and again does not shift with every figure. What may be
+        /// shortened is not shortened below it.
+        var minimum = 0
     }
 
     private static let gap = 2
@@ -37,7 +40,8 @@ struct Table: Sendable, Hashable {
     /// The lines, each ended by a newline, none with trailing spaces.
     func rendered(for traits: TerminalTraits) -> String {
         let whole = self.columns.indices.map { index in
-            self.rows.map { TerminalText.width($0[index]) }.reduce(TerminalText.width(self.columns[index].title), max)
+            self.rows.map { TerminalText.width($0[index]) }
+                .reduce(max(self.columns[index].minimum, TerminalText.width(self.columns[index].title)), max)
         }
         let kept = self.kept(whole, within: traits.columns)
         let widths = self.widths(kept, whole, within: traits.columns)
@@ -53,13 +57,17 @@ struct Table: Sendable, Hashable {
         var kept = Array(self.columns.indices)
         guard let available else { return kept }
         func needed() -> Int {
-            kept.map { self.columns[$0].canShrink ? min(whole[$0], Self.narrowest) : whole[$0] }.reduce(0, +)
+            kept.map { self.columns[$0].canShrink ? min(whole[$0], self.narrowest($0)) : whole[$0] }.reduce(0, +)
                 + Self.gap * (kept.count - 1)
         }
         while needed() > available, let spared = kept.lastIndex(where: { self.columns[$0].canBeSpared }) {
             kept.remove(at: spared)
         }
         return kept
+    }
+
+    private func narrowest(_ column: Int) -> Int {
+        max(Self.narrowest, self.columns[column].minimum)
     }
 
     /// Of the kept columns.
@@ -69,7 +77,7 @@ struct Table: Sendable, Hashable {
         var excess = widths.reduce(0, +) + Self.gap * (widths.count - 1) - available
         while excess > 0 {
             let shrinkable = widths.indices.filter {
-                self.columns[kept[$0]].canShrink && widths[$0] > Self.narrowest
+                self.columns[kept[$0]].canShrink && widths[$0] > self.narrowest(kept[$0])
             }
             guard let widest = shrinkable.max(by: { widths[$0] < widths[$1] }) else { break }
             widths[widest] -= 1
@@ -118,12 +126,16 @@ struct Page: Sendable, Hashable {
         self.lines.append((name, TerminalText.singleLine(value)))
     }
 
-    func rendered(for traits: TerminalTraits) -> String {
+    /// - Parameter wraps: whether values that are longer than the terminal is wide go on under their beginning.
+    func rendered(for traits: TerminalTraits, wraps: Bool = false) -> String {
         let widest = self.lines.map { TerminalText.width($0.name) }.max() ?? 0
         return self.lines
             .map { name, value in
                 let padding = String(repeating: " ", count: widest - TerminalText.width(name))
-                return "  \(traits.dim(name))\(padding)  \(value)\n"
+                let columns = wraps ? traits.columns.map { max(20, $0 - widest - 4) } : nil
+                let indent = "\n" + String(repeating: " ", count: widest + 4)
+                let lines = TerminalText.wrapped(value, to: columns).joined(separator: indent)
+                return "  \(traits.dim(name))\(padding)  \(lines)\n"
             }
             .joined()
     }

@@ -52,6 +52,40 @@ enum TerminalText {
         return kept + "…"
     }
 
+    /// The first `columns` of a line, which may have the styles of ``TerminalTraits``: those take no room and stay.
+    static func clipped(_ styled: String, to columns: Int) -> String {
+        var kept = ""
+        var used = 0
+        var isStyle = false
+        for character in styled {
+            if character == "\u{1B}" { isStyle = true }
+            guard !isStyle else {
+                kept.append(character)
+                if character == "m" { isStyle = false }
+                continue
+            }
+            let width = Self.width(character)
+            // What comes after a wide character that does not fit would stand in a wrong place.
+            if used + width > columns { used = columns }
+            guard used + width <= columns else { continue }
+            kept.append(character)
+            used += width
+        }
+        return kept
+    }
+
+    /// Columns that a line with styles takes.
+    static func styledWidth(_ styled: String) -> Int {
+        var used = 0
+        var isStyle = false
+        for character in styled {
+            if character == "\u{1B}" { isStyle = true }
+            if !isStyle { used += Self.width(character) }
+            if character == "m" { isStyle = false }
+        }
+        return used
+    }
+
     /// Lines of at most `columns`, broken at spaces; a word that is wider stays whole. Nil: one line.
     static func wrapped(_ text: String, to columns: Int?) -> [String] {
         guard let columns else { return [text] }

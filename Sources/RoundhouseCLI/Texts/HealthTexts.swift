@@ -144,17 +144,12 @@ enum DoctorTexts {
         for (index, finding) in answer.findings.enumerated() {
             let tone: TerminalTraits.Tone = finding.severity == .warning ? .fair : .bad
             text += "\n" + traits.toned("\(index + 1). \(Self.name(finding.severity))", tone) + "\n"
-            text += Self.indented(finding.message, for: traits)
-            if !finding.fix.isEmpty { text += Self.indented("To do: \(finding.fix)", for: traits) }
+            text += traits.indented(finding.message)
+            if !finding.fix.isEmpty { text += traits.indented("To do: \(finding.fix)") }
             // Whole, whatever the width: it is copied.
             if !finding.command.isEmpty { text += "     $ \(TerminalText.singleLine(finding.command))\n" }
         }
         return text
-    }
-
-    private static func indented(_ sentence: String, for traits: TerminalTraits) -> String {
-        TerminalText.wrapped(TerminalText.singleLine(sentence), to: traits.columns.map { max(20, $0 - 3) })
-            .map { "   \($0)\n" }.joined()
     }
 
     private static func name(_ severity: Roundhouse_V1_FindingSeverity) -> String {

@@ -31,6 +31,17 @@ enum LoadTexts {
         return "\(Self.name(loaded)) is \(StateTexts.name(loaded.state))\(details)"
     }
 
+    /// "local/small is unloaded: 356.2 MiB freed, in 85 ms".
+    static func sentence(_ response: Roundhouse_V1_UnloadModelResponse) -> String {
+        guard response.unloaded else { return "\(response.model) was not loaded" }
+        var parts = ["\(Figures.bytes(response.freedBytes)) freed"]
+        let (drained, cut) = (Int64(response.drainedLeaseCount), Int64(response.cutLeaseCount))
+        if drained > 0 { parts.append("\(Figures.count(drained, "request")) ended first") }
+        if cut > 0 { parts.append("\(Figures.count(cut, "request")) cut") }
+        if response.hasElapsed { parts.append("in \(Figures.duration(Duration(response.elapsed)))") }
+        return "\(response.model) is unloaded: " + parts.joined(separator: ", ")
+    }
+
     static func table(_ models: [Roundhouse_V1_LoadedModel]) -> Table {
         let hasRemarks = models.contains { !Self.remark($0).isEmpty }
         var table = Table(

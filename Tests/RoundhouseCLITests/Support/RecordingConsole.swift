@@ -20,6 +20,8 @@ final class RecordingConsole: Console {
     let errors: TerminalTraits
     let isInputTerminal: Bool
     let time = ManualTime()
+    private let screenEvents = AsyncStream.makeStream(of: Screen.Event.self)
+    private let screenSize: Mutex<ScreenSize>
     private let closesAfter: Int
     private let state: Mutex<State>
 
@@ -28,12 +30,14 @@ final class RecordingConsole: Console {
         input: [String] = [],
         isInputTerminal: Bool = false,
         traits: TerminalTraits = .plain,
+        size: ScreenSize = ScreenSize(columns: 80, rows: 24),
         closesAfter: Int = .max
     ) {
         self.output = traits
         self.errors = traits
         self.isInputTerminal = isInputTerminal
         self.closesAfter = closesAfter
+        self.screenSize = Mutex(size)
         self.state = Mutex(State(input: input))
     }
 
@@ -68,6 +72,29 @@ final class RecordingConsole: Console {
 
     func nextLine() async -> String? {
         self.state.withLock { $0.input.isEmpty ? nil : $0.input.removeFirst() }
+    }
+
+    func withScreen(_ body: @escaping @Sendable (Screen) async throws -> Void) async throws {
+        let screen = Screen(
+            size: { self.screenSize.withLock { $0 } }, hasKeys: self.isInputTerminal,
+            events: self.screenEvents.stream, suspend: { try await self.write("<suspended>") })
+        try await self.write("<screen>")
+        do {
+            try await body(screen)
+        } catch {
+            try? await self.write("</screen>")
+            throw error
+        }
+        try await self.write("</screen>")
+    }
+
+    func press(_ key: Key) {
+        self.screenEvents.continuation.yield(.key(key))
+    }
+
+    func resize(columns: Int, rows: Int) {
+        self.screenSize.withLock { $0 = ScreenSize(columns: columns, rows: rows) }
+        self.screenEvents.continuation.yield(.resized)
     }
 
     /// Returns when standard output contains `text`.

@@ -54,17 +54,7 @@ extension ModelsCommand {
                 throw error
             }
             guard !self.connection.json else { return try await console.write(json: response) }
-            try await console.write(line: Self.sentence(response))
-        }
-
-        private static func sentence(_ response: Roundhouse_V1_UnloadModelResponse) -> String {
-            guard response.unloaded else { return "\(response.model) was not loaded" }
-            var parts = ["\(Figures.bytes(response.freedBytes)) freed"]
-            let (drained, cut) = (Int64(response.drainedLeaseCount), Int64(response.cutLeaseCount))
-            if drained > 0 { parts.append("\(Figures.count(drained, "request")) ended first") }
-            if cut > 0 { parts.append("\(Figures.count(cut, "request")) cut") }
-            if response.hasElapsed { parts.append("in \(Figures.duration(Duration(response.elapsed)))") }
-            return "\(response.model) is unloaded: " + parts.joined(separator: ", ")
+            try await console.write(line: LoadTexts.sentence(response))
         }
     }
 }
