@@ -10,15 +10,19 @@ public struct EmbeddingRequest: Sendable, Hashable {
     public var dimensions: Int?
     /// At most this long for the whole answer; `nil`: the provider's own limits.
     public var timeLimit: Duration?
+    /// See ``InferenceRequest/trace``.
+    public var trace: TraceContext?
 
     public init(
-        id: String, model: String, inputs: [String], dimensions: Int? = nil, timeLimit: Duration? = nil
+        id: String, model: String, inputs: [String], dimensions: Int? = nil, timeLimit: Duration? = nil,
+        trace: TraceContext? = nil
     ) {
         self.id = id
         self.model = model
         self.inputs = inputs
         self.dimensions = dimensions
         self.timeLimit = timeLimit
+        self.trace = trace
     }
 }
 

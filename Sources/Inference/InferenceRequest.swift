@@ -22,6 +22,8 @@ public struct InferenceRequest: Sendable, Hashable {
     public var routing: RoutingOptions
     /// The client's own labels, kept with the request's record and not interpreted.
     public var metadata: [String: String]
+    /// The trace that it belongs to, and the span that upstreams are told of; `nil`: none.
+    public var trace: TraceContext?
 
     public init(
         id: String,
@@ -34,7 +36,8 @@ public struct InferenceRequest: Sendable, Hashable {
         responseFormat: ResponseFormat = .text,
         reasoning: ReasoningOptions? = nil,
         routing: RoutingOptions = RoutingOptions(),
-        metadata: [String: String] = [:]
+        metadata: [String: String] = [:],
+        trace: TraceContext? = nil
     ) {
         self.id = id
         self.target = target
@@ -47,6 +50,7 @@ public struct InferenceRequest: Sendable, Hashable {
         self.reasoning = reasoning
         self.routing = routing
         self.metadata = metadata
+        self.trace = trace
     }
 
     /// Which model a client asks for.

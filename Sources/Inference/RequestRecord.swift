@@ -34,6 +34,8 @@ public struct RequestRecord: Sendable, Hashable {
     public var tags: [String]
     /// The client's own labels.
     public var metadata: [String: String]
+    /// The trace that it belongs to; `nil`: none.
+    public var traceID: TraceID?
 
     public init(
         id: String,
@@ -54,7 +56,8 @@ public struct RequestRecord: Sendable, Hashable {
         cacheStatus: CacheStatus = .none,
         client: String? = nil,
         tags: [String] = [],
-        metadata: [String: String] = [:]
+        metadata: [String: String] = [:],
+        traceID: TraceID? = nil
     ) {
         self.id = id
         self.requestedModel = requestedModel
@@ -75,6 +78,7 @@ public struct RequestRecord: Sendable, Hashable {
         self.client = client
         self.tags = tags
         self.metadata = metadata
+        self.traceID = traceID
     }
 }
 

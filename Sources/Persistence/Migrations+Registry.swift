@@ -164,4 +164,10 @@ extension Migrations {
         ALTER TABLE requests ADD COLUMN tags TEXT;
         ALTER TABLE attempts ADD COLUMN is_retry_useless INTEGER;
         """
+
+    // The index is of those that have a trace: without tracing it holds nothing.
+    static let traces = """
+        ALTER TABLE requests ADD COLUMN trace_id TEXT;
+        CREATE INDEX requests_on_trace_id ON requests (trace_id) WHERE trace_id IS NOT NULL;
+        """
 }

@@ -62,6 +62,7 @@ package struct RequestField: Sendable {
             "ifnull(cache_status, '\(CacheStatus.none.rawValue)')"),
         RequestField("client", .text, "client"),
         RequestField("tags", .list, "SELECT value FROM json_each(requests.tags)"),
+        RequestField("trace_id", .text, "trace_id"),
     ]
 
     /// A lone attempt that succeeded has no row of its own.

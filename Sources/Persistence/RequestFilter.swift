@@ -26,7 +26,7 @@ package struct RequestFilter: Sendable {
         /// Microseconds since 1970-01-01 UTC, included.
         var since: Int64?
         var until: Int64?
-        /// Whether an id is named, so that an index finds the few records there are.
+        /// Whether an id or a trace is named, so that an index finds the few records there are.
         var namesID = false
     }
 
@@ -60,7 +60,7 @@ extension RequestFilter.Bounds {
 
     private mutating func add(_ comparison: FilterComparison) {
         switch comparison.field {
-        case "id": if comparison.comparator == .equal, !comparison.value.isOpen { self.namesID = true }
+        case "id", "trace_id": if comparison.comparator == .equal, !comparison.value.isOpen { self.namesID = true }
         case "sequence":
             guard let number = FilterLiteral.scaled(comparison.value.text, digits: 0) else { return }
             let range = Self.range(comparison.comparator, number)
@@ -174,6 +174,11 @@ private enum RequestFilterCompiler {
         guard value.isOpen else {
             // Bare, so that the index on ids is used; that column is never NULL.
             if field.sql == "id" { return Condition(sql: "id = ?", arguments: [value.text.storable.databaseValue]) }
+            // So that its index is used, which has those that are known.
+            if field.sql == "trace_id" {
+                return Condition(
+                    sql: "trace_id IS NOT NULL AND trace_id = ?", arguments: [value.text.storable.databaseValue])
+            }
             return self.known(field, "= ?", value.text.storable)
         }
         return self.known(field, "GLOB ?", self.glob(value))

@@ -8,8 +8,8 @@ enum RequestRow {
             id, requested_model, provider, model, started_at, latency_us, first_token_us, input_tokens, output_tokens,
             cached_input_tokens, reasoning_tokens, is_estimated, finish_reason, status, error_message, is_streamed,
             metadata, attempt_us, cost_nano_usd, is_cost_estimated, more_tokens, queue_us, load_us, cache_status, client,
-            tags
-        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            tags, trace_id
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
 
     private static let insertAttempt = """
@@ -50,6 +50,7 @@ enum RequestRow {
         values.bind(record.cacheStatus == .none ? nil : record.cacheStatus.rawValue)
         values.bind(record.client?.storable)
         values.bind(record.tags.isEmpty ? nil : try Stored.json(record.tags.map(\.storable)))
+        values.bind(record.traceID?.description)
         try values.execute()
         if single != nil { return }
         let sequence = database.lastInsertedRowID
@@ -87,7 +88,8 @@ enum RequestRow {
             client: try row.value("client"),
             tags: try row.value("tags", as: String?.self)
                 .map { try Stored.decode([String].self, from: $0, in: "column 'tags'") } ?? [],
-            metadata: try Stored.decode([String: String].self, from: row.value("metadata"), in: "column 'metadata'")
+            metadata: try Stored.decode([String: String].self, from: row.value("metadata"), in: "column 'metadata'"),
+            traceID: try row.value("trace_id", as: String?.self).flatMap { TraceID($0) }
         )
     }
 

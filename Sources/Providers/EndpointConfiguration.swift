@@ -155,7 +155,7 @@ package struct EndpointConfiguration: Sendable {
 
     private static let reservedFields: Set<String> = [
         "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive",
-        "expect", "accept-encoding", "x-request-id",
+        "expect", "accept-encoding", "x-request-id", "traceparent", "tracestate",
     ]
 }
 

@@ -237,8 +237,10 @@ extension Foundations {
             httpAddresses: self.httpAddresses.reader(),
             condition: self.condition()
         )
+        let lines = RequestLogLines(self.configuration.log.requests, logger: self.logger)
         let recorder = RecorderFanOut(
-            recorders: [self.requestLog, RequestFigures(figures: self.figures)] + recorders)
+            recorders: [self.requestLog, RequestFigures(figures: self.figures)] + (lines.map { [$0] } ?? [])
+                + recorders)
         let pipeline = Pipeline(
             router: router, recorder: recorder, counters: counters, shared: shared, phases: self.phases)
         let generation = GenerationService(pipeline: pipeline, router: router)

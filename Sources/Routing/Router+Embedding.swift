@@ -27,7 +27,8 @@ extension Router {
         deadline: ContinuousClock.Instant? = nil,
         cost: (Usage, ModelDescription) -> Cost? = { Cost(of: $0, at: $1.prices) }
     ) async throws(RoutingFailure) -> RoutedEmbedding {
-        var wanted = InferenceRequest(id: request.id, target: target, messages: [], routing: routing)
+        var wanted = InferenceRequest(
+            id: request.id, target: target, messages: [], routing: routing, trace: request.trace)
         wanted.routing.requirements.task = wanted.routing.requirements.task ?? .embedding
         let route = try self.route(wanted, delivery: .whole, deadline: deadline)
         let (asking, answer) = try await route.search(

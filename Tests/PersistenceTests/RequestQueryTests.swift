@@ -144,6 +144,7 @@ struct RequestFilterTests {
         let store = try Store(path: directory.database)
         for (filter, plan) in [
             ("id = a AND status = OK", "INDEX requests_on_id (id=? AND rowid>? AND rowid<?)"),
+            ("trace_id = a", "INDEX requests_on_trace_id (trace_id=? AND rowid>? AND rowid<?)"),
             ("start_time > 2026-01-01 AND latency > 1s", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
             ("sequence > 5", "INTEGER PRIMARY KEY (rowid>? AND rowid<?)"), ("", "INTEGER PRIMARY KEY"),
         ] {

@@ -131,7 +131,7 @@ struct StoreTests {
         #expect(
             Migrations.migrator.migrations == [
                 "0001-requests", "0002-registry", "0003-events", "0004-statistics", "0005-single-attempt", "0006-costs",
-                "0007-settings", "0008-request-details",
+                "0007-settings", "0008-request-details", "0010-traces",
             ])
         let settings = try await store.read { database in
             [
@@ -150,7 +150,7 @@ struct StoreTests {
                 "input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens", "is_estimated",
                 "finish_reason", "status", "error_message", "is_streamed", "metadata", "attempt_us",
                 "cost_nano_usd", "is_cost_estimated", "more_tokens", "queue_us", "load_us", "cache_status", "client",
-                "tags", "request", "position", "provider", "model", "duration_us", "fault", "fault_message",
+                "tags", "trace_id", "request", "position", "provider", "model", "duration_us", "fault", "fault_message",
                 "http_status",
                 "retry_after_us", "usage", "cost_nano_usd", "is_cost_estimated", "is_hedge",
                 "is_retry_useless",

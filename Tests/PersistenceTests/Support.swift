@@ -136,6 +136,7 @@ extension RequestRecord {
         record.cacheStatus = .shared
         record.client = "spiffe://example/billing, CN=é"
         record.tags = ["batch", "é \"quoted\""]
+        record.traceID = TraceID(high: 0x4BF9_2F35_77B3_4DA6, low: 7)
         record.metadata = ["team": "a/b", "é": "\n\u{0}\""]
         return record
     }

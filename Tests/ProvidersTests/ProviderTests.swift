@@ -60,6 +60,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [UpstreamRequest.Delivery.whole, .streamed])
+    func `The request carries the trace, and none when there is none`(delivery: UpstreamRequest.Delivery) async throws {
+        try await FaultUpstream.run { request in
+            request.text.contains("stream")
+                ? .stream([Fixture.content("a"), Fixture.finish(), Fixture.usage()]) : .whole(Fixture.whole)
+        } _: { upstream in
+            let provider = try Fixture.provider(upstream.baseURL)
+            var request = Fixture.request(delivery: delivery)
+            let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+            request.inference.trace = TraceContext(traceparent: [parent], tracestate: ["rojo=1,congo=2"])
+            _ = try await provider.start(request).collect()
+            _ = try await provider.start(Fixture.request(delivery: delivery)).collect()
+            let told = await upstream.requests.element(0)
+            #expect(told.headers["traceparent"] == parent && told.headers["tracestate"] == "rojo=1,congo=2")
+            let untold = await upstream.requests.element(1)
+            #expect(untold.headers["traceparent"] == nil && untold.headers["tracestate"] == nil)
+        }
+    }
+
     @Test func `A request id that could end the header is left out`() async throws {
         try await FaultUpstream.run { _ in
             .whole(Fixture.whole)

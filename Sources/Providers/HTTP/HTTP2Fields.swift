@@ -1,3 +1,4 @@
+import Inference
 import NIOCore
 import NIOHPACK
 
@@ -8,7 +9,7 @@ extension HTTPRequest {
     /// request does not either, since it would push out what is the same.
     var http2Head: HPACKHeaders {
         var head = HPACKHeaders()
-        head.reserveCapacity(self.template.fields.count + 7)
+        head.reserveCapacity(self.template.fields.count + 9)
         let path = self.template.basePath + self.path
         head.add(name: ":method", value: self.template.method)
         head.add(name: ":scheme", value: "https")
@@ -22,6 +23,12 @@ extension HTTPRequest {
         if let key = self.key { head.add(name: key.name, value: key.value, indexing: .neverIndexed) }
         if let requestID = self.requestID {
             head.add(name: "x-request-id", value: requestID, indexing: .nonIndexable)
+        }
+        if let trace = self.trace {
+            head.add(name: "traceparent", value: trace.traceparent, indexing: .nonIndexable)
+            if let state = trace.state {
+                head.add(name: "tracestate", value: state.description, indexing: .nonIndexable)
+            }
         }
         if self.template.saysLength {
             head.add(name: "content-length", value: String(self.bodyLength), indexing: .nonIndexable)

@@ -55,7 +55,7 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     ) async throws(UpstreamFault) -> any UpstreamStream {
         let timeouts = try self.timeouts(after: attempt.elapsed, firstToken: request.firstTokenLimit)
         let response = self.client.send(
-            self.request(call, of: request.model, requestID: request.inference.id, key: attempt.key),
+            self.request(call, of: Asker(request.inference, model: request.model), key: attempt.key),
             decoder: self.format.decoder(for: request, limits: self.decoderLimits(attempt.secret)),
             timeouts: timeouts)
         let stream = HTTPUpstreamStream(
@@ -74,7 +74,7 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         let call = try self.format.embeddingCall(request)
         return try await self.keyed.run(for: request.model) { attempt throws(UpstreamFault) in
             try await self.answer(
-                to: call, of: request.model, requestID: request.id, timeLimit: request.timeLimit, attempt
+                to: call, of: Asker(request), timeLimit: request.timeLimit, attempt
             ) { body throws(UpstreamFault) in
                 try self.format.embeddings(body.span, for: request)
             }
@@ -82,19 +82,42 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     }
 
     package func countTokens(_ request: UpstreamRequest) async throws(UpstreamFault) -> Int? {
-        try await self.format.countTokens(request, calling: Caller(provider: self, model: request.model))
+        try await self.format.countTokens(
+            request, calling: Caller(provider: self, model: request.model, trace: request.inference.trace))
+    }
+
+    /// Whose request it is, and which model it is for.
+    private struct Asker {
+        let id: String
+        let model: String
+        let trace: TraceContext?
+
+        init(id: String, model: String, trace: TraceContext?) {
+            self.id = id
+            self.model = model
+            self.trace = trace
+        }
+
+        init(_ request: InferenceRequest, model: String) {
+            self.init(id: request.id, model: model, trace: request.trace)
+        }
+
+        init(_ request: EmbeddingRequest) {
+            self.init(id: request.id, model: request.model, trace: request.trace)
+        }
     }
 
     private struct Caller: WireCaller {
         let provider: HTTPProvider
         let model: String
+        let trace: TraceContext?
 
         func answer<Answer>(
             to call: WireCall, requestID: String, _ read: ([UInt8]) throws(UpstreamFault) -> Answer
         ) async throws(UpstreamFault) -> Answer {
             try await self.provider.keyed.run(for: self.model) { attempt throws(UpstreamFault) in
                 try await self.provider.answer(
-                    to: call, of: self.model, requestID: requestID, timeLimit: nil, attempt, read)
+                    to: call, of: Asker(id: requestID, model: self.model, trace: self.trace), timeLimit: nil, attempt, read)
             }
         }
     }
@@ -116,15 +139,16 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     }
 
     private func request(
-        _ call: WireCall, of model: String, requestID: String, key: (name: String, value: String)?
+        _ call: WireCall, of asker: Asker, key: (name: String, value: String)?
     ) -> HTTPRequest {
         let template =
             switch call.base {
             case .url: self.base
             case .native: self.native
             }
-        var request = template.request(path: call.path, body: call.body, requestID: requestID, key: key)
-        request.model = model
+        var request = template.request(
+            path: call.path, body: call.body, requestID: asker.id, trace: asker.trace, key: key)
+        request.model = asker.model
         return request
     }
 
@@ -146,12 +170,11 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
 
     /// - Throws: what the upstream, or `read`, found wrong, without the key.
     private func answer<Answer>(
-        to call: WireCall, of model: String, requestID: String, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt,
+        to call: WireCall, of asker: Asker, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt,
         _ read: ([UInt8]) throws(UpstreamFault) -> Answer
     ) async throws(UpstreamFault) -> Answer {
         do throws(UpstreamFault) {
-            return try read(
-                try await self.body(of: call, to: model, requestID: requestID, timeLimit: timeLimit, attempt))
+            return try read(try await self.body(of: call, asker, timeLimit: timeLimit, attempt))
         } catch {
             throw error.redacted(self.secrets(attempt))
         }
@@ -162,13 +185,13 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     }
 
     private func body(
-        of call: WireCall, to model: String, requestID: String, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt
+        of call: WireCall, _ asker: Asker, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt
     ) async throws(UpstreamFault) -> [UInt8] {
         if Task.isCancelled { throw UpstreamFault(.cancelled, "the request was cancelled before it was sent") }
         let decoder = BodyDecoder(
             format: self.format, secret: attempt.secret, maximumBytes: self.configuration.maximumBodyBytes)
         let stream = self.client.send(
-            self.request(call, of: model, requestID: requestID, key: attempt.key), decoder: decoder,
+            self.request(call, of: asker, key: attempt.key), decoder: decoder,
             timeouts: try self.timeouts(after: attempt.elapsed, total: timeLimit))
         guard let body = try await stream.next()?.first else {
             throw UpstreamFault(.truncated, "the connection closed in the middle of the answer")

@@ -1,3 +1,4 @@
+package import Inference
 package import NIOCore
 
 /// The head that requests to one upstream share, made once.
@@ -5,7 +6,7 @@ package final class HTTPRequestTemplate: Sendable {
     let method: String
     /// The value of `host`.
     let authority: String
-    /// The path that ``request(path:body:requestID:key:)`` puts its own behind.
+    /// The path that ``request(path:body:requestID:trace:key:)`` puts its own behind.
     let basePath: String
     /// Names in lower case, and values.
     let fields: [(name: String, value: String)]
@@ -33,9 +34,11 @@ package final class HTTPRequestTemplate: Sendable {
     /// - Parameters:
     ///   - path: goes behind the template's.
     ///   - requestID: goes into `x-request-id` unless it holds what a header must not.
+    ///   - trace: goes into `traceparent` and `tracestate`.
     ///   - key: a field more, whose value is secret.
     package func request(
-        path: String = "", body: [UInt8], requestID: String, key: (name: String, value: String)? = nil
+        path: String = "", body: [UInt8], requestID: String, trace: TraceContext? = nil,
+        key: (name: String, value: String)? = nil
     ) -> HTTPRequest {
         let isSayable = !requestID.isEmpty && requestID.utf8.count <= 128 && HTTPField.isValidValue(requestID)
         let keyLength = key.map { $0.name.utf8.count + $0.value.utf8.count + 4 } ?? 0
@@ -47,13 +50,17 @@ package final class HTTPRequestTemplate: Sendable {
         buffer.writeBytes(self.ending)
         if let key { Self.write(key.name, key.value, to: &buffer) }
         if isSayable { Self.write("x-request-id", requestID, to: &buffer) }
+        if let trace {
+            Self.write("traceparent", trace.traceparent, to: &buffer)
+            if let state = trace.state { Self.write("tracestate", state.description, to: &buffer) }
+        }
         if self.saysLength { Self.write("content-length", String(body.count), to: &buffer) }
         buffer.writeStaticString("\r\n")
         let bodyStart = buffer.writerIndex
         buffer.writeBytes(body)
         return HTTPRequest(
             bytes: buffer, bodyStart: bodyStart, template: self, path: path, requestID: isSayable ? requestID : nil,
-            key: key)
+            trace: trace, key: key)
     }
 
     private static func write(_ name: String, _ value: String, to buffer: inout ByteBuffer) {
@@ -74,6 +81,7 @@ package struct HTTPRequest: Sendable {
     /// What goes behind the template's path.
     let path: String
     let requestID: String?
+    let trace: TraceContext?
     let key: (name: String, value: String)?
     /// Whom it asks, for who counts those that wait. Not sent: the body says it.
     var model = ""

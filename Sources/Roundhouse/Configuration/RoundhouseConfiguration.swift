@@ -113,8 +113,18 @@ extension RoundhouseConfiguration {
         public var level = Level.info
         /// Lines for people or for machines. Default `text`.
         public var format = Format.text
+        /// Which requests have a line when they have ended. Default `failures`.
+        public var requests = Requests.failures
 
         public init() {}
+
+        /// Those of which there is a record.
+        public enum Requests: String, Sendable, Hashable, CaseIterable {
+            case off
+            /// Those whose status is not `OK`.
+            case failures
+            case all
+        }
 
         /// The levels of swift-log, under the same names.
         public enum Level: String, Sendable, Hashable, CaseIterable {

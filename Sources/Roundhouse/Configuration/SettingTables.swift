@@ -96,6 +96,10 @@ enum SettingTables {
     private static let log: [Setting<RoundhouseConfiguration>] = [
         .scalar("log.level", \.log.level, .choice, "The least serious message that goes to standard error."),
         .scalar("log.format", \.log.format, .choice, "Lines for people or for machines."),
+        .scalar(
+            "log.requests", \.log.requests, .choice,
+            "Which requests have a line of their own when they have ended: names and figures, never their text."
+        ),
     ]
 
     private static let storage: [Setting<RoundhouseConfiguration>] = [

@@ -28,6 +28,7 @@ extension Roundhouse_V1_RequestRecord {
         self.client = record.client ?? ""
         self.tags = record.tags
         self.metadata = record.metadata
+        self.traceID = record.traceID?.description ?? ""
     }
 }
 

@@ -34,7 +34,7 @@ extension Pipeline {
         let life = RequestLife(
             request: InferenceRequest(
                 id: order.request.id, target: order.target, messages: [], routing: order.routing,
-                metadata: order.metadata),
+                metadata: order.metadata, trace: order.request.trace),
             delivery: .whole, deadline: deadline, arrival: begin, time: time, client: client)
         self.counters.began()
         do {

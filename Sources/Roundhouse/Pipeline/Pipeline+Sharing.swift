@@ -98,7 +98,8 @@ private struct Follower {
             cacheStatus: .shared,
             client: self.client,
             tags: self.request.routing.tags,
-            metadata: self.request.metadata
+            metadata: self.request.metadata,
+            traceID: self.request.trace?.traceID
         )
     }
 }

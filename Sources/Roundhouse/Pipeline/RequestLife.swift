@@ -225,7 +225,8 @@ struct RequestLife: Sendable {
             isStreamed: self.delivery == .streamed,
             client: self.client,
             tags: self.request.routing.tags,
-            metadata: self.request.metadata
+            metadata: self.request.metadata,
+            traceID: self.request.trace?.traceID
         )
     }
 
@@ -245,7 +246,8 @@ struct RequestLife: Sendable {
             isStreamed: false,
             client: self.client,
             tags: self.request.routing.tags,
-            metadata: self.request.metadata
+            metadata: self.request.metadata,
+            traceID: self.request.trace?.traceID
         )
     }
 

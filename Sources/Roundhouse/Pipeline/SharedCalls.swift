@@ -15,6 +15,7 @@ final class SharedCalls: Sendable {
             self.request = request
             self.request.id = ""
             self.request.metadata = [:]
+            self.request.trace = nil
             self.delivery = delivery
         }
     }

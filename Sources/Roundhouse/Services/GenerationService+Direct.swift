@@ -1,6 +1,7 @@
 internal import GRPCCore
 internal import GRPCProtobuf
 internal import GRPCTransport
+internal import Inference
 internal import RoundhouseAPI
 
 // The two calls that services make all day do without GRPCCore's layers. What they do is the same to the letter.
@@ -11,7 +12,8 @@ extension GenerationService {
             .init(Roundhouse_V1_GenerationService.Method.Generate.descriptor) { call in
                 let request = try ProtobufDeserializer<Roundhouse_V1_GenerateRequest>()
                     .deserialize(try await call.message())
-                let answer = try await self.generate(request, for: call.details, AnswerEncoder.self)
+                let answer = try await self.generate(
+                    request, for: call.details, TraceContext(call.metadata), AnswerEncoder.self)
                 let begin = ContinuousClock.now
                 try await call.send(answer.encoded())
                 self.pipeline.phases.add(begin.duration(to: .now), to: .encode)
@@ -19,7 +21,9 @@ extension GenerationService {
             .init(Roundhouse_V1_GenerationService.Method.StreamGenerate.descriptor) { call in
                 let request = try ProtobufDeserializer<Roundhouse_V1_StreamGenerateRequest>()
                     .deserialize(try await call.message())
-                try await self.streamGenerate(request, for: call.details) { writer, outputs in
+                try await self.streamGenerate(
+                    request, for: call.details, TraceContext(call.metadata)
+                ) { writer, outputs in
                     for output in outputs { try await call.send(writer.encoded(output)) }
                 }
             },

@@ -6,7 +6,7 @@ internal import Routing
 internal import SwiftProtobuf
 
 /// `roundhouse.v1.GenerationService`: reads requests, runs the pipeline, writes what it delivers.
-struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol {
+struct GenerationService: Roundhouse_V1_GenerationService.ServiceProtocol {
     let pipeline: Pipeline
     let router: Router
 
@@ -14,22 +14,26 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
     static let name = Roundhouse_V1_GenerationService.descriptor
 
     func generate(
-        request: Roundhouse_V1_GenerateRequest,
+        request: ServerRequest<Roundhouse_V1_GenerateRequest>,
         context: ServerContext
-    ) async throws -> Roundhouse_V1_GenerateResponse {
-        try await self.generate(request, for: context.transportSpecific as? CallDetails, ResponseCollector.self)
-            .response
+    ) async throws -> ServerResponse<Roundhouse_V1_GenerateResponse> {
+        let collector = try await self.generate(
+            request.message, for: context.transportSpecific as? CallDetails, TraceContext(request.metadata),
+            ResponseCollector.self)
+        return ServerResponse(message: collector.response)
     }
 
     /// - Returns: what collected the answer.
     func generate<Collector: AnswerCollecting>(
         _ request: Roundhouse_V1_GenerateRequest,
         for client: CallDetails?,
+        _ trace: TraceContext?,
         _: Collector.Type
     ) async throws -> Collector {
-        let inference = try Self.read { () throws(RequestError) in
+        var inference = try Self.read { () throws(RequestError) in
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
+        inference.trace = trace
         let arrival = self.decoded(client)
         var collector = Collector(requestID: inference.id)
         try await self.pipeline.runShared(
@@ -41,23 +45,30 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
     }
 
     func streamGenerate(
-        request: Roundhouse_V1_StreamGenerateRequest,
-        response: RPCWriter<Roundhouse_V1_StreamGenerateResponse>,
+        request: ServerRequest<Roundhouse_V1_StreamGenerateRequest>,
         context: ServerContext
-    ) async throws {
-        try await self.streamGenerate(request, for: context.transportSpecific as? CallDetails) { writer, outputs in
-            try await response.write(contentsOf: writer.messages(from: outputs))
+    ) async throws -> StreamingServerResponse<Roundhouse_V1_StreamGenerateResponse> {
+        StreamingServerResponse { response in
+            let client = context.transportSpecific as? CallDetails
+            try await self.streamGenerate(
+                request.message, for: client, TraceContext(request.metadata)
+            ) { writer, outputs in
+                try await response.write(contentsOf: writer.messages(from: outputs))
+            }
+            return [:]
         }
     }
 
     func streamGenerate(
         _ request: Roundhouse_V1_StreamGenerateRequest,
         for client: CallDetails?,
+        _ trace: TraceContext?,
         write: (inout ResponseWriter, [PipelineOutput]) async throws -> Void
     ) async throws {
-        let inference = try Self.read { () throws(RequestError) in
+        var inference = try Self.read { () throws(RequestError) in
             try RequestReader.inferenceRequest(from: request, makeID: RequestID.make)
         }
+        inference.trace = trace
         let arrival = self.decoded(client)
         var writer = ResponseWriter(requestID: inference.id)
         let wantsProgress = RequestReader.wantsProgress(request)
@@ -86,46 +97,49 @@ struct GenerationService: Roundhouse_V1_GenerationService.SimpleServiceProtocol 
     }
 
     func countTokens(
-        request: Roundhouse_V1_CountTokensRequest,
+        request: ServerRequest<Roundhouse_V1_CountTokensRequest>,
         context: ServerContext
-    ) async throws -> Roundhouse_V1_CountTokensResponse {
-        let inference = try Self.read { () throws(RequestError) in
-            try RequestReader.inferenceRequest(from: request)
+    ) async throws -> ServerResponse<Roundhouse_V1_CountTokensResponse> {
+        var inference = try Self.read { () throws(RequestError) in
+            try RequestReader.inferenceRequest(from: request.message)
         }
+        inference.trace = TraceContext(request.metadata)
         do {
             let (model, tokens) = try await self.router.countTokens(inference)
-            return .with {
-                $0.model = model.description
-                $0.inputTokens = Int64(tokens ?? TokenEstimate.input(of: inference.messages))
-                $0.estimated = tokens == nil
-            }
+            return ServerResponse(
+                message: .with {
+                    $0.model = model.description
+                    $0.inputTokens = Int64(tokens ?? TokenEstimate.input(of: inference.messages))
+                    $0.estimated = tokens == nil
+                })
         } catch {
             throw RequestFailure(cause: RequestError(error), requestID: "")
         }
     }
 
     func embed(
-        request: Roundhouse_V1_EmbedRequest,
+        request: ServerRequest<Roundhouse_V1_EmbedRequest>,
         context: ServerContext
-    ) async throws -> Roundhouse_V1_EmbedResponse {
-        let order = try Self.read { () throws(RequestError) in
-            try RequestReader.embeddingOrder(from: request, makeID: RequestID.make)
+    ) async throws -> ServerResponse<Roundhouse_V1_EmbedResponse> {
+        var order = try Self.read { () throws(RequestError) in
+            try RequestReader.embeddingOrder(from: request.message, makeID: RequestID.make)
         }
+        order.request.trace = TraceContext(request.metadata)
         let outcome = try await self.pipeline.embed(
             order, deadline: context.deadline, client: context.peerIdentity)
-        return Roundhouse_V1_EmbedResponse(outcome, requestID: order.request.id)
+        return ServerResponse(message: Roundhouse_V1_EmbedResponse(outcome, requestID: order.request.id))
     }
 
     func explainRoute(
-        request: Roundhouse_V1_ExplainRouteRequest,
+        request: ServerRequest<Roundhouse_V1_ExplainRouteRequest>,
         context: ServerContext
-    ) async throws -> Roundhouse_V1_ExplainRouteResponse {
+    ) async throws -> ServerResponse<Roundhouse_V1_ExplainRouteResponse> {
         let inference = try Self.read { () throws(RequestError) in
-            try RequestReader.inferenceRequest(from: request)
+            try RequestReader.inferenceRequest(from: request.message)
         }
         do {
             let explanation = try self.router.explain(inference)
-            return .with { $0.route = Roundhouse_V1_RouteDecision(explanation) }
+            return ServerResponse(message: .with { $0.route = Roundhouse_V1_RouteDecision(explanation) })
         } catch {
             throw RequestFailure(cause: RequestError(error), requestID: "")
         }

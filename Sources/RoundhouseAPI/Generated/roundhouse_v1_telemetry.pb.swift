@@ -697,6 +697,12 @@ public nonisolated struct Roundhouse_V1_RequestRecord: @unchecked Sendable {
     set {_uniqueStorage()._metadata = newValue}
   }
 
+  /// The trace that it belongs to (W3C Trace Context): 32 hexadecimal digits in lower case. Empty when it has none.
+  public var traceID: String {
+    get {_storage._traceID}
+    set {_uniqueStorage()._traceID = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2242,7 +2248,7 @@ nonisolated extension Roundhouse_V1_ListRequestsResponse: SwiftProtobuf.Message,
 
 nonisolated extension Roundhouse_V1_RequestRecord: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".RequestRecord"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}id\0\u{3}requested_model\0\u{1}model\0\u{1}provider\0\u{3}start_time\0\u{1}latency\0\u{3}first_token_latency\0\u{3}queue_time\0\u{3}load_time\0\u{1}usage\0\u{1}cost\0\u{3}finish_reason\0\u{1}attempts\0\u{1}status\0\u{3}error_message\0\u{1}streamed\0\u{3}cache_status\0\u{1}client\0\u{1}tags\0\u{1}metadata\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}id\0\u{3}requested_model\0\u{1}model\0\u{1}provider\0\u{3}start_time\0\u{1}latency\0\u{3}first_token_latency\0\u{3}queue_time\0\u{3}load_time\0\u{1}usage\0\u{1}cost\0\u{3}finish_reason\0\u{1}attempts\0\u{1}status\0\u{3}error_message\0\u{1}streamed\0\u{3}cache_status\0\u{1}client\0\u{1}tags\0\u{1}metadata\0\u{3}trace_id\0")
 
   fileprivate class _StorageClass {
     var _sequence: Int64 = 0
@@ -2266,6 +2272,7 @@ nonisolated extension Roundhouse_V1_RequestRecord: SwiftProtobuf.Message, SwiftP
     var _client: String = String()
     var _tags: [String] = []
     var _metadata: Dictionary<String,String> = [:]
+    var _traceID: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2297,6 +2304,7 @@ nonisolated extension Roundhouse_V1_RequestRecord: SwiftProtobuf.Message, SwiftP
       _client = source._client
       _tags = source._tags
       _metadata = source._metadata
+      _traceID = source._traceID
     }
   }
 
@@ -2336,6 +2344,7 @@ nonisolated extension Roundhouse_V1_RequestRecord: SwiftProtobuf.Message, SwiftP
         case 19: try { try decoder.decodeSingularStringField(value: &_storage._client) }()
         case 20: try { try decoder.decodeRepeatedStringField(value: &_storage._tags) }()
         case 21: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._metadata) }()
+        case 22: try { try decoder.decodeSingularStringField(value: &_storage._traceID) }()
         default: break
         }
       }
@@ -2411,6 +2420,9 @@ nonisolated extension Roundhouse_V1_RequestRecord: SwiftProtobuf.Message, SwiftP
       if !_storage._metadata.isEmpty {
         try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._metadata, fieldNumber: 21)
       }
+      if !_storage._traceID.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._traceID, fieldNumber: 22)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2441,6 +2453,7 @@ nonisolated extension Roundhouse_V1_RequestRecord: SwiftProtobuf.Message, SwiftP
         if _storage._client != rhs_storage._client {return false}
         if _storage._tags != rhs_storage._tags {return false}
         if _storage._metadata != rhs_storage._metadata {return false}
+        if _storage._traceID != rhs_storage._traceID {return false}
         return true
       }
       if !storagesAreEqual {return false}
