@@ -35,7 +35,7 @@ struct Composition: Sendable {
     let discovery: DiscoveryPort
     let services: [any RegistrableRPCService]
     /// The page `/metrics`.
-    let metrics: LiveMetrics
+    let metrics: LiveMetricsPage
     /// Models whose load at the start has not begun yet.
     let starting: StartingModels
     /// What came back from the disk.
@@ -151,12 +151,13 @@ struct Composition: Sendable {
             recorders: [statistics, self.aliasSupervisor],
             shared: self.shared
         )
-        self.metrics = LiveMetrics(
+        self.metrics = LiveMetricsPage(
             foundations,
             registry: registry,
             router: router,
             loading: manager,
-            events: self.events
+            events: self.events,
+            telemetry: self.telemetry
         )
     }
 

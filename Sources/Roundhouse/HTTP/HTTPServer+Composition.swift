@@ -20,7 +20,7 @@ extension HTTPServer {
         let health = HealthRoutes {
             Readiness(condition(), Readiness.Models(registry.snapshot) { router.availability(of: $0) })
         }
-        let metrics = MetricsRoutes(RequestMetrics(figures: foundations.figures))
+        let metrics = MetricsRoutes(composition.metrics)
         self.init(settings, routes: [health, metrics], logger: foundations.logger)
     }
 }

@@ -169,13 +169,19 @@ package struct ExpositionWriter: Sendable {
     /// The digits, and the end of the line. By hand, since most lines of a page are counts.
     private mutating func write(_ value: Int64) {
         if value < 0 { self.bytes.append(UInt8(ascii: "-")) }
-        let first = self.bytes.count
+        // From the last one on.
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var first = digits.count
         var rest = value.magnitude
         repeat {
-            self.bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            first -= 1
+            digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
         } while rest > 0
-        self.bytes[first...].reverse()
+        while first < digits.count {
+            self.bytes.append(digits[first])
+            first += 1
+        }
         self.bytes.append(UInt8(ascii: "\n"))
     }
 

@@ -3,30 +3,22 @@ internal import Inference
 internal import ModelLifecycle
 internal import ModelRegistry
 internal import Routing
-internal import Telemetry
 
-extension LiveMetrics {
+extension LiveMetricsPage {
     /// The page of a server that stands on `foundations`.
     convenience init(
         _ foundations: Foundations,
         registry: Registry,
         router: Router,
         loading: any ModelLoading,
-        events: EventLog
+        events: EventLog,
+        telemetry: any TelemetryReading
     ) {
-        let figures = foundations.figures
         self.init(
             Sources(
                 version: foundations.version,
-                figures: figures,
-                health: { model in
-                    let total = figures.total(
-                        of: .model(model), .hour, at: WallTime.now().microsecondsSince1970)
-                    return HealthScore(total, usualLatency: nil, anomalies: []).value
-                },
-                hitRate: {
-                    figures.total(of: .system, .hour, at: WallTime.now().microsecondsSince1970).cacheHitRate
-                },
+                figures: foundations.figures,
+                telemetry: telemetry,
                 phases: foundations.phases,
                 counters: foundations.counters,
                 registry: registry,

@@ -10,15 +10,12 @@ internal import Telemetry
 ///
 /// A scrape takes no lock for longer than it takes to copy one model's figures. Whoever asks calls this off the event
 /// loops.
-final class LiveMetrics: MetricsRendering {
+final class LiveMetricsPage: MetricsRendering {
     /// Whom it asks.
     struct Sources: Sendable {
         var version: String
         var figures: TelemetryRecorder
-        /// 0...100, of the last hour.
-        var health: @Sendable (ModelID) -> Double
-        /// Of look-ups in the cache of answers in the last hour, the part that hit, 0...1; `nil` without any.
-        var hitRate: @Sendable () -> Double?
+        var telemetry: any TelemetryReading
         var phases: PhaseFigures
         var counters: RequestCounters
         var registry: Registry
@@ -32,6 +29,7 @@ final class LiveMetrics: MetricsRendering {
 
     private struct State {
         var models = ModelSeries()
+        var scores = HealthScores()
         /// Of the last page.
         var length = 65536
     }
@@ -59,11 +57,16 @@ final class LiveMetrics: MetricsRendering {
         var reading = MetricsReading()
         reading.version = sources.version
         reading.system = ModelCounters(sources.figures.lifetime(of: .system))
-        reading.cacheHitRate = sources.hitRate()
+        reading.cacheHitRate = sources.telemetry.total(of: .system, .hour).cacheHitRate
         let names = ModelNames(models: snapshot.models.lazy.map(\.id), providers: snapshot.providers.lazy.map(\.id))
         reading.models = self.state.withLock { state in
-            state.models.read(
-                sources.figures, names, health: sources.health, live: { sources.router.liveFigures(of: $0) })
+            let known = sources.figures.subjects.compactMap { subject -> ModelID? in
+                if case .model(let id) = subject, names.has(id) { id } else { nil }
+            }
+            state.scores.next(known) { sources.telemetry.health(of: .model($0), .hour).value }
+            let scores = state.scores
+            return state.models.read(
+                sources.figures, names, health: { scores[$0] }, live: { sources.router.liveFigures(of: $0) })
         }
         reading.providers = snapshot.providers.prefix(ModelNames.most).map {
             MetricsReading.Provider(name: $0.id.rawValue, live: sources.router.liveFigures(of: $0.id))
