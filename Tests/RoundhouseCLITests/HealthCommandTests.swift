@@ -3,6 +3,7 @@ import GRPCCore
 import Roundhouse
 import RoundhouseAPI
 import SwiftProtobuf
+import Synchronization
 import Testing
 
 @testable import RoundhouseCLI
@@ -204,6 +205,101 @@ struct HealthCommandTests {
         let fine = RecordingConsole()
         #expect(try await self.server(.healthy).run(["doctor"], console: fine) == .success)
         #expect(fine.transcript.output.hasSuffix("\nThere is nothing to do.\n"))
+    }
+
+    // MARK: - doctor's fixes
+
+    private typealias Install = Roundhouse_V1_InstallEngineRequest
+
+    private static func finding(_ command: String) -> Roundhouse_V1_HealthFinding {
+        .with {
+            $0.message = "something is wrong"
+            $0.command = command
+            $0.severity = .issue
+        }
+    }
+
+    /// Ill with two things, and well once an engine was installed.
+    private func patient() -> ScriptedServer {
+        let installs = Mutex(0)
+        return ScriptedServer(scripts: [
+            .answer { (_: Request) -> Answer in
+                guard installs.withLock({ $0 }) == 0 else { return Self.answer(.healthy) }
+                return .with {
+                    $0.overallStatus = .degraded
+                    $0.findings = [
+                        Self.finding("roundhouse engines install llama.cpp"), Self.finding("rm -rf /"),
+                        Self.finding("roundhouse providers update lab --set enabled=false"),
+                    ]
+                }
+            },
+            .stream { (_: Install, writer: RPCWriter<Roundhouse_V1_InstallEngineResponse>, _) in
+                installs.withLock { $0 += 1 }
+                try await writer.write(
+                    .with {
+                        $0.phase = .ready
+                        $0.release = "xllamacpp 1"
+                    })
+            },
+            .answer { (request: Roundhouse_V1_UpdateProviderRequest) -> Roundhouse_V1_UpdateProviderResponse in
+                .with { $0.provider = request.provider }
+            },
+        ])
+    }
+
+    @Test("doctor asks for each fix that the server can carry out, and looks again")
+    func offers() async throws {
+        let server = self.patient()
+        let console = RecordingConsole(input: ["y", "n"], isInputTerminal: true)
+        #expect(try await server.run(["doctor"], console: console) == .success)
+        #expect(server.requests(Install.self).map(\.engine) == ["llama.cpp"])
+        #expect(server.requests(Roundhouse_V1_UpdateProviderRequest.self).isEmpty)
+        #expect(console.transcript.errors.contains("install llama.cpp on the server's machine? [y/N] "))
+        #expect(console.transcript.errors.contains("switch provider lab off, so that its models are not asked? [y/N] "))
+        #expect(console.transcript.output.contains("llama.cpp is installed: xllamacpp 1\n\nhealthy"))
+        let off = self.patient()
+        let other = RecordingConsole(input: ["", "yes"], isInputTerminal: true)
+        #expect(try await off.run(["doctor"], console: other) == .failure)
+        let asked = off.requests(Roundhouse_V1_UpdateProviderRequest.self)
+        #expect(asked.map(\.provider.id) == ["lab"] && asked.map(\.updateMask.paths) == [["enabled"]])
+        #expect(off.requests(Install.self).isEmpty)
+        let neither = self.patient()
+        #expect(try await neither.run(["doctor"], console: RecordingConsole(isInputTerminal: true)) == .failure)
+        #expect(neither.requests(Install.self).isEmpty && neither.requests(Request.self).count == 1)
+    }
+
+    @Test("unattended it does what takes nothing away, with --yes only", arguments: [true, false])
+    func unattended(json: Bool) async throws {
+        let more = json ? ["--json"] : []
+        let looking = self.patient()
+        let console = RecordingConsole()
+        #expect(try await looking.run(["doctor"] + more, console: console) == .failure)
+        #expect(looking.requests(Install.self).isEmpty)
+        #expect(console.transcript.errors == (json ? "" : "'roundhouse doctor --yes' does what takes nothing away\n"))
+        let server = self.patient()
+        let done = RecordingConsole()
+        #expect(try await server.run(["doctor", "--yes"] + more, console: done) == .success)
+        #expect(server.requests(Install.self).count == 1)
+        #expect(server.requests(Roundhouse_V1_UpdateProviderRequest.self).isEmpty)
+        guard json else { return }
+        let lines = done.transcript.output.split(separator: "\n").map(String.init)
+        #expect(lines.first?.contains(#""event":"ready""#) == true)
+        #expect(try Answer(jsonString: lines.last ?? "") == Self.answer(.healthy))
+    }
+
+    @Test("a fix that fails is shown, and the exit status tells how it is")
+    func failedFix() async throws {
+        let server = ScriptedServer(scripts: [
+            .answer { (_: Request) -> Answer in
+                .with {
+                    $0.overallStatus = .unhealthy
+                    $0.findings = [Self.finding("roundhouse engines install llama.cpp")]
+                }
+            }
+        ])
+        let console = RecordingConsole()
+        #expect(try await server.run(["doctor", "--yes"], console: console) == .unhealthy)
+        #expect(console.transcript.errors.contains("is not scripted"))
     }
 
     // MARK: - engines

@@ -9,8 +9,9 @@ enum MetricTexts {
     }
 
     /// What is known of a time; what nothing is known of is left out.
-    static func page(_ metrics: Roundhouse_V1_Metrics) -> Page {
+    static func page(_ metrics: Roundhouse_V1_Metrics, health: Roundhouse_V1_HealthScore) -> Page {
         var page = Page()
+        page.add("health", Self.health(health))
         page.add("requests", Self.counts(metrics.requestCount, metrics.outcomeCounts))
         if metrics.attemptCount != metrics.requestCount {
             page.add("attempts", Self.counts(metrics.attemptCount, metrics.attemptOutcomeCounts))
@@ -74,7 +75,7 @@ enum MetricTexts {
             .joined(separator: ", ")
     }
 
-    /// "92.4 of 100: 2.0 lost to errors, 5.6 to latency", and the tone that it has.
+    /// "92.4 of 100: 2.0 lost to errors, 5.6 to latency".
     static func health(_ health: Roundhouse_V1_HealthScore) -> String {
         guard health.judgedAttemptCount > 0 else { return "not known: nobody asked" }
         let parts = [

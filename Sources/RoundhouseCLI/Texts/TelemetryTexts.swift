@@ -19,7 +19,8 @@ enum TelemetryTexts {
         }
         if !overview.recommendations.isEmpty {
             let count = Figures.count(Int64(overview.recommendations.count), "recommendation")
-            text += "\n" + traits.dim("\(count): 'roundhouse recommendations' shows what could be done") + "\n"
+            let hint = "\(count): 'roundhouse recommendations' shows what could be done"
+            text += "\n" + TerminalText.wrapped(hint, to: traits.columns).map { traits.dim($0) + "\n" }.joined()
         }
         return text
     }
@@ -30,10 +31,7 @@ enum TelemetryTexts {
         var text = Self.title(metrics.model, for: traits)
         text += Self.times(metrics.startTime, metrics.endTime, charts, step: metrics.step, for: traits)
         text += "\n" + charts.rendered()
-        var health = Page()
-        health.add("health", MetricTexts.health(metrics.health))
-        text += "\n" + health.rendered(for: traits, wraps: true)
-        text += MetricTexts.page(metrics.total).rendered(for: traits, wraps: true)
+        text += "\n" + MetricTexts.page(metrics.total, health: metrics.health).rendered(for: traits, wraps: true)
         if !metrics.anomalies.isEmpty {
             text += "\n" + AnomalyTexts.page(metrics.anomalies, for: traits)
         }
