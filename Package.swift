@@ -104,6 +104,8 @@ let package = Package(
         .target(name: "Routing", dependencies: ["Inference", "ModelRegistry"]),
         // What happened and what to do about it: histograms, windows, health scores, anomalies, recommendations, metrics.
         .target(name: "Telemetry", dependencies: ["Inference"]),
+        // Spans that have ended, on their way to a collector: OTLP's JSON, a bounded queue, retries, settings. Pure.
+        .target(name: "TraceExport", dependencies: ["Inference"]),
         // The embedded store: SQLite by GRDB. Implements the storage protocols that rooms above declare.
         .target(
             name: "Persistence",
@@ -114,8 +116,8 @@ let package = Package(
             name: "Roundhouse",
             dependencies: [
                 "GRPCTransport", "RoundhouseAPI", "Inference", "ModelRegistry", "ModelLifecycle", "LocalEngines",
-                "Providers", "Routing", "Persistence", "Telemetry", grpcCore, grpcProtobuf, hummingbird, swiftProtobuf,
-                logging, nioCore, nioPosix, tracing, yams,
+                "Providers", "Routing", "Persistence", "Telemetry", "TraceExport", grpcCore, grpcProtobuf, hummingbird,
+                swiftProtobuf, logging, nioCore, nioPosix, tracing, yams,
             ]
         ),
         // The `roundhouse` executable: serve, chat, generate, models, status, config, engines.
@@ -142,12 +144,13 @@ let package = Package(
         ),
         .testTarget(name: "RoutingTests", dependencies: ["Inference", "ModelRegistry", "Routing", "TestSupport"]),
         .testTarget(name: "TelemetryTests", dependencies: ["Inference", "Telemetry"]),
+        .testTarget(name: "TraceExportTests", dependencies: ["Inference", "TraceExport"]),
         .testTarget(
             name: "RoundhouseTests",
             dependencies: [
                 "Roundhouse", "RoundhouseAPI", "Inference", "ModelRegistry", "ModelLifecycle", "Routing", "Providers",
-                "Persistence", "Telemetry", "TestSupport", "GRPCTransport",
-                grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, nioCore, nioPosix, yams,
+                "Persistence", "Telemetry", "TraceExport", "TestSupport", "GRPCTransport",
+                grpcCore, grpcInProcess, grpcProtobuf, swiftProtobuf, logging, nioCore, nioPosix, tracing, yams,
             ]
         ),
         .testTarget(

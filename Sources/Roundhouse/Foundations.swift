@@ -13,6 +13,7 @@ internal import Providers
 internal import Routing
 internal import Synchronization
 internal import Telemetry
+internal import Tracing
 
 /// What everything else of a server stands on: the store, the port, the threads.
 struct Foundations: Sendable {
@@ -39,6 +40,7 @@ struct Foundations: Sendable {
     let httpAddresses = BoundAddresses()
     let installer: ModelInstaller
     let hardware: HardwareReader
+    let tracing: TraceSetup
     /// Ends watches of metrics.
     let watchEnd = WatchEnd()
     private let watches = Watches()
@@ -50,6 +52,7 @@ struct Foundations: Sendable {
         environment: [String: String],
         version: String,
         strategies: [any SelectionStrategy] = [],
+        tracer: (any Tracer)? = nil,
         logger: Logger
     ) throws(StartError) {
         self.strategies = strategies
@@ -60,6 +63,8 @@ struct Foundations: Sendable {
         self.logger = logger
         (self.store, self.requestLog) = try Self.storage(configuration.storage, in: dataDirectory, logger)
         self.eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoopCount)
+        self.tracing = try TraceSetup(
+            tracer, environment: environment, version: version, group: self.eventLoops, logger: logger)
         self.health = HealthRegistry(statuses: ["": .serving])
         var transport = try GRPCTransport.Server.Configuration(configuration.grpc, logger: logger)
         transport.handlerExecutor = Self.executors(on: self.eventLoops)
@@ -242,7 +247,10 @@ extension Foundations {
             recorders: [self.requestLog, RequestFigures(figures: self.figures)] + (lines.map { [$0] } ?? [])
                 + recorders)
         let pipeline = Pipeline(
-            router: router, recorder: recorder, counters: counters, shared: shared, phases: self.phases)
+            router: router, recorder: recorder, counters: counters, shared: shared, phases: self.phases,
+            tracing: RequestTracing(self.tracing.tracer) { [registry = ports.registry] in
+                registry.snapshot.provider($0)
+            })
         let generation = GenerationService(pipeline: pipeline, router: router)
         self.transport.handleDirectly(generation.directHandlers)
         let services: [any RegistrableRPCService] = [

@@ -10,6 +10,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Persistence
 public import Routing
+public import Tracing
 
 /// A Roundhouse server: what `roundhouse serve` runs, and what a Swift program embeds.
 ///
@@ -40,12 +41,15 @@ public final class RoundhouseServer: Sendable {
     ///   - dataDirectory: absolute; made when it is missing.
     ///   - strategies: of selection, beside the built-in ones; requests, rules and `routing.strategy` may name them.
     ///   - environment: for the folders of engines and models, see `docs/Configuration.md`; `nil` is the process's own.
+    ///   - tracer: takes the spans of requests; without one, a collector of the environment's `OTEL_*` variables does, or
+    ///     the tracer that the process has bootstrapped. See `docs/Tracing.md`.
     /// - Throws: ``StartError``.
     public init(
         _ configuration: RoundhouseConfiguration,
         dataDirectory: String,
         strategies: [any SelectionStrategy] = [],
         environment: [String: String]? = nil,
+        tracer: (any Tracer)? = nil,
         logger: Logger
     ) throws(StartError) {
         self.logger = logger
@@ -55,6 +59,7 @@ public final class RoundhouseServer: Sendable {
             environment: environment ?? ProcessInfo.processInfo.environment,
             version: Self.version,
             strategies: strategies,
+            tracer: tracer,
             logger: logger
         )
     }
@@ -109,6 +114,7 @@ public final class RoundhouseServer: Sendable {
         await withDiscardingTaskGroup { group in
             // Not cancelled with the rest: they end when what the last requests left is written.
             group.addTask { await self.foundations.requestLog.run() }
+            if let exporter = self.foundations.tracing.exporter { group.addTask { await exporter.run() } }
             group.addTask { await composition.statistics.run() }
             group.addTask { await composition.events.run() }
             self.foundations.onEndingWatches { composition.events.endWatches() }

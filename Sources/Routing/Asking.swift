@@ -12,6 +12,8 @@ final class Asking: Sendable {
     let isHedge: Bool
     /// How long it may go without output; `nil`: as long as the provider allows.
     let limit: Duration?
+    /// `nil`: nobody traces.
+    let span: (any AttemptSpan)?
 
     init(
         place: Int,
@@ -21,7 +23,8 @@ final class Asking: Sendable {
         admission: Breakers.Admission,
         isStreamed: Bool,
         isHedge: Bool,
-        limit: Duration?
+        limit: Duration?,
+        span: (any AttemptSpan)? = nil
     ) {
         self.place = place
         self.candidate = candidate
@@ -31,6 +34,7 @@ final class Asking: Sendable {
         self.isStreamed = isStreamed
         self.isHedge = isHedge
         self.limit = limit
+        self.span = span
     }
 
     var model: ModelID { self.candidate.id }

@@ -19,6 +19,7 @@ public final class Route: Sendable {
     public let beganAt: ContinuousClock.Instant
     private let delivery: UpstreamRequest.Delivery
     private let estimate: Estimate?
+    private let tracer: (any AttemptTracer)?
     private let prefix: PromptPrefix?
     let core: RouterCore
     private let books: Mutex<RouteBooks>
@@ -31,6 +32,7 @@ public final class Route: Sendable {
         delivery: UpstreamRequest.Delivery,
         deadline: ContinuousClock.Instant?,
         estimate: Estimate?,
+        tracer: (any AttemptTracer)? = nil,
         core: RouterCore
     ) {
         self.request = request
@@ -38,6 +40,7 @@ public final class Route: Sendable {
         self.beganAt = begin
         self.delivery = delivery
         self.estimate = estimate
+        self.tracer = tracer
         self.prefix = prefix
         self.core = core
         self.books = Mutex(
@@ -76,7 +79,7 @@ public final class Route: Sendable {
             try await BegunAnswer(
                 try await asking.provider.start(
                     UpstreamRequest(
-                        inference: self.request,
+                        inference: self.request(of: asking),
                         model: asking.model.name,
                         delivery: self.delivery,
                         prefill: prefill,
@@ -87,6 +90,14 @@ public final class Route: Sendable {
         }
         let failedAttempts = self.answers(asking, firstOutputAt: self.core.time.now())
         return RoutedStream(begun, of: asking, after: failedAttempts)
+    }
+
+    /// What an attempt sends: its upstream is told of the attempt's own span.
+    private func request(of asking: Asking) -> InferenceRequest {
+        guard let span = asking.span else { return self.request }
+        var request = self.request
+        request.trace = span.context
+        return request
     }
 
     /// What is the same for every attempt of one search.
@@ -190,7 +201,8 @@ public final class Route: Sendable {
             isStreamed: search.isStreamed,
             isHedge: isHedge,
             limit: books.plan.firstOutputLimit(
-                at: now, isWhole: !search.isStreamed, needsPrefill: search.needsPrefill)
+                at: now, isWhole: !search.isStreamed, needsPrefill: search.needsPrefill),
+            span: self.tracer?.began(model, isHedge: isHedge, at: now)
         )
     }
 
@@ -221,6 +233,7 @@ public final class Route: Sendable {
     /// - Returns: ``attempts``.
     func answers(_ asking: Asking, firstOutputAt now: ContinuousClock.Instant) -> [Attempt] {
         if asking.isStreamed {
+            asking.span?.gaveOutput(at: now)
             asking.candidate.figures.note(
                 firstToken: asking.beganAt.duration(to: now), at: self.core.figures.nanoseconds(at: now))
         }

@@ -11,15 +11,16 @@ struct RouteBooks: Sendable {
     mutating func append(
         _ asking: Asking, _ fault: UpstreamFault?, usage: Usage?, cost: Cost?, at now: ContinuousClock.Instant
     ) {
-        self.attempts.append(
-            Attempt(
-                model: asking.model,
-                duration: asking.beganAt.duration(to: now),
-                fault: fault,
-                usage: usage,
-                cost: cost,
-                isHedge: asking.isHedge
-            ))
+        let attempt = Attempt(
+            model: asking.model,
+            duration: asking.beganAt.duration(to: now),
+            fault: fault,
+            usage: usage,
+            cost: cost,
+            isHedge: asking.isHedge
+        )
+        self.attempts.append(attempt)
+        asking.span?.ended(attempt, at: now)
     }
 
     mutating func refuse(_ place: Int, because reason: String) {

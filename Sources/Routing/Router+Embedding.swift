@@ -18,6 +18,7 @@ extension Router {
     ///   - request: its model and its time limit are the router's to fill in.
     ///   - target: an alias should lead to one model only, or to copies of it: vectors of different models do not compare.
     ///   - routing: who may answer; embeddings are what it is taken to require.
+    ///   - tracer: follows the attempts; `nil`: nobody traces.
     ///   - cost: what the usage of an answer cost.
     /// - Throws: ``RoutingFailure`` when nobody may be asked, or everyone failed.
     public func embed(
@@ -25,18 +26,20 @@ extension Router {
         target: InferenceRequest.Target,
         routing: RoutingOptions = RoutingOptions(),
         deadline: ContinuousClock.Instant? = nil,
+        tracer: (any AttemptTracer)? = nil,
         cost: (Usage, ModelDescription) -> Cost? = { Cost(of: $0, at: $1.prices) }
     ) async throws(RoutingFailure) -> RoutedEmbedding {
         var wanted = InferenceRequest(
             id: request.id, target: target, messages: [], routing: routing, trace: request.trace)
         wanted.routing.requirements.task = wanted.routing.requirements.task ?? .embedding
-        let route = try self.route(wanted, delivery: .whole, deadline: deadline)
+        let route = try self.route(wanted, delivery: .whole, deadline: deadline, tracer: tracer)
         let (asking, answer) = try await route.search(
             Route.Search(isStreamed: false)
         ) { asking throws(UpstreamFault) in
             var upstream = request
             upstream.model = asking.model.name
             upstream.timeLimit = asking.limit
+            if let span = asking.span { upstream.trace = span.context }
             do throws(UpstreamFault) {
                 return try await asking.provider.embed(upstream)
             } catch  where asking.limit != nil && error.kind == .timedOut(.total) {

@@ -69,19 +69,21 @@ public struct Router: Sendable {
     ///
     /// - Parameters:
     ///   - deadline: the client's; its time is shared out over the attempts.
+    ///   - tracer: follows the attempts; `nil`: nobody traces.
     ///   - estimate: what an attempt took that was cancelled because another was quicker.
     /// - Throws: ``RoutingFailure`` when nobody may be asked.
     public func route(
         _ request: InferenceRequest,
         delivery: UpstreamRequest.Delivery,
         deadline: ContinuousClock.Instant? = nil,
+        tracer: (any AttemptTracer)? = nil,
         estimate: Route.Estimate? = nil
     ) throws(RoutingFailure) -> Route {
         let now = self.core.time.now()
         let (decision, prefix) = try self.choose(request, at: now)
         return Route(
             request, decision, prefix: prefix, begin: now, delivery: delivery, deadline: deadline, estimate: estimate,
-            core: self.core)
+            tracer: tracer, core: self.core)
     }
 
     /// Counts the input tokens of a request with the first candidate that can tell.

@@ -30,6 +30,7 @@ extension Pipeline {
         _ order: EmbeddingOrder, deadline: ContinuousClock.Instant?, client: String? = nil
     ) async throws(RequestFailure) -> EmbeddingOutcome {
         let begin = ContinuousClock.now
+        let (order, trace) = self.tracing.begin(order, at: begin)
         let time = WallTime.now()
         let life = RequestLife(
             request: InferenceRequest(
@@ -39,7 +40,8 @@ extension Pipeline {
         self.counters.began()
         do {
             let routed = try await self.router.embed(
-                order.request, target: order.target, routing: order.routing, deadline: deadline)
+                order.request, target: order.target, routing: order.routing, deadline: deadline,
+                tracer: trace)
             let now = ContinuousClock.now
             let bytes = order.request.inputs.reduce(0) { $0 + $1.utf8.count }
             let usage =
@@ -55,7 +57,9 @@ extension Pipeline {
                 latency: begin.duration(to: now)
             )
             self.counters.ended(ok: true)
-            self.recorder.record(life.record(of: outcome))
+            let record = life.record(of: outcome)
+            trace?.end(record, at: now)
+            self.recorder.record(record)
             return outcome
         } catch {
             let now = ContinuousClock.now
@@ -63,7 +67,9 @@ extension Pipeline {
             var attempts: [Attempt] = []
             if case .allFailed(let failed) = error { attempts = failed }
             self.counters.ended(ok: false)
-            self.recorder.record(life.record(failure: failure, attempts: attempts, at: now))
+            let record = life.record(failure: failure, attempts: attempts, at: now)
+            trace?.end(record, at: now)
+            self.recorder.record(record)
             throw failure
         }
     }

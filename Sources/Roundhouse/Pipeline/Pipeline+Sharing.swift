@@ -30,7 +30,7 @@ extension Pipeline {
                 arrival: arrival, deliver: deliver)
         }
         defer { call.leave(reader) }
-        let follower = isShared ? Follower(request, delivery, deadline, client) : nil
+        let follower = isShared ? Follower(request, delivery, deadline, client, self.tracing) : nil
         if isShared { self.counters.began() }
         do {
             var completion: Completion?
@@ -49,7 +49,10 @@ extension Pipeline {
 
     private func finish(_ follower: Follower, _ completion: Completion?, failure: RequestFailure?) {
         self.counters.ended(ok: failure == nil)
-        self.recorder.record(follower.record(completion, failure: failure, at: ContinuousClock.now))
+        let now = ContinuousClock.now
+        let record = follower.record(completion, failure: failure, at: now)
+        follower.trace?.end(record, at: now)
+        self.recorder.record(record)
     }
 }
 
@@ -61,12 +64,13 @@ private struct Follower {
     let client: String?
     let arrival = ContinuousClock.now
     let time = WallTime.now()
+    let trace: RequestTrace?
 
     init(
         _ request: InferenceRequest, _ delivery: UpstreamRequest.Delivery, _ deadline: ContinuousClock.Instant?,
-        _ client: String?
+        _ client: String?, _ tracing: RequestTracing
     ) {
-        self.request = request
+        (self.request, self.trace) = tracing.begin(request, delivery, at: self.arrival)
         self.delivery = delivery
         self.deadline = deadline
         self.client = client

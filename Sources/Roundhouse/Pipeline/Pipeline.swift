@@ -12,17 +12,19 @@ struct Pipeline: Sendable {
     /// `nil`: no calls are shared.
     let shared: SharedCalls?
     let phases: PhaseFigures
+    let tracing: RequestTracing
     private let clock = ContinuousClock()
 
     init(
         router: Router, recorder: any RequestRecorder, counters: RequestCounters, shared: SharedCalls? = nil,
-        phases: PhaseFigures = PhaseFigures()
+        phases: PhaseFigures = PhaseFigures(), tracing: RequestTracing = .off
     ) {
         self.router = router
         self.recorder = recorder
         self.counters = counters
         self.shared = shared
         self.phases = phases
+        self.tracing = tracing
     }
 
     /// Takes outputs in order: `started` first but for progress, `completed` last and only when the answer is whole. Its
@@ -47,6 +49,7 @@ struct Pipeline: Sendable {
         arrival: ContinuousClock.Instant = .now,
         deliver: Delivery
     ) async throws {
+        let (request, trace) = self.tracing.begin(request, delivery, at: arrival)
         var life = RequestLife(
             request: request,
             delivery: delivery,
@@ -58,7 +61,9 @@ struct Pipeline: Sendable {
         self.counters.began()
         var attempts: [Attempt] = []
         do {
-            let route = try self.router.route(request, delivery: delivery, deadline: deadline) { model in
+            let route = try self.router.route(
+                request, delivery: delivery, deadline: deadline, tracer: trace
+            ) { model in
                 // Of one that was not waited for: it read the prompt, and its answer nobody saw.
                 let usage = Usage(
                     inputTokens: TokenEstimate.input(of: request), outputTokens: 0, isEstimated: true)
@@ -66,6 +71,7 @@ struct Pipeline: Sendable {
             }
             defer { attempts = route.attempts }
             self.phases.add(arrival.duration(to: route.beganAt), to: .admit)
+            trace?.beganRouting(at: route.beganAt)
             do {
                 try await self.answer(by: route, &life, wantsProgress: wantsProgress, deliver: deliver)
             } catch {
@@ -76,10 +82,10 @@ struct Pipeline: Sendable {
         } catch {
             let cause = life.error(for: error, at: self.clock.now)
             let failure = RequestFailure(cause: cause, requestID: request.id)
-            self.finish(life, failure: failure, attempts: attempts)
+            self.finish(life, failure: failure, attempts: attempts, trace)
             throw failure
         }
-        self.finish(life, failure: nil, attempts: attempts)
+        self.finish(life, failure: nil, attempts: attempts, trace)
     }
 
     /// Relays attempt after attempt until one of them finishes.
@@ -228,9 +234,14 @@ struct Pipeline: Sendable {
         if let firstByte = timing.firstByte { self.phases.add(firstByte, to: .firstByte) }
     }
 
-    private func finish(_ life: RequestLife, failure: RequestFailure?, attempts: [Attempt]) {
+    private func finish(
+        _ life: RequestLife, failure: RequestFailure?, attempts: [Attempt], _ trace: RequestTrace?
+    ) {
         self.counters.ended(ok: failure == nil)
-        self.recorder.record(life.record(failure: failure, attempts: attempts, at: self.clock.now))
+        let now = self.clock.now
+        let record = life.record(failure: failure, attempts: attempts, at: now)
+        trace?.end(record, at: now)
+        self.recorder.record(record)
     }
 }
 
