@@ -1,4 +1,4 @@
-public import Inference
+import Inference
 
 /// Spans as OTLP's JSON (`ExportTraceServiceRequest`): ids in hexadecimal digits, 64-bit numbers as texts, enums as numbers.
 public struct OTLPEncoder: Sendable {
