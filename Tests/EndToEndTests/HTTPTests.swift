@@ -124,6 +124,21 @@ extension EndToEnd {
             }
         }
 
+        @Test func `Without a file descriptor for a connection the port goes on, once there is one again`() async throws
+        {
+            try await RunningServer.with("local: { enabled: false }\n") { server in
+                let port = try #require(server.httpPort)
+                let limit = try Processes.openFiles(of: server.pid) + 16
+                let limits = ["--pid", "\(server.pid)", "--nofile=\(limit):\(limit)"]
+                try #require(try await Program.run("prlimit", limits).status.isSuccess)
+                var open: [RawConnection] = []
+                for _ in 0..<32 { open.append(try RawConnection(port: port)) }
+                #expect(await server.log.first(containing: "An HTTP connection could not be accepted") != nil)
+                open.removeAll()
+                #expect(try await server.ask("/healthz").status == 200)
+            }
+        }
+
         @Test func `A port that is taken stops the start, and so does an address for all`() async throws {
             try await RunningServer.with("local: { enabled: false }\n") { server in
                 let address = "127.0.0.1:\(try #require(server.httpPort))"
