@@ -72,7 +72,6 @@ package final class RawConnection: Sendable {
         }
         return nil
     }
-
 }
 
 /// One HTTP/1.1 answer, as it came.
