@@ -165,6 +165,31 @@ extension Migrations {
         ALTER TABLE attempts ADD COLUMN is_retry_useless INTEGER;
         """
 
+    // In order of time, so that what is written together lies together, and old ones are deleted from the front. Lengths
+    // are microseconds; `provider` is empty for what is no model: see `MetricSubject`.
+    static let metrics = """
+        CREATE TABLE metric_buckets (
+            length INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            provider TEXT NOT NULL,
+            model TEXT NOT NULL,
+            figures BLOB NOT NULL,
+            PRIMARY KEY (length, started_at, provider, model)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE metric_position (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            sequence INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE key_uses (
+            started_at INTEGER NOT NULL,
+            provider TEXT NOT NULL,
+            place INTEGER NOT NULL,
+            requests INTEGER NOT NULL,
+            rate_limited INTEGER NOT NULL,
+            PRIMARY KEY (started_at, provider, place)
+        ) STRICT, WITHOUT ROWID;
+        """
+
     // The index is of those that have a trace: without tracing it holds nothing.
     static let traces = """
         ALTER TABLE requests ADD COLUMN trace_id TEXT;

@@ -37,6 +37,9 @@ enum Migrations {
         migrator.registerMigration("0008-request-details", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: Self.requestDetails)
         }
+        migrator.registerMigration("0009-metrics", foreignKeyChecks: .immediate) { database in
+            try database.execute(sql: Self.metrics)
+        }
         migrator.registerMigration("0010-traces", foreignKeyChecks: .immediate) { database in
             try database.execute(sql: Self.traces)
         }

@@ -11,6 +11,8 @@ struct RequestBuffer {
     /// Records that were refused since ``takeDropped()``.
     private(set) var dropped = 0
     private(set) var isClosed = false
+    /// Records that were taken, all in all.
+    private(set) var accepted: Int64 = 0
 
     init(capacity: Int, batchSize: Int) {
         self.capacity = capacity
@@ -36,6 +38,7 @@ struct RequestBuffer {
             return .refused
         }
         self.waiting.append(record)
+        self.accepted += 1
         // Exactly at the limit: beyond it the writer has been told.
         if self.waiting.count == self.batchSize { return .write }
         return self.waiting.count == 1 ? .startClock : .nothing

@@ -47,6 +47,8 @@ package final class RequestLog: RequestRecorder {
         var isRunning = false
         /// Whether the loss of records was reported since the last write that worked.
         var isLossReported = false
+        /// The last record in the database: how many had come by then, itself included, and its sequence.
+        var last: (count: Int64, sequence: Int64)?
         /// Callers of ``flush()`` that wait for the writer's next pass.
         var flushers: [CheckedContinuation<StoreError?, Never>] = []
     }
@@ -86,6 +88,19 @@ package final class RequestLog: RequestRecorder {
             var status = state.status
             status.waiting = state.buffer.count
             return status
+        }
+    }
+
+    /// How many records have come since the start and were not refused. They are written in this order, so that a number
+    /// names what came until then.
+    package var acceptedCount: Int64 { self.state.withLock { $0.buffer.accepted } }
+
+    /// The sequence in the database of the record that came as the `count`-th; `nil` while it is not there.
+    package func sequence(ofRecord count: Int64) -> Int64? {
+        self.state.withLock { state in
+            guard let last = state.last, count > 0, count <= last.count else { return nil }
+            // This log alone writes, so they follow each other without a gap.
+            return last.sequence - (last.count - count)
         }
     }
 
@@ -177,12 +192,11 @@ package final class RequestLog: RequestRecorder {
             let batch = self.state.withLock { $0.buffer.take(limit: self.settings.batchSize) }
             guard !batch.isEmpty else { return nil }
             do {
-                try await self.store.insert(batch)
+                self.succeeded(batch.count, last: try await self.store.insert(batch))
             } catch {
                 self.failed(batch, error)
                 return error
             }
-            self.succeeded(batch.count)
         }
     }
 
@@ -207,10 +221,11 @@ package final class RequestLog: RequestRecorder {
         }
     }
 
-    private func succeeded(_ count: Int) {
+    private func succeeded(_ count: Int, last sequence: Int64?) {
         let (wasFailing, dropped) = self.state.withLock { state in
             state.buffer.written(count)
             state.status.written += count
+            if let sequence { state.last = ((state.last?.count ?? 0) + Int64(count), sequence) }
             defer { state.status.failure = nil }
             state.isLossReported = false
             return (state.status.failure != nil, state.buffer.takeDropped())

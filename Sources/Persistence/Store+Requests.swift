@@ -3,11 +3,17 @@ package import Inference
 
 extension Store {
     /// Adds records, all or none.
-    func insert(_ records: [RequestRecord]) async throws(StoreError) {
+    ///
+    /// - Returns: the sequence of the last one.
+    @discardableResult
+    func insert(_ records: [RequestRecord]) async throws(StoreError) -> Int64? {
         try await self.write { database in
             for record in records {
                 try RequestRow.insert(record, into: database)
             }
+            guard !records.isEmpty else { return nil }
+            // Attempts have no row ids: the last one that was given is the request's.
+            return database.lastInsertedRowID
         }
     }
 

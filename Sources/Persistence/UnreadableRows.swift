@@ -17,6 +17,7 @@ final class UnreadableRows: Sendable {
     enum Origin: String, Sendable {
         case models, providers, aliases
         case statistics = "model_statistics"
+        case metrics = "metric_buckets"
 
         /// What people call it.
         var noun: String {
@@ -25,6 +26,7 @@ final class UnreadableRows: Sendable {
             case .providers: "provider"
             case .aliases: "alias"
             case .statistics: "the statistics of model"
+            case .metrics: "some figures of"
             }
         }
 
@@ -35,6 +37,8 @@ final class UnreadableRows: Sendable {
             case .providers: [("providers", "id")]
             case .aliases: [("aliases", "name"), ("alias_targets", "alias"), ("alias_history", "alias")]
             case .statistics: [("model_statistics", "model")]
+            // They are never written over while they can be read by another version: its buckets have other lengths.
+            case .metrics: []
             }
         }
     }
@@ -44,11 +48,21 @@ final class UnreadableRows: Sendable {
     /// A sentence for each, sorted.
     var problems: [String] { self.found.withLock { $0.values.sorted() } }
 
+    func problems(of origin: Origin) -> [String] {
+        self.found.withLock { found in found.filter { $0.key.origin == origin }.values.sorted() }
+    }
+
     /// Notes what a look at all rows of some origins has found; what is readable by now is forgotten.
     func replace(_ problems: [Key: String], of origins: Set<Origin>) {
         self.found.withLock { found in
             found = found.filter { !origins.contains($0.key.origin) }.merging(problems) { $1 }
         }
+    }
+
+    /// Notes what a look at some rows has found.
+    func add(_ problems: [Key: String]) {
+        guard !problems.isEmpty else { return }
+        self.found.withLock { $0.merge(problems) { $1 } }
     }
 
     func intersection(_ keys: [Key]) -> [Key] {

@@ -3,6 +3,7 @@ internal import LocalEngines
 internal import Logging
 internal import ModelLifecycle
 internal import ModelRegistry
+internal import Telemetry
 
 // What a server does once before it serves, and beside it.
 extension Composition {
@@ -37,6 +38,21 @@ extension Composition {
                 ]
             )
         )
+    }
+
+    /// Writes figures until the task is cancelled, with what nobody reports: how memory and keys fare.
+    func keepFigures() async {
+        let (foundations, manager, directory) = (self.foundations, self.manager, self.providers)
+        let (machine, watch) = (MachineMemory(), MemoryWatch())
+        await foundations.metricKeeper.run { now in
+            foundations.keyUses.take(directory.keyCounts, at: now)
+            let devices = manager.devices()
+            // Nothing of ours is in memory: an idle server reads nothing.
+            guard devices.contains(where: { $0.actualBytes + $0.predictedBytes > 0 }) else { return }
+            for _ in 0..<watch.look(machine.read(), devices) {
+                foundations.figures.record(.shortages, of: nil, at: now)
+            }
+        }
     }
 
     /// Ends engines that a killed server left.

@@ -42,6 +42,7 @@ struct Composition: Sendable {
     let restored: ConfigMerge.Summary
 
     private let joint: ProviderJoint
+    var providers: ProviderDirectory { self.joint.directory }
 
     /// Reads what is stored and joins the parts.
     ///
@@ -69,7 +70,8 @@ struct Composition: Sendable {
             now: { WallTime.now().microsecondsSince1970 }
         )
 
-        let joint = try Self.joint(foundations, registry: registry, events: self.events)
+        let counted = EventFigures(self.events, figures: foundations.figures)
+        let joint = try Self.joint(foundations, registry: registry, events: counted)
         (self.joint, self.manager, self.records) = (joint, joint.manager, joint.records)
         let manager = joint.manager
         self.figures = RoutingFigures()
@@ -79,7 +81,7 @@ struct Composition: Sendable {
             figures: self.figures,
             strategies: foundations.strategies,
             policy: FallbackPolicy(configuration.routing),
-            events: self.events,
+            events: counted,
             wallClock: { WallTime.now().microsecondsSince1970 }
         )
         self.router = router
@@ -118,7 +120,13 @@ struct Composition: Sendable {
         let switching = RegistrySwitcher(registry: registry, editor: self.editor, switcher: self.switcher)
         self.aliasSupervisor = AliasSupervisor(
             configuration.routing.autoSwitch, registry: registry, switching: switching, logger: logger)
-        self.telemetry = TelemetryBook(foundations.figures)
+        let facts = UsageFactsReader(
+            registry: registry, loading: manager, memory: MachineMemory().read,
+            memoryShare: configuration.lifecycle.memoryShare, figures: foundations.figures, events: counted,
+            keys: foundations.keyUses, keyCounts: { [directory = joint.directory] in directory.keyCounts },
+            lastUsed: { statistics.statistics(of: $0)?.lastUsedAtMicroseconds ?? 0 },
+            inFlight: { router.liveFigures(of: $0).inFlight })
+        self.telemetry = TelemetryBook(foundations.figures, watch: foundations.anomalies, facts: facts.facts)
         let ports = ServicePorts(
             registry: registry,
             editor: self.editor,
@@ -257,7 +265,7 @@ struct Composition: Sendable {
     private static func joint(
         _ foundations: Foundations,
         registry: Registry,
-        events: EventLog
+        events: any EventRecorder
     ) throws(StartError) -> ProviderJoint {
         let configuration = foundations.configuration
         let logger = foundations.logger

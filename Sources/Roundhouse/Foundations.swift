@@ -28,7 +28,12 @@ struct Foundations: Sendable {
     let store: Store
     let requestLog: RequestLog
     /// Figures of every finished request.
-    let figures = TelemetryRecorder()
+    let figures: TelemetryRecorder
+    /// Takes every finished request into both.
+    let requestBooks: RequestBooks
+    let anomalies: AnomalyWatch
+    let keyUses = KeyUses()
+    let metricKeeper: MetricKeeper
     /// Requests under way and ended.
     let counters = RequestCounters()
     /// Where their time goes.
@@ -62,6 +67,15 @@ struct Foundations: Sendable {
         self.version = version
         self.logger = logger
         (self.store, self.requestLog) = try Self.storage(configuration.storage, in: dataDirectory, logger)
+        let figures = TelemetryRecorder()
+        self.figures = figures
+        self.requestBooks = RequestBooks(log: self.requestLog, figures: figures)
+        self.anomalies = AnomalyWatch(figures)
+        var keeping = MetricKeeper.Settings()
+        keeping.days = max(keeping.days, configuration.storage.retention)
+        self.metricKeeper = MetricKeeper(
+            store: self.store, log: self.requestLog, books: self.requestBooks, figures: figures, watch: self.anomalies,
+            keys: self.keyUses, settings: keeping, logger: logger)
         self.eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: Self.eventLoopCount)
         self.tracing = try TraceSetup(
             tracer, environment: environment, version: version, group: self.eventLoops, logger: logger)
@@ -147,10 +161,11 @@ struct Foundations: Sendable {
 
     /// Writes everything that is still in memory.
     func saving(events: EventLog, statistics: StatisticsBook) -> @Sendable () async throws -> SavedState {
-        let (store, requestLog) = (self.store, self.requestLog)
+        let (store, requestLog, metricKeeper) = (self.store, self.requestLog, self.metricKeeper)
         return {
             let before = requestLog.status.written
             try await requestLog.flush()
+            try await metricKeeper.flush()
             try await statistics.flush()
             let sequence = try await events.flush()
             return SavedState(
@@ -238,14 +253,13 @@ extension Foundations {
             grpcAddresses: self.addresses.reader(),
             engines: Self.engines(of: manager, availability: ports.availability),
             storage: self.storageReport(),
-            issues: Self.issues(of: self.requestLog, events),
+            issues: Self.issues(of: self.requestLog, events, self.metricKeeper),
             httpAddresses: self.httpAddresses.reader(),
             condition: self.condition()
         )
         let lines = RequestLogLines(self.configuration.log.requests, logger: self.logger)
         let recorder = RecorderFanOut(
-            recorders: [self.requestLog, RequestFigures(figures: self.figures)] + (lines.map { [$0] } ?? [])
-                + recorders)
+            recorders: [self.requestBooks] + (lines.map { [$0] } ?? []) + recorders)
         let pipeline = Pipeline(
             router: router, recorder: recorder, counters: counters, shared: shared, phases: self.phases,
             tracing: RequestTracing(self.tracing.tracer) { [registry = ports.registry] in
@@ -332,7 +346,9 @@ extension Foundations {
         }
     }
 
-    private static func issues(of log: RequestLog, _ events: EventLog) -> @Sendable () -> [String] {
+    private static func issues(
+        of log: RequestLog, _ events: EventLog, _ metrics: MetricKeeper
+    ) -> @Sendable () -> [String] {
         {
             let status = log.status
             var issues: [String] = []
@@ -343,7 +359,7 @@ extension Foundations {
             let eventStatus = events.status
             if let failure = eventStatus.failure { issues.append("events cannot be written: \(failure)") }
             if eventStatus.lost > 0 { issues.append("\(eventStatus.lost) events never reached the disk") }
-            return issues
+            return issues + metrics.status.issues
         }
     }
 }

@@ -118,9 +118,23 @@ public final class RoundhouseServer: Sendable {
             group.addTask { await composition.statistics.run() }
             group.addTask { await composition.events.run() }
             self.foundations.onEndingWatches { composition.events.endWatches() }
+            await self.foundations.metricKeeper.restore()
             composition.tellStart()
-            let outcome = await self.serve(composition, onReady: onReady)
+            let outcome = await self.keep(composition, onReady: onReady)
             composition.events.record(GatewayEvent(.stateSaved, reason: "the server stops"))
+            group.cancelAll()
+            return outcome
+        }
+    }
+
+    /// Keeps figures while it serves; they end before the request log, whose records they count.
+    private func keep(
+        _ composition: Composition,
+        onReady: @escaping @Sendable (Ready) -> Void
+    ) async -> Result<Void, any Error> {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await composition.keepFigures() }
+            let outcome = await self.serve(composition, onReady: onReady)
             group.cancelAll()
             return outcome
         }

@@ -155,7 +155,7 @@ struct RegistryStorageTests {
         #expect(try await other.requestCount() == 1)
         try await withThrowingTaskGroup { group in
             for index in 0..<20 {
-                group.addTask { try await store.insert([.plain("s\(index)")]) }
+                group.addTask { _ = try await store.insert([.plain("s\(index)")]) }
                 group.addTask { try await store.synchronize() }
                 group.addTask { _ = try await store.loadRegistry() }
             }

@@ -131,7 +131,7 @@ struct StoreTests {
         #expect(
             Migrations.migrator.migrations == [
                 "0001-requests", "0002-registry", "0003-events", "0004-statistics", "0005-single-attempt", "0006-costs",
-                "0007-settings", "0008-request-details", "0010-traces",
+                "0007-settings", "0008-request-details", "0009-metrics", "0010-traces",
             ])
         let settings = try await store.read { database in
             [

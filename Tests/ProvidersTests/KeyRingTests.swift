@@ -55,6 +55,22 @@ import Testing
         #expect(!String(reflecting: ring).contains("sk-"))
     }
 
+    @Test func `What each key was asked and refused is counted, with the requests that were refused while it rested`()
+        async throws
+    {
+        let ring = KeyRing(keys: [Secret("sk-one"), Secret("sk-two")])
+        #expect(ring.counts == [.init(), .init()])
+        let first = try await ring.take(for: "m")
+        ring.report(Self.limited, of: first, for: "m")
+        let second = try await ring.take(for: "m", besides: [first.secret])
+        #expect(ring.counts == [.init(requests: 1, rateLimited: 1), .init(requests: 1)])
+        ring.report(Self.limited, of: second, for: "m")
+        await #expect(throws: UpstreamFault.self) { _ = try await ring.take(for: "m") }
+        #expect(ring.counts == [.init(requests: 2, rateLimited: 2), .init(requests: 2, rateLimited: 2)])
+        ring.report(Self.rejected, of: first, for: "m")
+        #expect(ring.counts.map(\.rateLimited) == [2, 2])
+    }
+
     @Test func `A ring without a key says what is wrong with its source`() async {
         let source = Source([])
         source.fail()

@@ -24,10 +24,25 @@ package final class KeyRing: Sendable {
         package var description: String { "key \(self.place + 1) of \(self.count)" }
     }
 
+    /// What one key did since it was first loaded.
+    package struct Count: Sendable, Hashable {
+        /// Requests that were sent with it, and those that were not because it rested.
+        package var requests: Int64 = 0
+        /// Those that the upstream answered with 429, and those that were not sent because of that.
+        package var rateLimited: Int64 = 0
+
+        package init(requests: Int64 = 0, rateLimited: Int64 = 0) {
+            self.requests = requests
+            self.rateLimited = rateLimited
+        }
+    }
+
     private struct State {
         /// By source. What a source once gave is kept while it fails.
         var secrets: [[Secret]]
         var all: [Secret] = []
+        /// Of ``all``, by place.
+        var counts: [Count] = []
         var rotation = KeyRotation(count: 0)
         /// When the next load is due.
         var loadsAt: KeyRotation.Instant?
@@ -63,12 +78,16 @@ package final class KeyRing: Sendable {
         self.init([])
         self.state.withLock { state in
             state.all = keys
+            state.counts = keys.map { _ in Count() }
             state.rotation = KeyRotation(count: keys.count)
         }
     }
 
     /// What went wrong with the last load, for people; `nil` when nothing did.
     package var trouble: String? { self.state.withLock { $0.trouble } }
+
+    /// What each key did, by its place.
+    package var counts: [Count] { self.state.withLock { $0.counts } }
 
     /// The key to use for a request to `model`.
     ///
@@ -95,6 +114,7 @@ package final class KeyRing: Sendable {
         self.state.withLock { state in
             // By the key itself: its place may be another one since keys were loaded anew.
             guard let place = state.all.firstIndex(of: lease.secret) else { return }
+            if case .rateLimited = fault.kind { state.counts[place].rateLimited += 1 }
             state.rotation.report(fault, of: place, for: model, now: now)
             if case .authenticationFailed = fault.kind, self.sources.contains(where: \.isChangeable) {
                 state.isRejected = true
@@ -131,8 +151,16 @@ package final class KeyRing: Sendable {
             do throws(UpstreamFault) {
                 let all = state.all
                 let place = try state.rotation.take(for: model, now: now) { !tried.contains(all[$0]) }
+                state.counts[place].requests += 1
                 return .lease(Lease(secret: state.all[place], place: place, count: state.all.count))
             } catch {
+                // Refused here for what the upstream would say; who has tried one has been counted.
+                if case .rateLimited = error.kind, tried.isEmpty {
+                    for place in state.counts.indices {
+                        state.counts[place].requests += 1
+                        state.counts[place].rateLimited += 1
+                    }
+                }
                 return .fault(error)
             }
         }
@@ -190,7 +218,9 @@ package final class KeyRing: Sendable {
         var all: [Secret] = []
         // A key twice would be asked twice.
         for secret in state.secrets.joined() where !all.contains(secret) { all.append(secret) }
-        state.rotation = state.rotation.reloaded(all.map { state.all.firstIndex(of: $0) })
+        let places = all.map { state.all.firstIndex(of: $0) }
+        state.rotation = state.rotation.reloaded(places)
+        state.counts = places.map { place in place.map { state.counts[$0] } ?? Count() }
         state.all = all
         state.isRejected = false
         state.loadsAt = self.sources.compactMap(\.lifetime).min().map { now + $0 }

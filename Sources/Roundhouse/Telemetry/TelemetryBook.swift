@@ -5,7 +5,7 @@ internal import Telemetry
 final class TelemetryBook: TelemetryReading {
     private let figures: TelemetryRecorder
     private let watch: AnomalyWatch
-    private let facts: @Sendable (_ range: MetricRange, _ now: Int64) -> UsageFacts
+    private let facts: @Sendable (MetricRange, Int64) -> UsageFacts
     private let advisor: Advisor
     private let now: @Sendable () -> Int64
 
@@ -16,7 +16,7 @@ final class TelemetryBook: TelemetryReading {
         _ figures: TelemetryRecorder,
         watch: AnomalyWatch? = nil,
         advisor: Advisor = Advisor(),
-        facts: @escaping @Sendable (_ range: MetricRange, _ now: Int64) -> UsageFacts = TelemetryBook.noFacts,
+        facts: @escaping @Sendable (MetricRange, Int64) -> UsageFacts = TelemetryBook.noFacts,
         now: @escaping @Sendable () -> Int64 = { WallTime.now().microsecondsSince1970 }
     ) {
         self.figures = figures

@@ -15,6 +15,8 @@ final class ProviderDirectory: Sendable {
         var lister: any ModelLister
         /// `nil` when nobody loads its models, or nobody is asked to.
         var runtime: (any ModelRuntime)?
+        /// `nil` when the provider wants none.
+        var keys: KeyRing?
     }
 
     /// Why nothing can be made for a provider.
@@ -53,6 +55,13 @@ final class ProviderDirectory: Sendable {
     /// What speaks to a provider; `nil` when it is not registered or nothing could be made for it.
     subscript(id: ProviderID) -> Parts? {
         self.entries.withLock { $0[id]?.parts }
+    }
+
+    /// What the keys of each provider that has some did, by their places.
+    var keyCounts: [ProviderID: KeyUses.Reading] {
+        self.entries.withLock { $0.compactMapValues(\.parts.keys) }.mapValues { ring in
+            KeyUses.Reading(ring: ObjectIdentifier(ring), counts: ring.counts)
+        }
     }
 
     /// Makes parts for what is new or changed in a registry and lets go of the rest. Opens no connection; may read a key
@@ -122,7 +131,8 @@ final class ProviderDirectory: Sendable {
             return Parts(
                 adapter: try ProviderAdapters.adapter(for: configuration, group: self.group),
                 lister: try ModelListers.lister(for: configuration, group: self.group),
-                runtime: isManaged ? try ModelListers.runtime(for: configuration, group: self.group) : nil
+                runtime: isManaged ? try ModelListers.runtime(for: configuration, group: self.group) : nil,
+                keys: configuration.keys
             )
         } catch {
             throw Unusable(field: error.field, expected: error.expected)

@@ -15,10 +15,13 @@ package struct FinishedRequest: Sendable {
     package struct FailedAttempt: Sendable, Hashable {
         package var model: ModelID
         package var outcome: OutcomeClass
+        /// Whether memory had no room to load it.
+        package var isRefused: Bool
 
-        package init(model: ModelID, outcome: OutcomeClass) {
+        package init(model: ModelID, outcome: OutcomeClass, isRefused: Bool = false) {
             self.model = model
             self.outcome = outcome
+            self.isRefused = isRefused
         }
     }
 
@@ -63,9 +66,13 @@ package struct FinishedRequest: Sendable {
                 continue
             }
             lastFault = fault.kind
-            // The router's mark of a candidate that could not be asked at all.
-            if fault.kind == .unreachable && attempt.duration == .zero { continue }
-            failed.append(FailedAttempt(model: attempt.model, outcome: OutcomeClass(fault.kind)))
+            // The router's mark of a candidate that could not be asked at all. By microseconds, as records are kept: what
+            // is counted of a record must be the same before and after a restart.
+            if fault.kind == .unreachable && attempt.duration.microseconds == 0 { continue }
+            failed.append(
+                FailedAttempt(
+                    model: attempt.model, outcome: OutcomeClass(fault.kind),
+                    isRefused: fault.kind == .insufficientMemory))
         }
         let latency = record.latency.microseconds
         // The record counts from the request's arrival, the model from when it was asked.

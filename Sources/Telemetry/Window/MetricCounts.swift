@@ -24,9 +24,9 @@ package struct MetricCounts: Sendable {
         case timedMicroseconds
         /// Times that a circuit breaker opened; a provider's own counts for the system alone.
         case breakerOpenings
-        /// Loads that memory had no room for, whoever would have made it.
+        /// Attempts that a model was not loaded for, because memory had no room.
         case refusals
-        /// Times that models took more memory than they may together, because the machine ran short of it.
+        /// Times that the machine ran short of memory while models took some of it; of the system alone.
         case shortages
     }
 

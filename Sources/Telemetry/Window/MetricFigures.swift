@@ -74,6 +74,7 @@ package struct MetricFigures: Sendable, Equatable {
     mutating func addSystem(_ request: FinishedRequest) {
         self.counts.add(to: request.outcome)
         self.counts.add(attempts: request.outcome)
+        for failure in request.failedAttempts where failure.isRefused { self.counts.add(to: .refusals) }
         self.addCommon(
             request, isAnswered: request.outcome == .success, total: request.latency, firstToken: request.firstToken)
     }
@@ -92,8 +93,9 @@ package struct MetricFigures: Sendable, Equatable {
     }
 
     /// Counts an attempt at this model that failed.
-    mutating func addFailure(_ outcome: OutcomeClass) {
-        self.counts.add(attempts: outcome)
+    mutating func addFailure(_ failure: FinishedRequest.FailedAttempt) {
+        self.counts.add(attempts: failure.outcome)
+        if failure.isRefused { self.counts.add(to: .refusals) }
     }
 
     private mutating func addCommon(

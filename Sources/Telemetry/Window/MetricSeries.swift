@@ -27,8 +27,10 @@ struct MetricSeries: Sendable {
     private(set) var lifetime = MetricFigures()
     /// What ``closed`` takes, about.
     private(set) var bytes = 0
-    /// Since when it has been closed but not taken for the store.
+    /// What has been closed since it was taken for the store.
     private(set) var unstored: [(tier: MetricTier, closed: Closed)] = []
+    /// Whether something was added since it was taken for the store.
+    var isChanged = false
 
     init() {
         self.open = MetricTier.allCases.map { _ in Open() }
@@ -50,6 +52,7 @@ struct MetricSeries: Sendable {
             self.open[0].start = minute
         }
         change(&self.open[0].figures)
+        self.isChanged = true
     }
 
     /// Closes what has ended at `now`, and forgets what is older than is kept.
@@ -64,13 +67,18 @@ struct MetricSeries: Sendable {
             guard !reach.overflow, !oldest.overflow else { continue }
             let keep = self.closed[tier.rawValue].firstIndex { $0.start >= oldest.partialValue }
             self.dropFirst(keep ?? self.closed[tier.rawValue].count, of: tier)
+            // Nobody would ask the store for it any more.
+            if !self.unstored.isEmpty {
+                self.unstored.removeAll { $0.tier == tier && $0.closed.start < oldest.partialValue }
+            }
         }
     }
 
-    /// Puts a bucket of the store in its place. One that is still being filled at `now` goes on being filled.
+    /// Puts a bucket of the store in its place. One that is still being filled at `now` goes on being filled, but for a
+    /// minute: the others have it already, and would get it again when it closes.
     mutating func restore(_ bucket: MetricBucket, at now: Int64, _ retention: MetricRetention) {
         let tier = bucket.tier
-        guard bucket.startMicroseconds == tier.start(of: now) else {
+        guard tier != .minute, bucket.startMicroseconds == tier.start(of: now) else {
             self.insert(Closed(start: bucket.startMicroseconds, stored: bucket.stored), in: tier, retention)
             return
         }
@@ -95,6 +103,27 @@ struct MetricSeries: Sendable {
             start != tier.start(of: minute)
         else { return nil }
         return (start, open.figures)
+    }
+
+    /// Closes the minute, and begins ``lifetime`` anew.
+    mutating func beginLifetime(_ retention: MetricRetention) {
+        self.closeMinute(retention)
+        self.lifetime = MetricFigures()
+    }
+
+    /// What is being filled, for the store: with what is closed already of the same time, as late requests have it.
+    func fillings() -> [(tier: MetricTier, start: Int64, figures: MetricFigures)] {
+        var found: [(tier: MetricTier, start: Int64, figures: MetricFigures)] = []
+        for tier in MetricTier.allCases {
+            for open in [self.leftover(tier), self.filling(tier)] {
+                guard let start = open?.start, var figures = open?.figures else { continue }
+                if let closed = self.closed[tier.rawValue].last(where: { $0.start <= start }), closed.start == start {
+                    figures.merge(trusted: closed.stored)
+                }
+                found.append((tier, start, figures))
+            }
+        }
+        return found
     }
 
     mutating func takeUnstored() -> [(tier: MetricTier, closed: Closed)] {
@@ -134,9 +163,7 @@ struct MetricSeries: Sendable {
         let bucket = Closed(start: start, stored: self.open[tier.rawValue].figures.stored)
         self.open[tier.rawValue].start = nil
         self.open[tier.rawValue].figures.reset()
-        let whole = self.insert(bucket, in: tier, retention)
-        // Minutes are for the hour that memory shows; the store has the rest.
-        if tier != .minute { self.unstored.append((tier, whole)) }
+        self.unstored.append((tier, self.insert(bucket, in: tier, retention)))
     }
 
     /// - Returns: the bucket, with what there was already of its time.

@@ -44,7 +44,7 @@ package struct MetricRetention: Sendable, Hashable {
     /// Closed buckets of all subjects, in bytes; the oldest of the finest tiers go first.
     package var bytes = 128 << 20
     /// Closed buckets that wait for the store; beyond it the oldest are lost to it, and counted.
-    package var unstored = 50_000
+    package var unstored = 100_000
 
     package init() {}
 

@@ -8,6 +8,8 @@ package struct MetricWindow: Sendable {
     private var subjects: [MetricSubject] = [.system]
     private var places: [ModelID: Int] = [:]
     private var otherPlace: Int?
+    /// Closed buckets that the store could not take.
+    private var returned: [MetricBucket] = []
     /// Closed buckets that the store never got, because nobody took them.
     package private(set) var unstoredLost = 0
     /// Buckets that were forgotten before their time, to stay within ``MetricRetention/bytes``.
@@ -24,7 +26,7 @@ package struct MetricWindow: Sendable {
         let time = request.endedAtMicroseconds
         self.series[0].add(at: time, self.retention) { $0.addSystem(request) }
         for failure in request.failedAttempts {
-            self.series[self.place(of: failure.model)].add(at: time, self.retention) { $0.addFailure(failure.outcome) }
+            self.series[self.place(of: failure.model)].add(at: time, self.retention) { $0.addFailure(failure) }
         }
         guard let model = request.model else { return }
         self.series[self.place(of: model)].add(at: time, self.retention) { $0.addModel(request) }
@@ -110,7 +112,13 @@ package struct MetricWindow: Sendable {
                 }
             }
         }
-        var waiting = self.series.reduce(0) { $0 + $1.unstored.count }
+        var waiting = self.returned.count + self.series.reduce(0) { $0 + $1.unstored.count }
+        if waiting > self.retention.unstored, !self.returned.isEmpty {
+            let lost = min(self.returned.count, waiting - self.retention.unstored)
+            self.returned.removeFirst(lost)
+            waiting -= lost
+            self.unstoredLost += lost
+        }
         for place in self.series.indices where waiting > self.retention.unstored {
             let lost = self.series[place].takeUnstored().count
             waiting -= lost
@@ -123,36 +131,32 @@ package struct MetricWindow: Sendable {
 
     // MARK: - The store
 
-    /// Buckets of five minutes, hours and days that have been closed since it was last asked. A bucket may come again with
-    /// more in it, when requests came late: the later one replaces the earlier.
-    package mutating func takeClosed() -> [MetricBucket] {
-        var buckets: [MetricBucket] = []
+    /// What changed since it was last asked: closed buckets, and those that are still being filled, so that a restart loses
+    /// little. Nothing is made into bytes here, so that recording waits for microseconds only.
+    package mutating func takeChanges() -> MetricChanges {
+        var changes = MetricChanges(closed: self.returned)
+        self.returned = []
         for place in self.series.indices {
             let subject = self.subjects[place]
             for (tier, closed) in self.series[place].takeUnstored() {
-                buckets.append(
-                    MetricBucket(
-                        subject: subject, tier: tier, startMicroseconds: closed.start, trusted: closed.stored))
+                changes.closed.append(
+                    MetricBucket(subject: subject, tier: tier, startMicroseconds: closed.start, trusted: closed.stored))
             }
+            guard self.series[place].isChanged else { continue }
+            self.series[place].isChanged = false
+            changes.open.append((subject, self.series[place]))
         }
-        return buckets
+        return changes
     }
 
-    /// Buckets that are still being filled: stored now and then and at the end, so that a restart loses little.
-    package func openBuckets() -> [MetricBucket] {
-        var buckets: [MetricBucket] = []
-        for (place, series) in self.series.enumerated() {
-            for tier in MetricTier.allCases.dropFirst() {
-                for open in [series.leftover(tier), series.filling(tier)] {
-                    guard let open else { continue }
-                    buckets.append(
-                        MetricBucket(
-                            subject: self.subjects[place], tier: tier, startMicroseconds: open.start,
-                            figures: open.figures))
-                }
-            }
+    /// Takes back what the store could not take: the next changes have it again.
+    package mutating func putBack(_ changes: MetricChanges) {
+        self.returned = changes.closed + self.returned
+        let changed = Set(changes.open.map(\.subject))
+        for place in self.series.indices where changed.contains(self.subjects[place]) {
+            self.series[place].isChanged = true
         }
-        return buckets
+        self.bound()
     }
 
     /// Takes back what the store kept, at start, before anything is recorded.
@@ -168,6 +172,11 @@ package struct MetricWindow: Sendable {
             self.series[place].restore(bucket, at: now, self.retention)
         }
         self.roll(at: now)
+    }
+
+    /// Has ``lifetime(of:)`` begin now: what was recorded so far came from a store as well.
+    package mutating func beginLifetime() {
+        for place in self.series.indices { self.series[place].beginLifetime(self.retention) }
     }
 
     // MARK: - Asking

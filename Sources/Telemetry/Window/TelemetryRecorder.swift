@@ -26,7 +26,7 @@ package final class TelemetryRecorder: Sendable {
         self.window.withLock { $0.record(field, of: model, at: time) }
     }
 
-    /// Closes buckets that ended; to be called about once a minute, and before ``takeClosed()``.
+    /// Closes buckets that ended; to be called about once a minute, and before ``takeChanges()``.
     package func roll(at now: Int64) {
         var first = 0
         while self.window.withLock({ window in
@@ -38,16 +38,19 @@ package final class TelemetryRecorder: Sendable {
         }) {}
     }
 
-    /// See ``MetricWindow/takeClosed()``.
-    package func takeClosed() -> [MetricBucket] { self.window.withLock { $0.takeClosed() } }
+    /// See ``MetricWindow/takeChanges()``.
+    package func takeChanges() -> MetricChanges { self.window.withLock { $0.takeChanges() } }
 
-    /// See ``MetricWindow/openBuckets()``.
-    package func openBuckets() -> [MetricBucket] { self.window.withLock { $0.openBuckets() } }
+    /// See ``MetricWindow/putBack(_:)``.
+    package func putBack(_ changes: MetricChanges) { self.window.withLock { $0.putBack(changes) } }
 
     /// See ``MetricWindow/restore(_:at:)``.
     package func restore(_ buckets: [MetricBucket], at now: Int64) {
         self.window.withLock { $0.restore(buckets, at: now) }
     }
+
+    /// See ``MetricWindow/beginLifetime()``.
+    package func beginLifetime() { self.window.withLock { $0.beginLifetime() } }
 
     /// Closed buckets that nobody took in time, and those forgotten for want of memory.
     package var losses: (unstored: Int, forgotten: Int) {

@@ -64,7 +64,7 @@ struct MetricReportTests {
         let (recorder, _) = try self.recorder(hours: 20, every: 7 * minute)
         let now = monday + 20 * hour
         recorder.roll(at: now)
-        let stored = (recorder.takeClosed() + recorder.openBuckets())
+        let stored = recorder.takeChanges().buckets
             .filter { $0.subject == .system && $0.tier == .fiveMinutes }
             .sorted { $0.startMicroseconds < $1.startMicroseconds }
         let report = MetricReport(subject: .system, range: .day, at: now, buckets: stored.map { TimedFigures($0) })
@@ -101,7 +101,7 @@ struct MetricReportTests {
         #expect(recorder.lifetime(of: .system).counts.requests == Int64(all.count))
         #expect(recorder.lifetime(of: .model(try id("a/x"))).total.count == UInt64(all.count))
         #expect(recorder.lifetime(of: .model(try id("a/unknown"))).isEmpty)
-        let buckets = recorder.openBuckets()
+        let buckets = recorder.takeChanges().buckets
         let next = TelemetryRecorder()
         next.restore(buckets, at: monday + 100 * hour)
         #expect(next.lifetime(of: .system).isEmpty)

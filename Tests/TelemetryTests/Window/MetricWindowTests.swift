@@ -71,8 +71,7 @@ struct MetricWindowTests {
             window.record(request)
             if step % 130 == 129 {
                 window.roll(at: time)
-                keep(window.takeClosed())
-                keep(window.openBuckets())
+                keep(window.takeChanges().buckets)
                 window = MetricWindow()
                 let stored = try store.values.map { bucket in
                     try MetricBucket(
@@ -86,7 +85,7 @@ struct MetricWindowTests {
         }
         window.roll(at: time)
         straight.roll(at: time)
-        for tier in [MetricTier.fiveMinutes, .hour, .day] {
+        for tier in MetricTier.allCases {
             for subject in [MetricSubject.system, .model(try id("a/x"))] {
                 let left = window.buckets(of: subject, tier, from: 0)
                 let right = straight.buckets(of: subject, tier, from: 0)
@@ -104,18 +103,78 @@ struct MetricWindowTests {
             window.record(try self.request("a/x", at: monday + Int64(index) * minute))
             if index % 17 == 0 {
                 window.roll(at: monday + Int64(index) * minute)
-                taken += window.takeClosed()
+                taken += window.takeChanges().closed
             }
         }
-        window.roll(at: monday + 2 * day)
-        taken += window.takeClosed()
-        for tier in [MetricTier.fiveMinutes, .hour, .day] {
+        window.roll(at: monday + 25 * hour)
+        taken += window.takeChanges().closed
+        for tier in MetricTier.allCases.dropFirst() {
             let mine = taken.filter { $0.tier == tier && $0.subject == .system }
             #expect(mine.count == Set(mine.map(\.startMicroseconds)).count)
             #expect(mine.reduce(0) { $0 + $1.figures.counts.requests } == 600)
         }
-        #expect(taken.allSatisfy { $0.tier != .minute })
-        #expect(window.takeClosed().isEmpty)
+        #expect(window.takeChanges().isEmpty)
+    }
+
+    @Test("Hands over nothing of who was not asked, and again what could not be stored, with what came since")
+    func changes() throws {
+        var window = MetricWindow()
+        window.record(try self.request("a/x", at: monday))
+        window.record(try self.request("a/y", at: monday))
+        let first = window.takeChanges()
+        let everyone: Set<MetricSubject> = [.system, .model(try id("a/x")), .model(try id("a/y"))]
+        #expect(Set(first.buckets.map(\.subject)) == everyone)
+        #expect(first.buckets.count == 3 * MetricTier.allCases.count)
+        #expect(window.takeChanges().isEmpty)
+        window.record(try self.request("a/y", at: monday + minute))
+        window.roll(at: monday + 2 * minute)
+        let second = window.takeChanges()
+        let x = MetricSubject.model(try id("a/x"))
+        #expect(!second.open.contains { $0.subject == x })
+        window.putBack(second)
+        window.putBack(first)
+        window.record(try self.request("a/x", at: monday + 2 * minute))
+        var stored: [String: MetricBucket] = [:]
+        let all = window.takeChanges().buckets
+        for bucket in all { stored["\(bucket.subject) \(bucket.tier) \(bucket.startMicroseconds)"] = bucket }
+        // Each once: what is right does not hang on the order in which they are written.
+        #expect(stored.count == all.count)
+        for tier in MetricTier.allCases.dropFirst() {
+            let buckets = stored.values.filter { $0.tier == tier }
+            #expect(buckets.first { $0.subject == .system }?.figures.counts.requests == 4)
+            #expect(buckets.filter { $0.subject != .system }.allSatisfy { $0.figures.counts.requests == 2 })
+        }
+    }
+
+    @Test("Hands over a bucket whole that late requests opened again, and forgets minutes that nobody asks for")
+    func reopened() throws {
+        var window = MetricWindow()
+        window.record(try self.request("a/x", at: monday + 7 * minute))
+        window.roll(at: monday + 20 * minute)
+        window.record(try self.request("a/x", at: monday + 20 * minute))
+        _ = window.takeChanges()
+        window.record(try self.request("a/x", at: monday + 7 * minute))
+        for bucket in window.takeChanges().buckets where bucket.startMicroseconds == monday + 7 * minute {
+            #expect(bucket.figures.counts.requests == 2)
+        }
+        window.roll(at: monday + 5 * hour)
+        #expect(window.takeChanges().buckets.allSatisfy { $0.tier != .minute })
+    }
+
+    @Test("Counts since the start without what a store gave, the running minute of it neither")
+    func lifetime() throws {
+        var window = MetricWindow()
+        window.record(try self.request("a/x", at: monday))
+        window.record(.refusals, of: try id("a/x"), at: monday)
+        window.beginLifetime()
+        #expect(window.lifetime(of: .system).isEmpty)
+        #expect(window.lifetime(of: .model(try id("a/x"))).isEmpty)
+        window.record(try self.request("a/x", at: monday + second))
+        #expect(window.lifetime(of: .system).counts.requests == 1)
+        #expect(self.sum(window.buckets(of: .system, .minute, from: 0)).counts.requests == 2)
+        #expect(self.sum(window.buckets(of: .system, .day, from: 0)).counts.requests == 2)
+        window.roll(at: monday + hour)
+        #expect(window.lifetime(of: .system).counts.requests == 1)
     }
 
     @Test("Counts models beyond the bound as other, and the system has them all")
@@ -129,7 +188,7 @@ struct MetricWindowTests {
         #expect(self.sum(window.buckets(of: .system, .minute, from: 0)).counts.requests == 50)
         // What is long gone makes room for others.
         window.roll(at: monday + 60 * day)
-        _ = window.takeClosed()
+        _ = window.takeChanges()
         window.roll(at: monday + 60 * day)
         #expect(window.knownSubjects == [.system])
         window.record(try self.request("a/new", at: monday + 60 * day))

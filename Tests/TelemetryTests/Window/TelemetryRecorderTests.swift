@@ -20,7 +20,7 @@ struct TelemetryRecorderTests {
                                 latency: Int64(index), inputTokens: 1))
                         if index % 100 == worker { recorder.roll(at: time) }
                         if index % 50 == worker { _ = recorder.report(of: .system, .hour, at: time) }
-                        if index % 70 == worker { _ = recorder.openBuckets() }
+                        if index % 70 == worker { _ = recorder.takeChanges().buckets }
                     }
                 }
             }
@@ -43,5 +43,8 @@ struct TelemetryRecorderTests {
         let system = recorder.report(of: .system, .hour, at: monday).total.counts
         #expect(system[.loads] == 1 && system[.reloads] == 1 && system[.evictions] == 1 && system.requests == 0)
         #expect(recorder.total(of: .model(try id("local/y")), .day, at: monday).counts[.evictions] == 1)
+        recorder.record(.breakerOpenings, of: nil, at: monday)
+        #expect(recorder.total(of: .system, .day, at: monday).counts[.breakerOpenings] == 1)
+        #expect(recorder.subjects.count == 3)
     }
 }
