@@ -177,20 +177,16 @@ final class ServerRuntime: Sendable {
         )
         self.handlers.withLock { $0.count += 1 }
         let executor = self.configuration.handlerExecutor?(descriptor) ?? self.executors[Int(unsafe info.queue_index)]
+        let remotePeer = unsafe direct == nil ? String(info.peer) : ""
         // task: a call comes from a thread of the bridge, not from a task. `runUntilStopped` waits for it.
-        let task: Task<Void, Never>
-        if let direct {
-            task = Task(executorPreference: executor) {
+        let task = Task(executorPreference: executor) {
+            if let direct {
                 await DirectCall(call, metadata: metadata, details: details).run(direct.body)
                 call.handlerReturned()
-                self.handlerReturned()
-            }
-        } else {
-            let remotePeer = unsafe String(info.peer)
-            task = Task(executorPreference: executor) {
+            } else {
                 await self.handle(call, descriptor: descriptor, remotePeer: remotePeer, details: details)
-                self.handlerReturned()
             }
+            self.handlerReturned()
         }
         call.setTask(task)
         return unsafe Unmanaged.passRetained(call).toOpaque()

@@ -180,7 +180,7 @@ final class SpanExporter: Sendable {
             let after = head.retryAfter.flatMap { Int($0) }.map { Duration.seconds(max(0, $0)) }
             return (.status(head.status, retryAfter: after), "it answered with status \(head.status)")
         } catch {
-            return (.failed, (error as? UpstreamFault)?.message ?? "it cannot be reached")
+            return (.failed, error.message)
         }
     }
 

@@ -7,9 +7,6 @@ import Testing
 
 @testable import Roundhouse
 
-/// 2026-01-05 00:00 UTC, in microseconds.
-let monday: Int64 = 1_767_571_200_000_000
-
 extension FinishedRequest {
     static func answered(_ model: ModelID, after seconds: Double = 1, at time: Int64 = monday) -> FinishedRequest {
         FinishedRequest(

@@ -1,3 +1,4 @@
+import Inference
 import Testing
 
 @testable import Telemetry
@@ -68,13 +69,14 @@ struct MetricFiguresSinceTests {
     }
 
     @Test("Nothing gained is nothing, and of what was forgotten everything is news")
-    func ends() {
+    func ends() throws {
+        let model = try #require(ModelID("local/x"))
         var figures = MetricFigures()
-        figures.addFailure(.failed)
+        figures.addFailure(.init(model: model, outcome: .failed))
         figures.total.add(7)
         #expect(figures.since(figures).isEmpty && figures.since(MetricFigures()) == figures)
         var anew = MetricFigures()
-        anew.addFailure(.timedOut)
+        anew.addFailure(.init(model: model, outcome: .timedOut))
         #expect(anew.since(figures) == anew)
         #expect(LatencyHistogram().since(figures.total).isEmpty)
     }
