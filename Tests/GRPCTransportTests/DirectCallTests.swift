@@ -151,7 +151,7 @@ struct DirectCallTests {
                 let started = Box<Void>()
                 group.addTask {
                     var options = CallOptions.defaults
-                    if !byClient { options.timeout = .milliseconds(200) }
+                    if !byClient { options.timeout = .seconds(3) }
                     _ = try? await client.serverStreaming(
                         request: ClientRequest(message: [UInt8]()),
                         descriptor: .test("DirectWait", .serverStreaming),

@@ -124,7 +124,7 @@ import Testing
     }
 
     @Test func `Headers that never end are not waited for, nor is a client that says nothing`() async throws {
-        try await HTTPPort.with(Self.routes(), idleTimeout: .milliseconds(300)) { http in
+        try await HTTPPort.with(Self.routes(), idleTimeout: .seconds(2)) { http in
             let (slow, silent) = (try http.connect(), try http.connect())
             try slow.send("GET /healthz HTTP/1.1\r\n")
             // It keeps sending, so that it is not silence that ends it.
@@ -196,7 +196,7 @@ import Testing
 
     @Test func `A client that does not take its answer loses the connection`() async throws {
         let page = String(repeating: "up 1\n", count: 2 << 20)
-        try await HTTPPort.with(Self.routes(page: page), idleTimeout: .milliseconds(300)) { http in
+        try await HTTPPort.with(Self.routes(page: page), idleTimeout: .seconds(2)) { http in
             let connection = try http.connect()
             try connection.send("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(await connection.receive(within: .seconds(30)) != nil)
