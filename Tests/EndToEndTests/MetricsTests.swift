@@ -149,7 +149,7 @@ extension EndToEnd {
             }
         }
 
-        @Test(.disabled("figures are not stored yet"), arguments: [true, false])
+        @Test(arguments: [true, false])
         func `Figures are there again after a restart, and after kill -9`(isKilled: Bool) async throws {
             let directory = try TemporaryDirectory()
             try await FaultUpstream.run {
