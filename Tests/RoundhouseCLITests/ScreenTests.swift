@@ -114,8 +114,9 @@ struct ScreenTests {
         let pair = try #require(Pair())
         let before = pair.localFlags
         #expect(before & tcflag_t(ICANON) != 0)
+        let keep: @Sendable (String) async throws -> Void = { pair.keep($0) }
         let run = {
-            try await TerminalScreen(input: pair.slave, output: pair.slave).run(write: { pair.keep($0) }) { screen in
+            try await TerminalScreen(input: pair.slave, output: pair.slave).run(write: keep) { screen in
                 #expect(screen.hasKeys && screen.size() == ScreenSize(columns: 111, rows: 33))
                 #expect(pair.localFlags & tcflag_t(ICANON | ECHO) == 0 && pair.localFlags & tcflag_t(ISIG) != 0)
                 pair.type("j\u{1B}[A\u{1A}q")

@@ -117,7 +117,8 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         ) async throws(UpstreamFault) -> Answer {
             try await self.provider.keyed.run(for: self.model) { attempt throws(UpstreamFault) in
                 try await self.provider.answer(
-                    to: call, of: Asker(id: requestID, model: self.model, trace: self.trace), timeLimit: nil, attempt, read)
+                    to: call, of: Asker(id: requestID, model: self.model, trace: self.trace), timeLimit: nil, attempt,
+                    read)
             }
         }
     }

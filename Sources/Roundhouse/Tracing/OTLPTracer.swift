@@ -57,7 +57,8 @@ final class OTLPTracer: Tracer {
         line: UInt
     ) -> any Tracing.Span {
         self.startSpan(
-            operationName, context: context(), ofKind: kind, at: instant(), function: function, file: fileID, line: line)
+            operationName, context: context(), ofKind: kind, at: instant(), function: function, file: fileID, line: line
+        )
     }
 
     func extract<Carrier, Extract: Extractor>(
@@ -196,6 +197,8 @@ extension SpanRecord.Kind {
 extension SpanAttributes {
     fileprivate var records: [(key: String, value: SpanRecord.Value)] {
         var records: [(key: String, value: SpanRecord.Value)] = []
+        // They are no sequence.
+        // swift-format-ignore: ReplaceForEachWithForLoop
         self.forEach { key, attribute in
             guard let value = SpanRecord.Value(attribute) else { return }
             records.append((key, value))

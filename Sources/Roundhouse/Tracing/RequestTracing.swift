@@ -84,7 +84,8 @@ final class RequestTrace: AttemptTracer {
         var context = InstrumentationContext.current ?? .topLevel
         if let parent { tracer.extract(parent, into: &context, using: TraceCarrier()) }
         let service = GenerationService.name.fullyQualifiedService
-        self.span = tracer.startSpan("\(service)/\(method)", context: context, ofKind: .server, at: self.clock.time(of: arrival))
+        self.span = tracer.startSpan(
+            "\(service)/\(method)", context: context, ofKind: .server, at: self.clock.time(of: arrival))
         self.context = tracer.context(of: self.span)
         self.span.updateAttributes { attributes in
             attributes.set("rpc.system", value: .string("grpc"))

@@ -191,7 +191,8 @@ final class SpanExporter: Sendable {
         }
         guard isNew else { return }
         self.logger.warning(
-            "Spans cannot be exported; a few wait in memory", metadata: ["collector": "\(self.client.origin)", "reason": "\(reason)"])
+            "Spans cannot be exported; a few wait in memory",
+            metadata: ["collector": "\(self.client.origin)", "reason": "\(reason)"])
     }
 
     private func reportLosses() {
