@@ -38,7 +38,7 @@ package final class LeasedProvider: Provider {
         guard let model = self.managed(request.model) else {
             return try await self.unmanaged(request.model).start(request)
         }
-        let lease = try await self.lease(model, request.progress)
+        let lease = try await self.lease(model, for: request.inference.id, request.progress)
         do throws(UpstreamFault) {
             let answer = try await self.adapter(for: lease.instance).start(request)
             return LeasedStream(answer, lease, self.manager)
@@ -51,7 +51,7 @@ package final class LeasedProvider: Provider {
         guard let model = self.managed(request.model) else {
             return try await self.unmanaged(request.model).countTokens(request)
         }
-        let lease = try await self.lease(model, request.progress)
+        let lease = try await self.lease(model, for: request.inference.id, request.progress)
         defer { lease.release() }
         do throws(UpstreamFault) {
             return try await self.adapter(for: lease.instance).countTokens(request)
@@ -64,7 +64,7 @@ package final class LeasedProvider: Provider {
         guard let model = self.managed(request.model) else {
             return try await self.unmanaged(request.model).embed(request)
         }
-        let lease = try await self.lease(model, nil)
+        let lease = try await self.lease(model, for: request.id, nil)
         defer { lease.release() }
         do throws(UpstreamFault) {
             return try await self.adapter(for: lease.instance).embed(request)
@@ -100,9 +100,11 @@ package final class LeasedProvider: Provider {
         return fallback
     }
 
-    private func lease(_ model: ModelID, _ progress: ProgressSink?) async throws(UpstreamFault) -> Lease {
+    private func lease(
+        _ model: ModelID, for request: String, _ progress: ProgressSink?
+    ) async throws(UpstreamFault) -> Lease {
         do throws(LifecycleError) {
-            return try await self.manager.acquire(model, progress: progress)
+            return try await self.manager.acquire(model, for: request, progress: progress)
         } catch {
             throw UpstreamFault(error)
         }

@@ -116,7 +116,8 @@ package final class RequestLog: RequestRecorder {
         case .write: self.writeSignals.continuation.yield()
         case .refused where isClosed:
             self.logger.error(
-                "A request ended after the request log did; its record is lost", metadata: ["id": "\(record.id)"])
+                "A request ended after the request log did; its record is lost",
+                metadata: ["request_id": "\(record.id)"])
         case .refused:
             // The writer reports how many; here it would cost every request a line.
             break

@@ -264,7 +264,8 @@ extension Foundations {
             router: router, recorder: recorder, counters: counters, shared: shared, phases: self.phases,
             tracing: RequestTracing(self.tracing.tracer) { [registry = ports.registry] in
                 registry.snapshot.provider($0)
-            })
+            },
+            prompts: PromptLog(self.configuration.log, logger: self.logger))
         let generation = GenerationService(pipeline: pipeline, router: router)
         self.transport.handleDirectly(generation.directHandlers)
         let services: [any RegistrableRPCService] = [

@@ -46,6 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
         let loaded = try self.load()
         let log = loaded.configuration.log
         LoggingSystem.bootstrap { label in LogOutput(label: label, log: log) }
+        defer { LogOutput.flush() }
         let logger = Logger(label: "roundhouse")
         for warning in loaded.warnings { logger.warning("Configuration: \(warning)") }
         do {

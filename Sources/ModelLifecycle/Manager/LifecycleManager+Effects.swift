@@ -13,6 +13,8 @@ extension LifecycleManager {
 
         var reply: Reply
         var progress: ProgressSink?
+        /// The id of the request that waits, and for which model.
+        var request: (id: String, model: ModelID)?
     }
 
     /// Work for a child task of ``run()``.
@@ -30,7 +32,7 @@ extension LifecycleManager {
         var cuts: [() -> Void] = []
         var answers: [() -> Void] = []
         var reports: [(sink: ProgressSink, progress: LoadProgress)] = []
-        var changed: [(InstanceKey, from: InstanceState, to: InstanceState, reason: String)] = []
+        var changed: [(InstanceKey, from: InstanceState, to: InstanceState, reason: String, request: String?)] = []
         var watchers: [AsyncStream<ModelID>.Continuation] = []
         var isFinished = false
     }
@@ -63,6 +65,8 @@ extension LifecycleManager {
     /// Sorts effects into what is done here, under the lock, and what is done behind it.
     private func take(_ effects: [LifecycleScheduler.Effect], _ state: inout State) -> Deeds {
         var deeds = Deeds()
+        // Before they are answered.
+        let waiting = effects.contains { if case .changed = $0 { true } else { false } } ? state.waiting : [:]
         for effect in effects {
             switch effect {
             case .prepare(let number, let model):
@@ -86,7 +90,7 @@ extension LifecycleManager {
                 self.events.record(event)
             case .changed(let key, let from, let to):
                 let reason = state.scheduler.instances[key]?.reason ?? ""
-                deeds.changed.append((key, from, to, reason))
+                deeds.changed.append((key, from, to, reason, waiting[key.model]))
                 deeds.watchers = Array(state.watchers.values)
             case .wake(let instant): self.alarm.set(instant)
             case .finished: deeds.isFinished = true
@@ -132,11 +136,14 @@ extension LifecycleManager {
         waiter?.refuse(.cancelled)
     }
 
-    private func log(_ change: (InstanceKey, from: InstanceState, to: InstanceState, reason: String)) {
-        let metadata: Logger.Metadata = [
+    private func log(
+        _ change: (InstanceKey, from: InstanceState, to: InstanceState, reason: String, request: String?)
+    ) {
+        var metadata: Logger.Metadata = [
             "model": "\(change.0)", "from": "\(change.from.rawValue)", "to": "\(change.to.rawValue)",
             "reason": "\(change.reason)",
         ]
+        if let request = change.request { metadata["request_id"] = "\(request)" }
         switch change.to {
         case .failed: self.logger.warning("model failed", metadata: metadata)
         case .ready: self.logger.info("model ready", metadata: metadata)
@@ -153,5 +160,17 @@ extension LifecycleManager.Waiter {
         case .load(let reply): reply.resume(returning: .failure(error))
         case .unload(let reply): reply.resume(returning: .failure(error))
         }
+    }
+}
+
+extension LifecycleManager.State {
+    /// Of each model that requests wait for, the one that has waited longest.
+    fileprivate var waiting: [ModelID: String] {
+        var first: [ModelID: (ticket: Int, id: String)] = [:]
+        for (ticket, waiter) in self.waiters {
+            guard let request = waiter.request, ticket < first[request.model]?.ticket ?? .max else { continue }
+            first[request.model] = (ticket, request.id)
+        }
+        return first.mapValues(\.id)
     }
 }

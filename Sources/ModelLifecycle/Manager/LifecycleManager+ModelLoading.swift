@@ -3,10 +3,20 @@ import Synchronization
 
 extension LifecycleManager: ModelLoading {
     package func acquire(_ model: ModelID, progress: ProgressSink?) async throws(LifecycleError) -> Lease {
+        try await self.acquire(model, for: nil, progress: progress)
+    }
+
+    /// - Parameter request: the id of the request that wants it, for the log.
+    package func acquire(
+        _ model: ModelID, for request: String?, progress: ProgressSink?
+    ) async throws(LifecycleError) -> Lease {
         if let lease = self.leaseIfReady(model) { return lease }
         let result = await self.wait { ticket, reply in
             let event = LifecycleScheduler.Event.acquire(ticket: ticket, model, wantsProgress: progress != nil)
-            self.handle(event, waiter: (ticket, Waiter(reply: .lease(reply), progress: progress)))
+            self.handle(
+                event,
+                waiter: (ticket, Waiter(reply: .lease(reply), progress: progress, request: request.map { ($0, model) }))
+            )
         }
         return self.lease(of: try result.get())
     }

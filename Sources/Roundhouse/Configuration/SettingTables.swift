@@ -100,6 +100,10 @@ enum SettingTables {
             "log.requests", \.log.requests, .choice,
             "Which requests have a line of their own when they have ended: names and figures, never their text."
         ),
+        .scalar(
+            "log.prompts", \.log.prompts, .bool,
+            "Writes prompts and answers, too, at level debug, the first 16 KiB of each. Whoever reads the log reads them."
+        ),
     ]
 
     private static let storage: [Setting<RoundhouseConfiguration>] = [

@@ -26,6 +26,7 @@ extension LiveMetricsPage {
                 loading: loading,
                 events: events,
                 requestLog: foundations.requestLog,
+                spans: foundations.tracing.exporter,
                 transport: { [transport = foundations.transport] in TransportReading(transport.counters) },
                 storage: foundations.storageFigures()
             )

@@ -23,6 +23,8 @@ final class LiveMetricsPage: MetricsRendering {
         var loading: any ModelLoading
         var events: EventLog
         var requestLog: RequestLog
+        /// `nil`: nothing is exported.
+        var spans: SpanExporter?
         var transport: @Sendable () -> TransportReading
         var storage: @Sendable () -> (size: Int64, free: Int64)?
     }
@@ -80,6 +82,8 @@ final class LiveMetricsPage: MetricsRendering {
         reading.eventLog = (events.lost, events.waiting)
         let requests = sources.requestLog.status
         reading.requestLog = (requests.written, requests.dropped, requests.waiting)
+        if let spans = sources.spans?.figures { reading.spans = (spans.exported, spans.dropped) }
+        reading.logLinesDropped = LogPipe.standardError.lost
         reading.losses = sources.figures.losses
         reading.storage = sources.storage()
         reading.transport = sources.transport()

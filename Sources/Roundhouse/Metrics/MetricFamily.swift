@@ -154,6 +154,14 @@ extension MetricFamily {
         help: "Request records lost because the disk could not take them.")
     static let recordsWaiting = MetricFamily(
         "roundhouse_request_records_waiting", .gauge, help: "Request records that wait for the disk.")
+    static let spansExported = MetricFamily(
+        "roundhouse_spans_exported_total", .counter, help: "Spans that a collector took.")
+    static let spansDropped = MetricFamily(
+        "roundhouse_spans_dropped_total", .counter,
+        help: "Spans lost because too many waited or the collector would not take them.")
+    static let logLinesDropped = MetricFamily(
+        "roundhouse_log_lines_dropped_total", .counter,
+        help: "Lines of the log lost because standard error was not read.")
     static let figuresLost = MetricFamily(
         "roundhouse_figures_lost_total", .counter, ["reason"],
         help:
@@ -179,8 +187,9 @@ extension MetricFamily {
         "roundhouse_build_info", .gauge, ["version"], help: "Always 1.")
 
     static let gateway: [MetricFamily] = [
-        events, eventsDropped, eventsWaiting, recordsWritten, recordsDropped, recordsWaiting, figuresLost, storageSize,
-        storageFree, connections, connectionsTotal, calls, callsTotal, registered, buildInfo,
+        events, eventsDropped, eventsWaiting, recordsWritten, recordsDropped, recordsWaiting, spansExported,
+        spansDropped, logLinesDropped, figuresLost, storageSize, storageFree, connections, connectionsTotal, calls,
+        callsTotal, registered, buildInfo,
     ]
 }
 

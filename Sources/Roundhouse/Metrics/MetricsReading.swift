@@ -38,6 +38,8 @@ struct MetricsReading: Sendable {
     /// Those that never reached the disk, and those that wait for it.
     var eventLog = (dropped: 0, waiting: 0)
     var requestLog = (written: 0, dropped: 0, waiting: 0)
+    var spans = (exported: 0, dropped: 0)
+    var logLinesDropped = 0
     /// Buckets of figures.
     var losses = (unstored: 0, forgotten: 0)
     /// In bytes; `nil` when it cannot be told.

@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import Glibc
 public import Logging
 
 /// Writes logs to standard error, a line a message: for people (`text`) or for machines (`json`).
@@ -34,30 +33,41 @@ public struct LogOutput: LogHandler {
         var metadata = self.metadata
         if let provided = self.metadataProvider?.get() { metadata.merge(provided) { $1 } }
         if let own = event.metadata { metadata.merge(own) { $1 } }
+        let lost = LogPipe.standardError.takeLost()
+        if lost > 0 {
+            self.write(
+                self.line(.warning, "Lines of the log were lost: standard error was not read", [("lost", "\(lost)")]))
+        }
         let pairs = metadata.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
+        self.write(self.line(event.level, event.message.description, pairs))
+    }
+
+    private func line(_ level: Logger.Level, _ message: String, _ pairs: [(String, String)]) -> String {
         let time = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
         switch self.format {
         case .text:
             let shown = pairs.map { " \($0)=\(Self.quotedIfNeeded($1))" }.joined()
-            let level = event.level.rawValue.uppercased()
-            let padding = String(repeating: " ", count: max(0, 8 - level.count))
-            self.write("\(time)Z \(level)\(padding) \(event.message)\(shown)")
+            let name = level.rawValue.uppercased()
+            let padding = String(repeating: " ", count: max(0, 8 - name.count))
+            return "\(time)Z \(name)\(padding) \(message)\(shown)"
         case .json:
             let fields =
                 [
-                    ("time", "\(time)Z"), ("level", event.level.rawValue), ("logger", self.label),
-                    ("message", event.message.description),
+                    ("time", "\(time)Z"), ("level", level.rawValue), ("logger", self.label), ("message", message),
                 ] + pairs
-            self.write("{" + fields.map { "\(Self.json($0)):\(Self.json($1))" }.joined(separator: ",") + "}")
+            return "{" + fields.map { "\(Self.json($0)):\(Self.json($1))" }.joined(separator: ",") + "}"
         }
     }
 
-    /// One write for the whole line, so that lines of several threads do not mix.
+    /// One write for the whole line, so that lines of several threads do not mix. It waits for nobody: when standard error
+    /// is not read, lines wait in memory, and at last are lost and counted.
     @Sendable public static func standardError(_ line: String) {
-        var bytes = Array(line.utf8)
-        bytes.append(UInt8(ascii: "\n"))
-        unsafe bytes.withUnsafeBytes { buffer in _ = unsafe Glibc.write(STDERR_FILENO, buffer.baseAddress, buffer.count)
-        }
+        LogPipe.standardError.write(line)
+    }
+
+    /// Has what waits for a reader written before the process ends, within that time.
+    public static func flush(within limit: Duration = .seconds(1)) {
+        LogPipe.standardError.flush(within: limit)
     }
 
     private static func quotedIfNeeded(_ text: String) -> String {

@@ -15,6 +15,19 @@ extension Pipeline {
         arrival: ContinuousClock.Instant = .now,
         deliver: Delivery
     ) async throws {
+        if let prompts = self.prompts {
+            let text = prompts.begin(request)
+            defer { text.end() }
+            var silent = self
+            silent.prompts = nil
+            return try await silent.runShared(
+                request, delivery: delivery, wantsProgress: wantsProgress, deadline: deadline, client: client,
+                arrival: arrival
+            ) { outputs in
+                text.take(outputs)
+                try await deliver(outputs)
+            }
+        }
         guard let shared = self.shared, !wantsProgress, shared.mayShare(request),
             let (call, reader, isShared) = shared.join(
                 request, delivery,

@@ -13,11 +13,14 @@ struct Pipeline: Sendable {
     let shared: SharedCalls?
     let phases: PhaseFigures
     let tracing: RequestTracing
+    /// `nil`: no text is logged.
+    var prompts: PromptLog?
     private let clock = ContinuousClock()
 
     init(
         router: Router, recorder: any RequestRecorder, counters: RequestCounters, shared: SharedCalls? = nil,
-        phases: PhaseFigures = PhaseFigures(), tracing: RequestTracing = .off
+        phases: PhaseFigures = PhaseFigures(), tracing: RequestTracing = .off,
+        prompts: PromptLog? = nil
     ) {
         self.router = router
         self.recorder = recorder
@@ -25,6 +28,7 @@ struct Pipeline: Sendable {
         self.shared = shared
         self.phases = phases
         self.tracing = tracing
+        self.prompts = prompts
     }
 
     /// Takes outputs in order: `started` first but for progress, `completed` last and only when the answer is whole. Its

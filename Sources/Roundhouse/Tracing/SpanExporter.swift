@@ -173,7 +173,7 @@ final class SpanExporter: Sendable {
     }
 
     private func send(_ request: HTTPRequest) async -> (ExportRetry.Outcome, reason: String) {
-        do {
+        do throws(UpstreamFault) {
             let response = self.client.send(request, decoder: HeadDecoder())
             guard let head = try await response.next()?.first else { return (.failed, "it did not answer") }
             // Seconds; a date is rare, and taken for nothing.

@@ -44,6 +44,7 @@ final class RunningServer: Sendable {
     /// - Parameters:
     ///   - configuration: the YAML file. Empty: the defaults, with the bundled models.
     ///   - directory: the data directory; a fresh one unless told.
+    ///   - readsLog: whether the log is read while it runs, and not at its end only.
     ///   - status: how it must end.
     static func with<Value: Sendable>(
         _ configuration: String,
@@ -51,6 +52,7 @@ final class RunningServer: Sendable {
         grpc: String = "127.0.0.1:0",
         http: String = "127.0.0.1:0",
         environment: [String: String] = [:],
+        readsLog: Bool = true,
         endingWith status: TerminationStatus = .exited(0),
         sourceLocation: SourceLocation = #_sourceLocation,
         _ body: @Sendable (RunningServer) async throws -> Value
@@ -70,7 +72,10 @@ final class RunningServer: Sendable {
             let output = Lines()
             return await withTaskGroup { group in
                 group.addTask { await output.read(execution.standardOutput) }
-                group.addTask { await log.read(execution.standardError) }
+                group.addTask {
+                    if !readsLog { await output.end() }
+                    await log.read(execution.standardError)
+                }
                 let pid = execution.processIdentifier.value
                 let outcome: Result<Value, any Error>
                 do {
