@@ -45,7 +45,9 @@ struct BadConfigurationTests {
         Case(
             name: "unknown key like no other",
             yaml: "log:\n  zzzzzzzz: 1\n",
-            problems: ["roundhouse.yaml:2:3: key 'log.zzzzzzzz': unknown, expected one of level, format, requests"]
+            problems: [
+                "roundhouse.yaml:2:3: key 'log.zzzzzzzz': unknown, expected one of level, format, requests, prompts"
+            ]
         ),
         Case(
             name: "key given twice, and something else",
