@@ -28,17 +28,19 @@ let package = Package(
         .target(name: "ModelRegistry", dependencies: ["Inference"], swiftSettings: settings),
         .target(
             name: "ModelLifecycle", dependencies: ["Inference", "ModelRegistry", logging], swiftSettings: settings),
+        .target(name: "Telemetry", dependencies: ["Inference"], swiftSettings: settings),
         .target(
             name: "Persistence",
             dependencies: [
-                "Inference", "ModelRegistry", "ModelLifecycle", logging,
+                "Inference", "ModelRegistry", "ModelLifecycle", "Telemetry", logging,
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "request-log-bench",
-            dependencies: ["Inference", "ModelRegistry", "Persistence", logging],
+            dependencies: ["Inference", "ModelRegistry", "Persistence", "Telemetry", logging],
             path: "Sources/RequestLogBench",
             swiftSettings: settings
         ),

@@ -9,8 +9,10 @@ import Synchronization
 /// questions for its last day, and how long a batch waits while a day is pruned.
 ///
 ///     request-log-bench [DIRECTORY [COUNT]]
+///     request-log-bench DIRECTORY figures [MODELS]
 ///
-/// The directory is made when it is missing, and the database in it is left for a closer look.
+/// The directory is made when it is missing, and the database in it is left for a closer look. The second form measures
+/// figures instead of records: see ``FiguresBench``.
 @main
 enum RequestLogBench {
     private static let day: Int64 = 86_400_000_000
@@ -19,6 +21,10 @@ enum RequestLogBench {
     static func main() async throws {
         let arguments = CommandLine.arguments
         let directory = arguments.count > 1 ? arguments[1] : "/tmp/request-log-bench-\(getpid())"
+        if arguments.count > 2, arguments[2] == "figures" {
+            let models = arguments.count > 3 ? Int(arguments[3]) ?? 1000 : 1000
+            return Self.tell(try await FiguresBench(models: models, directory: directory).figures())
+        }
         let count = arguments.count > 2 ? Int64(arguments[2]) ?? 1_000_000 : 1_000_000
         let store = try Store(path: "\(directory)/requests.db")
         let traffic = Traffic(count: count, over: Self.days * Self.day)
@@ -35,6 +41,10 @@ enum RequestLogBench {
         figures += try await Self.questions(store, traffic)
         figures += try await Self.pruning(store, traffic)
         try store.close()
+        Self.tell(figures)
+    }
+
+    private static func tell(_ figures: [(String, Double)]) {
         let members = figures.map { "\"\($0.0)\": \(($0.1 * 100).rounded() / 100)" }
         print("{\(members.joined(separator: ", "))}")
     }
@@ -159,11 +169,11 @@ enum RequestLogBench {
         }
     }
 
-    private static func milliseconds(_ duration: Duration) -> Double {
+    static func milliseconds(_ duration: Duration) -> Double {
         Double(duration.components.seconds) * 1e3 + Double(duration.components.attoseconds) * 1e-15
     }
 
-    private static func size(_ path: String) -> Int64 {
+    static func size(_ path: String) -> Int64 {
         ["", "-wal"].reduce(0) { sum, suffix in
             var status = stat()
             return unsafe stat(path + suffix, &status) == 0 ? sum + Int64(status.st_size) : sum
