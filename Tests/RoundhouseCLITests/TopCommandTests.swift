@@ -150,7 +150,7 @@ struct TopCommandTests {
             { writer, _ in try await Self.send(Self.messages(0...3), writer) },
             { _, _ in throw RPCError(code: .unavailable, message: "connection refused") },
             { writer, context in
-                await console.shown("the server is away (connection refused); figures of 2026-11-27 08:00:03 UTC")
+                await console.shown("the server is away; figures of 2026-11-27 08:00:03 UTC (connection refused)")
                 try await Self.send(Self.messages(7...7), writer)
                 try await context.cancellation.cancelled
             },

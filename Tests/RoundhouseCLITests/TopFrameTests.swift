@@ -182,7 +182,7 @@ struct TopFrameTests {
         let before = Self.frame(state, 80, 24).lines
         state.take(.away("connection\nrefused"))
         let lines = Self.frame(state, 80, 24).lines
-        #expect(lines[0] == "the server is away (connection refused); figures of 2026-11-27 08:00:03 UTC")
+        #expect(lines[0] == "the server is away; figures of 2026-11-27 08:00:03 UTC (connection refused)")
         #expect(lines.dropFirst() == before.dropFirst())
         state.take(.figures(Self.message(Self.three, second: 9)))
         #expect(Self.frame(state, 80, 24).lines[0] == "roundhouse top  127.0.0.1:50051  2026-11-27 08:00:09 UTC")

@@ -34,7 +34,8 @@ struct TerminalScreen: Sendable {
             events: events,
             suspend: {
                 await self.giveBack(mode, write)
-                _ = kill(getpid(), SIGSTOP)
+                // To this thread, so that it does not go on while the signal is on its way to another one.
+                _ = raise(SIGSTOP)
                 try await self.borrow(mode, write)
             }
         )

@@ -62,7 +62,8 @@ struct TopFrame {
         guard let trouble = self.state.trouble else {
             return self.fitting([self.traits.bold("roundhouse top"), address, time])
         }
-        let note = "the server is away (\(TerminalText.singleLine(trouble))); figures of \(time)"
+        // The reason last: it may be long.
+        let note = "the server is away; figures of \(time) (\(TerminalText.singleLine(trouble)))"
         return self.traits.toned(note, .bad)
     }
 
