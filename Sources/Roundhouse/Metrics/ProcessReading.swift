@@ -63,10 +63,9 @@ struct ProcessReader: Sendable {
 
     /// To the microsecond, where `/proc` has hundredths.
     private static func cpuSeconds() -> Double? {
-        var usage = rusage()
-        guard unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return nil }
-        return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-            + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+        // POSIX has it count a million for each second, whatever the clock.
+        let microseconds = clock()
+        return microseconds < 0 ? nil : Double(microseconds) / 1e6
     }
 
     private static func mostFiles() -> Int? {
