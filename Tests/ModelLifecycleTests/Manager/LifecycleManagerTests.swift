@@ -1,4 +1,5 @@
 import Inference
+import Logging
 import Synchronization
 import TestSupport
 import Testing
@@ -28,6 +29,19 @@ struct LifecycleManagerTests {
             #expect(bench.manager.availability(of: b) == .unloaded)
             #expect(bench.runtime.launched.map(\.model) == [a])
         }
+    }
+
+    @Test("the lines of a load that a request waits for name the request, and those of another load none")
+    func loadsNameTheirRequest() async throws {
+        let lines = RequestLines()
+        try await ManagerBench(models, logger: lines.logger).run { bench in
+            _ = try await bench.manager.acquire(a, for: "mine", progress: nil)
+            _ = try await bench.manager.load(b, version: nil, warms: false, progress: nil)
+        }
+        let ready = lines.all.filter { $0.message == "model ready" }
+        #expect(ready.map(\.request) == ["mine", nil])
+        // Whoever had it loaded is not to blame for its end.
+        #expect(lines.all.filter { $0.message == "model unloaded" }.allSatisfy { $0.request == nil })
     }
 
     @Test("a lease that is let go of is released")
@@ -233,6 +247,31 @@ struct LifecycleManagerTests {
             }
             #expect(bench.runtime.most == 1)
             #expect(bench.events.events.contains { $0.kind == .modelEvicted })
+        }
+    }
+}
+
+/// Lines of the log, and the requests that they name.
+private final class RequestLines: Sendable {
+    private let lines = Mutex<[(message: String, request: String?)]>([])
+
+    var all: [(message: String, request: String?)] { self.lines.withLock { $0 } }
+
+    var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
+
+    private struct Handler: LogHandler {
+        let lines: RequestLines
+        var logLevel = Logger.Level.trace
+        var metadata: Logger.Metadata = [:]
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { self.metadata[key] }
+            set { self.metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let line = ("\(event.message)", event.metadata?["request_id"].map { "\($0)" })
+            self.lines.lines.withLock { $0.append(line) }
         }
     }
 }

@@ -20,7 +20,10 @@ struct ManagerBench: Sendable {
 
     private let warmed = WarmUps()
 
-    init(_ models: [ManagedModel], limits: LifecycleLimits = .forTests()) {
+    init(
+        _ models: [ManagedModel], limits: LifecycleLimits = .forTests(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) {
         let warmed = self.warmed
         self.manager = LifecycleManager(
             runtimes: [.local: self.runtime],
@@ -28,7 +31,7 @@ struct ManagerBench: Sendable {
             memory: NoMemory(),
             events: self.events,
             time: self.clock.time,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            logger: logger,
             warm: { (instance: RuntimeInstance) async throws(UpstreamFault) in
                 warmed.instances.withLock { $0.append(instance) }
                 if let fault = warmed.fault.withLock({ $0 }) { throw fault }
