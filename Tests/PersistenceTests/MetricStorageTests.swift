@@ -94,7 +94,7 @@ struct MetricStorageTests {
     func sequences() async throws {
         let directory = try TemporaryDirectory()
         let store = try Store(path: directory.database)
-        try await store.insert([.plain("before")])
+        try await store.insert([.plain("before", startedAt: Self.start)])
         let log = RequestLog(store: store, now: { Self.start }, logger: LogCapture().logger)
         #expect(log.acceptedCount == 0 && log.sequence(ofRecord: 0) == nil)
         await withTaskGroup { group in

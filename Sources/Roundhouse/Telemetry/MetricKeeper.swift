@@ -23,8 +23,8 @@ final class MetricKeeper: Sendable {
         var pruneChunk = 500
         /// Buckets that are read at once.
         var page = 2048
-        /// Hours that are older than two days come after the start when there are more buckets than these: about 0.2 s.
-        var bucketsAtStart = 40_000
+        /// Buckets that nothing can be added to any more come after the start when there are more than these: about 50 ms.
+        var bucketsAtStart = 10_000
         /// The most records that are counted anew at a start: about 2 s.
         var mostReplayed: Int64 = 100_000
         /// How long days are kept; shorter ones go sooner.
@@ -65,8 +65,8 @@ final class MetricKeeper: Sendable {
         var base: Int64?
         var failure: StoreError?
         var reportedLost = 0
-        /// Where to go on with hours that are not in memory yet.
-        var olderHours: MetricCursor?
+        /// Where to go on with buckets that are not in memory yet.
+        var older: [MetricTier: MetricCursor] = [:]
         var minute = Int64.min
         var prunedAt: Int64?
     }
@@ -128,21 +128,19 @@ final class MetricKeeper: Sendable {
         let now = self.now()
         do {
             self.keys.restore(try await self.store.keyUses(from: now - self.settings.days.microseconds))
+            let needed = try await self.firstUncounted(now) - 2 * MetricTier.hour.length
             var count = 0
-            for tier in [MetricTier.minute, .fiveMinutes, .day] {
+            for tier in [MetricTier.minute, .day, .fiveMinutes, .hour] {
                 var cursor: MetricCursor?
-                repeat { cursor = try await self.restorePage(tier, before: cursor, now, &count) } while cursor != nil
+                repeat {
+                    cursor = try await self.restorePage(tier, before: cursor, now, &count)
+                    // What is being filled, or may be by a late request, must be whole before it is written again.
+                    guard let cursor, count >= self.settings.bucketsAtStart, cursor.startedAt + tier.length < needed
+                    else { continue }
+                    self.state.withLock { $0.older[tier] = cursor }
+                    break
+                } while cursor != nil
             }
-            var cursor: MetricCursor?
-            repeat {
-                cursor = try await self.restorePage(.hour, before: cursor, now, &count)
-                // What is being filled, or may be by a late request, must be whole before it is written again.
-                guard let cursor, count >= self.settings.bucketsAtStart, cursor.startedAt < now - 172_800_000_000 else {
-                    continue
-                }
-                self.state.withLock { $0.olderHours = cursor }
-                break
-            } while cursor != nil
             try await self.replay()
         } catch {
             self.logger.error("Stored figures cannot be read; they begin anew", metadata: ["error": "\(error)"])
@@ -165,6 +163,13 @@ final class MetricKeeper: Sendable {
         return next
     }
 
+    /// When the first request arrived that is in the log and not in the stored figures; now when there is none.
+    private func firstUncounted(_ now: Int64) async throws(StoreError) -> Int64 {
+        let position = try await self.store.metricPosition() ?? 0
+        let first = try await self.store.requests(after: position, limit: 1).records.first
+        return min(first?.startedAtMicroseconds ?? now, now)
+    }
+
     /// Counts the records that are in the log and not in the stored figures.
     private func replay() async throws(StoreError) {
         let last = try await self.store.lastRequestSequence() ?? 0
@@ -184,18 +189,20 @@ final class MetricKeeper: Sendable {
         self.figures.roll(at: self.now())
     }
 
-    /// Brings back the hours that the start did not wait for.
+    /// Brings back what the start did not wait for.
     private func restoreOlder() async {
         let now = self.now()
-        var count = 0
-        var cursor = self.state.withLock { $0.olderHours }
-        guard cursor != nil else { return }
+        let older = self.state.withLock { $0.older }
+        guard !older.isEmpty else { return }
         do {
-            while cursor != nil { cursor = try await self.restorePage(.hour, before: cursor, now, &count) }
+            for (tier, first) in older.sorted(by: { $0.key < $1.key }) {
+                var (cursor, count) = (MetricCursor?.some(first), 0)
+                while cursor != nil { cursor = try await self.restorePage(tier, before: cursor, now, &count) }
+            }
         } catch {
             self.logger.error("Older figures cannot be read", metadata: ["error": "\(error)"])
         }
-        self.state.withLock { $0.olderHours = nil }
+        self.state.withLock { $0.older = [:] }
         self.watch.reset()
     }
 

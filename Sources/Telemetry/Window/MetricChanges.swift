@@ -2,7 +2,7 @@
 package struct MetricChanges: Sendable {
     /// In the order in which they were closed: a bucket may come again with more in it, and the later one is right.
     var closed: [MetricBucket]
-    var open: [(subject: MetricSubject, series: MetricSeries)] = []
+    var open: [(subject: MetricSubject, series: MetricSeries.Snapshot)] = []
 
     init(closed: [MetricBucket]) {
         self.closed = closed

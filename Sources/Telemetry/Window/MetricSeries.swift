@@ -86,44 +86,18 @@ struct MetricSeries: Sendable {
     }
 
     /// What is being filled, the running minute counted in every tier.
-    func filling(_ tier: MetricTier) -> (start: Int64, figures: MetricFigures)? {
-        let open = self.open[tier.rawValue]
-        guard tier != .minute, let minute = self.open[0].start else { return open.start.map { ($0, open.figures) } }
-        let start = tier.start(of: minute)
-        guard open.start == start else { return (start, self.open[0].figures) }
-        var figures = open.figures
-        figures.merge(self.open[0].figures)
-        return (start, figures)
-    }
+    func filling(_ tier: MetricTier) -> (start: Int64, figures: MetricFigures)? { self.snapshot.filling(tier) }
 
     /// What is being filled although the running minute is already in a later one; it is not closed before that minute is.
-    func leftover(_ tier: MetricTier) -> (start: Int64, figures: MetricFigures)? {
-        let open = self.open[tier.rawValue]
-        guard tier != .minute, let start = open.start, let minute = self.open[0].start,
-            start != tier.start(of: minute)
-        else { return nil }
-        return (start, open.figures)
-    }
+    func leftover(_ tier: MetricTier) -> (start: Int64, figures: MetricFigures)? { self.snapshot.leftover(tier) }
+
+    /// What can be copied in no time, to be looked at later.
+    var snapshot: Snapshot { Snapshot(open: self.open, closed: self.closed) }
 
     /// Closes the minute, and begins ``lifetime`` anew.
     mutating func beginLifetime(_ retention: MetricRetention) {
         self.closeMinute(retention)
         self.lifetime = MetricFigures()
-    }
-
-    /// What is being filled, for the store: with what is closed already of the same time, as late requests have it.
-    func fillings() -> [(tier: MetricTier, start: Int64, figures: MetricFigures)] {
-        var found: [(tier: MetricTier, start: Int64, figures: MetricFigures)] = []
-        for tier in MetricTier.allCases {
-            for open in [self.leftover(tier), self.filling(tier)] {
-                guard let start = open?.start, var figures = open?.figures else { continue }
-                if let closed = self.closed[tier.rawValue].last(where: { $0.start <= start }), closed.start == start {
-                    figures.merge(trusted: closed.stored)
-                }
-                found.append((tier, start, figures))
-            }
-        }
-        return found
     }
 
     mutating func takeUnstored() -> [(tier: MetricTier, closed: Closed)] {
@@ -195,4 +169,48 @@ struct MetricSeries: Sendable {
 extension MetricSeries.Closed {
     /// What it takes in memory: its bytes, the header of their array, and its place.
     var bytes: Int { self.stored.count + 32 + MemoryLayout<Self>.stride }
+}
+
+extension MetricSeries {
+    /// The buckets of a series at one moment.
+    struct Snapshot: Sendable {
+        let open: [Open]
+        let closed: [[Closed]]
+
+        /// See ``MetricSeries/filling(_:)``.
+        func filling(_ tier: MetricTier) -> (start: Int64, figures: MetricFigures)? {
+            let open = self.open[tier.rawValue]
+            guard tier != .minute, let minute = self.open[0].start else { return open.start.map { ($0, open.figures) } }
+            let start = tier.start(of: minute)
+            guard open.start == start else { return (start, self.open[0].figures) }
+            var figures = open.figures
+            figures.merge(self.open[0].figures)
+            return (start, figures)
+        }
+
+        /// See ``MetricSeries/leftover(_:)``.
+        func leftover(_ tier: MetricTier) -> (start: Int64, figures: MetricFigures)? {
+            let open = self.open[tier.rawValue]
+            guard tier != .minute, let start = open.start, let minute = self.open[0].start,
+                start != tier.start(of: minute)
+            else { return nil }
+            return (start, open.figures)
+        }
+
+        /// What is being filled, for the store: with what is closed already of the same time, as late requests have it.
+        func fillings() -> [(tier: MetricTier, start: Int64, figures: MetricFigures)] {
+            var found: [(tier: MetricTier, start: Int64, figures: MetricFigures)] = []
+            for tier in MetricTier.allCases {
+                for open in [self.leftover(tier), self.filling(tier)] {
+                    guard let start = open?.start, var figures = open?.figures else { continue }
+                    if let closed = self.closed[tier.rawValue].last(where: { $0.start <= start }), closed.start == start
+                    {
+                        figures.merge(trusted: closed.stored)
+                    }
+                    found.append((tier, start, figures))
+                }
+            }
+            return found
+        }
+    }
 }

@@ -136,6 +136,7 @@ package struct MetricWindow: Sendable {
     package mutating func takeChanges() -> MetricChanges {
         var changes = MetricChanges(closed: self.returned)
         self.returned = []
+        changes.open.reserveCapacity(self.series.count)
         for place in self.series.indices {
             let subject = self.subjects[place]
             for (tier, closed) in self.series[place].takeUnstored() {
@@ -144,7 +145,7 @@ package struct MetricWindow: Sendable {
             }
             guard self.series[place].isChanged else { continue }
             self.series[place].isChanged = false
-            changes.open.append((subject, self.series[place]))
+            changes.open.append((subject, self.series[place].snapshot))
         }
         return changes
     }

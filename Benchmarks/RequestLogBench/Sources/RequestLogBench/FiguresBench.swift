@@ -20,7 +20,8 @@ struct FiguresBench {
         var figures: [(String, Double)] = [("models", Double(self.models.count))]
         let store = try Store(path: "\(self.directory)/figures.db")
         figures.append(("count_ns", self.hotPath(store)))
-        let recorder = self.month()
+        let (recorder, count) = try await self.month(store)
+        figures.append(("closed_buckets", Double(count)))
         try await self.save(recorder, store, &figures)
         try await store.synchronize()
         figures.append(("size_mb", Double(RequestLogBench.size("\(self.directory)/figures.db")) / 1e6))
@@ -60,8 +61,9 @@ struct FiguresBench {
     }
 
     /// Five weeks in which every model is asked 60 times in each hour of the last day, and 24 times in one before.
-    private func month() -> TelemetryRecorder {
+    private func month(_ store: Store) async throws -> (TelemetryRecorder, Int) {
         let recorder = TelemetryRecorder()
+        var count = 0
         var time = Self.end - 35 * 86_400_000_000
         var number: Int64 = 0
         while time < Self.end {
@@ -78,16 +80,14 @@ struct FiguresBench {
             }
             time += isLastDay ? 300_000_000 : 3_600_000_000
             recorder.roll(at: time)
+            let buckets = recorder.takeChanges().buckets
+            count += buckets.count
+            try await store.save(buckets, countedTo: nil)
         }
-        return recorder
+        return (recorder, count)
     }
 
     private func save(_ recorder: TelemetryRecorder, _ store: Store, _ figures: inout [(String, Double)]) async throws {
-        let all = recorder.takeChanges().buckets
-        for first in stride(from: 0, to: all.count, by: 5000) {
-            try await store.save(Array(all[first..<min(all.count, first + 5000)]), countedTo: 1)
-        }
-        figures.append(("closed_buckets", Double(all.count)))
         // Everybody is asked within five seconds: the most that one write may have.
         for model in self.models {
             recorder.record(
@@ -110,11 +110,13 @@ struct FiguresBench {
     private func restore(_ store: Store, _ figures: inout [(String, Double)]) async throws {
         let recorder = TelemetryRecorder()
         let begin = ContinuousClock.now
+        let retention = MetricRetention()
         var count = 0
         for tier in MetricTier.allCases {
+            let from = Self.end - tier.length * Int64(retention[tier])
             var cursor: MetricCursor?
             repeat {
-                let page = try await store.metrics(tier, from: 0, before: cursor, limit: 2048)
+                let page = try await store.metrics(tier, from: from, before: cursor, limit: 2048)
                 recorder.restore(page.buckets, at: Self.end)
                 count += page.buckets.count
                 cursor = page.next
