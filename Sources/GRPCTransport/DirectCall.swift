@@ -3,8 +3,8 @@ public import GRPCCore
 /// A call that is handled without the layers of `GRPCServer` between it and its handler.
 ///
 /// `GRPCServer` hands a call through interceptors, type-erased sequences and writers that know neither their messages nor
-/// their transport at compile time; on the way of a small unary call that is about a third of what Swift spends. A
-/// method whose cost counts may take its calls as they come. Everything else stays as it is: deadlines, cancellation of
+/// their transport at compile time. Without them a `Generate` of a few tokens took 57,000 instructions less, an eighth. A method
+/// whose cost counts may take its calls as they come. Everything else stays as it is: deadlines, cancellation of
 /// the handler's task, backpressure, shutdown. Interceptors of the `GRPCServer` do not see the call, and
 /// `withRPCCancellationHandler` knows nothing of it.
 public struct DirectCall: Sendable {

@@ -3,7 +3,7 @@ internal import Inference
 /// Writes protobuf's wire format by hand, for the few messages that every request and every token sends.
 ///
 /// SwiftProtobuf goes over a message twice, by visitors that are not specialised for it: 28,000 instructions for the answer
-/// of a small `Generate`, a tenth of all that is spent on it. What is written here must be what SwiftProtobuf reads as the
+/// of a small `Generate`, a twelfth of all that is spent on it. What is written here must be what SwiftProtobuf reads as the
 /// same message; `WireWriterTests` has it compare. Fields with their default value are left out, as proto3 wants it.
 struct WireWriter {
     private(set) var bytes: [UInt8] = []
