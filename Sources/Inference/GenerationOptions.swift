@@ -71,12 +71,38 @@ public struct ReasoningOptions: Sendable, Hashable {
     }
 }
 
+/// What is to be told of the probabilities of an answer's tokens.
+public struct LogprobOptions: Sendable, Hashable {
+    /// How many of the most probable tokens are named at each place beside the one that was taken: 0...20.
+    public var topCount: Int
+
+    public init(topCount: Int = 0) {
+        self.topCount = topCount
+    }
+}
+
+/// A field of a request that is passed on without being understood.
+public struct ExtraField: Sendable, Hashable {
+    /// The key at the top of the request's object.
+    public var name: String
+    /// Its value, as text that is valid JSON.
+    public var json: String
+
+    public init(name: String, json: String) {
+        self.name = name
+        self.json = json
+    }
+}
+
 /// Who may answer a request, and what is done when somebody fails.
 public struct RoutingOptions: Sendable, Hashable {
     public var requirements: ModelRequirements
     /// How candidates are ordered: the name of a selection strategy; `nil`: what a rule or the configuration says.
     public var strategy: String?
     public var recovery: RecoveryMode
+    /// How much of an answer's beginning is kept back, so that a failure in it can be hidden by a fresh attempt; `nil`:
+    /// nothing is.
+    public var holdBack: HoldBack?
     public var priority: RequestPriority
     /// The client's labels that rules look at.
     public var tags: [String]
@@ -89,6 +115,7 @@ public struct RoutingOptions: Sendable, Hashable {
         requirements: ModelRequirements = ModelRequirements(),
         strategy: String? = nil,
         recovery: RecoveryMode = .fail,
+        holdBack: HoldBack? = nil,
         priority: RequestPriority = .normal,
         tags: [String] = [],
         allowsSharing: Bool? = nil,
@@ -97,6 +124,7 @@ public struct RoutingOptions: Sendable, Hashable {
         self.requirements = requirements
         self.strategy = strategy
         self.recovery = recovery
+        self.holdBack = holdBack
         self.priority = priority
         self.tags = tags
         self.allowsSharing = allowsSharing
@@ -112,6 +140,23 @@ public enum RecoveryMode: String, Sendable, Hashable, CaseIterable {
     case restart
     /// The next candidate that can goes on from the text that was sent.
     case `continue`
+    /// For clients that cannot be told that what they have is void: a fresh attempt whose text begins with what was sent
+    /// goes on seamlessly; when it differs, the next candidate that can goes on as with ``continue``; else the request
+    /// fails.
+    case align
+}
+
+/// How much of an answer's beginning is kept back. What is reached first ends it.
+public struct HoldBack: Sendable, Hashable {
+    /// So many characters of text, at least 1; `nil`: as many as come in the time.
+    public var characters: Int?
+    /// So long from the first output on; `nil`: as long as it takes.
+    public var duration: Duration?
+
+    public init(characters: Int? = nil, duration: Duration? = nil) {
+        self.characters = characters
+        self.duration = duration
+    }
 }
 
 /// How urgent a request is. Rules look at it.

@@ -13,13 +13,17 @@ public enum InferenceEvent: Sendable, Hashable {
     case refusalDelta(String)
     /// A source of what was said.
     case citation(Citation)
+    /// How probable tokens of the text were: the entries of OpenAI's `logprobs.content`, each an object, joined by
+    /// commas, as text that is valid JSON inside of brackets. Comes right before the text of these tokens. Only where
+    /// ``InferenceRequest/logprobs`` asked for it.
+    case logprobs(String)
     case usage(Usage)
     case finished(FinishReason)
 
     /// Whether the client can see this event: once one was sent, another attempt can no longer be hidden.
     public var isOutput: Bool {
         switch self {
-        case .textDelta, .reasoningDelta, .reasoningSignature, .toolCallDelta, .refusalDelta, .citation: true
+        case .textDelta, .reasoningDelta, .reasoningSignature, .toolCallDelta, .refusalDelta, .citation, .logprobs: true
         case .usage, .finished: false
         }
     }

@@ -24,6 +24,13 @@ public struct InferenceRequest: Sendable, Hashable {
     public var metadata: [String: String]
     /// The trace that it belongs to, and the span that upstreams are told of; `nil`: none.
     public var trace: TraceContext?
+    /// Whether the upstream is to tell how probable the tokens of its answer were; `nil`: no.
+    public var logprobs: LogprobOptions?
+    /// The client's name for its own user, for the upstream's abuse detection; `nil`: not said.
+    public var user: String?
+    /// Fields of an OpenAI-compatible request that mean nothing to us: OpenAI-compatible upstreams get them unchanged,
+    /// others do not get them. None is the name of a field that we write ourselves.
+    public var extraFields: [ExtraField]
 
     public init(
         id: String,
@@ -37,7 +44,10 @@ public struct InferenceRequest: Sendable, Hashable {
         reasoning: ReasoningOptions? = nil,
         routing: RoutingOptions = RoutingOptions(),
         metadata: [String: String] = [:],
-        trace: TraceContext? = nil
+        trace: TraceContext? = nil,
+        logprobs: LogprobOptions? = nil,
+        user: String? = nil,
+        extraFields: [ExtraField] = []
     ) {
         self.id = id
         self.target = target
@@ -51,6 +61,9 @@ public struct InferenceRequest: Sendable, Hashable {
         self.routing = routing
         self.metadata = metadata
         self.trace = trace
+        self.logprobs = logprobs
+        self.user = user
+        self.extraFields = extraFields
     }
 
     /// Which model a client asks for.

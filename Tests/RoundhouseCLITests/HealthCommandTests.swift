@@ -42,7 +42,7 @@ struct HealthCommandTests {
                     $0.category = .optional
                 },
             ]
-            $0.engines = [
+            $0.inferenceEngines = [
                 .with {
                     $0.name = "llama.cpp"
                     $0.installed = true
@@ -57,7 +57,7 @@ struct HealthCommandTests {
                     $0.advice = "see ollama.com/download"
                 },
             ]
-            $0.models = [
+            $0.aiModels = [
                 .with {
                     $0.category = .text
                     $0.loaded = 1
@@ -327,7 +327,7 @@ struct HealthCommandTests {
         let server = ScriptedServer(scripts: [
             .answer(
                 Roundhouse_V1_ListEnginesRequest.self,
-                with: Roundhouse_V1_ListEnginesResponse.with { $0.engines = Self.answer().engines })
+                with: Roundhouse_V1_ListEnginesResponse.with { $0.engines = Self.answer().inferenceEngines })
         ])
         let console = RecordingConsole()
         #expect(try await self.engines(["list"], Self.folder, server: server, console: console) == .success)

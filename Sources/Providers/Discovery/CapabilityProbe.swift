@@ -118,7 +118,7 @@ package struct CapabilityProbe: Sendable {
         switch event {
         case .textDelta(let text), .reasoningDelta(let text), .refusalDelta(let text): text.count
         case .toolCallDelta(let delta): delta.argumentsFragment.count
-        case .usage, .finished, .reasoningSignature, .citation: 0
+        case .usage, .finished, .reasoningSignature, .citation, .logprobs: 0
         }
     }
 }

@@ -20,8 +20,8 @@ extension Roundhouse_V1_CheckDependenciesResponse {
         self.checkTime = .init(report.checkedAt)
         self.cached = report.isCached
         self.dependencies = report.dependencies.map(Roundhouse_V1_Dependency.init)
-        self.engines = report.engines.map(Roundhouse_V1_InferenceEngine.init)
-        self.models = report.categories.map(Roundhouse_V1_ModelCategoryStatus.init)
+        self.inferenceEngines = report.engines.map(Roundhouse_V1_InferenceEngine.init)
+        self.aiModels = report.categories.map(Roundhouse_V1_ModelCategoryStatus.init)
         self.issues = report.issues.map(\.sentence)
         self.warnings = report.warnings.map(\.sentence)
         self.findings = report.findings.map(Roundhouse_V1_HealthFinding.init)

@@ -50,7 +50,7 @@ struct ResponseCollector {
         case .reasoningDelta(let text): self.answer.reasoning += text
         case .refusalDelta(let text): self.answer.refusal += text
         case .citation(let citation): self.answer.citations.append(Roundhouse_V1_Citation(citation))
-        case .toolCallDelta, .reasoningSignature, .usage, .finished: break
+        case .toolCallDelta, .reasoningSignature, .logprobs, .usage, .finished: break
         }
     }
 }
@@ -86,7 +86,7 @@ struct AnswerMessage {
             self.parts[self.parts.count - 1].reasoning.origin = signature.origin
             self.parts[self.parts.count - 1].reasoning.redacted = signature.isRedacted
         case .toolCallDelta(let delta): self.take(delta)
-        case .citation, .usage, .finished: return
+        case .citation, .logprobs, .usage, .finished: return
         }
         self.isReasoningOpen = false
     }

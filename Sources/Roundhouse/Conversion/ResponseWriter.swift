@@ -64,7 +64,7 @@ struct ResponseWriter {
             message.refusalDelta = .with { $0.text = text }
         case .delta(.citation(let citation)):
             message.citation = Roundhouse_V1_Citation(citation)
-        case .delta(.usage), .delta(.finished):
+        case .delta(.logprobs), .delta(.usage), .delta(.finished):
             break  // Not deltas: the pipeline makes `completed` of them.
         case .completed(let completion):
             message.completed = Roundhouse_V1_Completed(completion)

@@ -74,7 +74,7 @@ struct RequestLife: Sendable {
         case .fail: .fail
         case .restart: .restart
         // Half a tool call cannot be gone on from, and a refusal should not be.
-        case .continue: self.sent.isOnlyText && !self.text.isEmpty ? .continue(from: self.text) : .fail
+        case .continue, .align: self.sent.isOnlyText && !self.text.isEmpty ? .continue(from: self.text) : .fail
         }
     }
 
@@ -127,7 +127,7 @@ struct RequestLife: Sendable {
                 self.answering?.textBytes += text.utf8.count
                 self.sent.hasOther = true
                 self.append(event, at: now, to: &outputs)
-            case .citation: self.append(event, at: now, to: &outputs)
+            case .citation, .logprobs: self.append(event, at: now, to: &outputs)
             case .usage(let usage): self.answering?.take(usage)
             case .finished(let reason):
                 self.take(text: nil, at: now, into: &outputs)

@@ -60,7 +60,8 @@ struct ProfileMeasurement: Sendable {
             let now = self.clock.now
             for event in events {
                 switch event {
-                case .textDelta, .reasoningDelta, .toolCallDelta, .refusalDelta, .reasoningSignature, .citation:
+                case .textDelta, .reasoningDelta, .toolCallDelta, .refusalDelta, .reasoningSignature, .citation,
+                    .logprobs:
                     first = first ?? now
                     deltas += 1
                 case .usage(let reported):

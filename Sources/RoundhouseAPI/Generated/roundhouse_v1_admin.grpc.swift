@@ -35,9 +35,65 @@ public enum Roundhouse_V1_AdminService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetConfig" metadata.
+        public enum GetConfig: Sendable {
+            /// Request type for "GetConfig".
+            public typealias Input = Roundhouse_V1_GetConfigRequest
+            /// Response type for "GetConfig".
+            public typealias Output = Roundhouse_V1_GetConfigResponse
+            /// Descriptor for "GetConfig".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.AdminService"),
+                method: "GetConfig",
+                type: .unary
+            )
+        }
+        /// Namespace for "UpdateConfig" metadata.
+        public enum UpdateConfig: Sendable {
+            /// Request type for "UpdateConfig".
+            public typealias Input = Roundhouse_V1_UpdateConfigRequest
+            /// Response type for "UpdateConfig".
+            public typealias Output = Roundhouse_V1_UpdateConfigResponse
+            /// Descriptor for "UpdateConfig".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.AdminService"),
+                method: "UpdateConfig",
+                type: .unary
+            )
+        }
+        /// Namespace for "GetConfigTemplate" metadata.
+        public enum GetConfigTemplate: Sendable {
+            /// Request type for "GetConfigTemplate".
+            public typealias Input = Roundhouse_V1_GetConfigTemplateRequest
+            /// Response type for "GetConfigTemplate".
+            public typealias Output = Roundhouse_V1_GetConfigTemplateResponse
+            /// Descriptor for "GetConfigTemplate".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.AdminService"),
+                method: "GetConfigTemplate",
+                type: .unary
+            )
+        }
+        /// Namespace for "ValidateConfig" metadata.
+        public enum ValidateConfig: Sendable {
+            /// Request type for "ValidateConfig".
+            public typealias Input = Roundhouse_V1_ValidateConfigRequest
+            /// Response type for "ValidateConfig".
+            public typealias Output = Roundhouse_V1_ValidateConfigResponse
+            /// Descriptor for "ValidateConfig".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.AdminService"),
+                method: "ValidateConfig",
+                type: .unary
+            )
+        }
         /// Descriptors for all methods in the "roundhouse.v1.AdminService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
-            SaveState.descriptor
+            SaveState.descriptor,
+            GetConfig.descriptor,
+            UpdateConfig.descriptor,
+            GetConfigTemplate.descriptor,
+            ValidateConfig.descriptor
         ]
     }
 }
@@ -87,6 +143,80 @@ extension Roundhouse_V1_AdminService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_SaveStateRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_SaveStateResponse>
+
+        /// Handle the "GetConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the configuration: every key, what holds, and what said so. Secrets are not told.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetConfigRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetConfigResponse` messages.
+        func getConfig(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetConfigRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetConfigResponse>
+
+        /// Handle the "UpdateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the configuration file: checks the whole of what it would be, writes it in one step, and applies what can be
+        /// > applied without a restart. INVALID_ARGUMENT names every problem, and the file stays as it was; ABORTED when the etag
+        /// > is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_UpdateConfigRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_UpdateConfigResponse` messages.
+        func updateConfig(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateConfigRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateConfigResponse>
+
+        /// Handle the "GetConfigTemplate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets a configuration file to begin with: every key, its default, and what it means.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetConfigTemplateRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetConfigTemplateResponse` messages.
+        func getConfigTemplate(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetConfigTemplateRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetConfigTemplateResponse>
+
+        /// Handle the "ValidateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells everything that is wrong with a configuration, and writes nothing.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ValidateConfigRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ValidateConfigResponse` messages.
+        func validateConfig(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ValidateConfigRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ValidateConfigResponse>
     }
 
     /// Service protocol for the "roundhouse.v1.AdminService" service.
@@ -120,6 +250,80 @@ extension Roundhouse_V1_AdminService {
             request: GRPCCore.ServerRequest<Roundhouse_V1_SaveStateRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_SaveStateResponse>
+
+        /// Handle the "GetConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the configuration: every key, what holds, and what said so. Secrets are not told.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetConfigRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetConfigResponse` message.
+        func getConfig(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetConfigRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetConfigResponse>
+
+        /// Handle the "UpdateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the configuration file: checks the whole of what it would be, writes it in one step, and applies what can be
+        /// > applied without a restart. INVALID_ARGUMENT names every problem, and the file stays as it was; ABORTED when the etag
+        /// > is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateConfigRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_UpdateConfigResponse` message.
+        func updateConfig(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateConfigRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateConfigResponse>
+
+        /// Handle the "GetConfigTemplate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets a configuration file to begin with: every key, its default, and what it means.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetConfigTemplateRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetConfigTemplateResponse` message.
+        func getConfigTemplate(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetConfigTemplateRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetConfigTemplateResponse>
+
+        /// Handle the "ValidateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells everything that is wrong with a configuration, and writes nothing.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ValidateConfigRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ValidateConfigResponse` message.
+        func validateConfig(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ValidateConfigRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ValidateConfigResponse>
     }
 
     /// Simple service protocol for the "roundhouse.v1.AdminService" service.
@@ -151,6 +355,80 @@ extension Roundhouse_V1_AdminService {
             request: Roundhouse_V1_SaveStateRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_SaveStateResponse
+
+        /// Handle the "GetConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the configuration: every key, what holds, and what said so. Secrets are not told.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetConfigRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetConfigResponse` to respond with.
+        func getConfig(
+            request: Roundhouse_V1_GetConfigRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetConfigResponse
+
+        /// Handle the "UpdateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the configuration file: checks the whole of what it would be, writes it in one step, and applies what can be
+        /// > applied without a restart. INVALID_ARGUMENT names every problem, and the file stays as it was; ABORTED when the etag
+        /// > is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_UpdateConfigRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_UpdateConfigResponse` to respond with.
+        func updateConfig(
+            request: Roundhouse_V1_UpdateConfigRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_UpdateConfigResponse
+
+        /// Handle the "GetConfigTemplate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets a configuration file to begin with: every key, its default, and what it means.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetConfigTemplateRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetConfigTemplateResponse` to respond with.
+        func getConfigTemplate(
+            request: Roundhouse_V1_GetConfigTemplateRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetConfigTemplateResponse
+
+        /// Handle the "ValidateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells everything that is wrong with a configuration, and writes nothing.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ValidateConfigRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ValidateConfigResponse` to respond with.
+        func validateConfig(
+            request: Roundhouse_V1_ValidateConfigRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ValidateConfigResponse
     }
 }
 
@@ -164,6 +442,50 @@ extension Roundhouse_V1_AdminService.StreamingServiceProtocol {
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_SaveStateResponse>(),
             handler: { request, context in
                 try await self.saveState(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_AdminService.Method.GetConfig.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetConfigRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetConfigResponse>(),
+            handler: { request, context in
+                try await self.getConfig(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_AdminService.Method.UpdateConfig.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateConfigRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateConfigResponse>(),
+            handler: { request, context in
+                try await self.updateConfig(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_AdminService.Method.GetConfigTemplate.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetConfigTemplateRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetConfigTemplateResponse>(),
+            handler: { request, context in
+                try await self.getConfigTemplate(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_AdminService.Method.ValidateConfig.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ValidateConfigRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ValidateConfigResponse>(),
+            handler: { request, context in
+                try await self.validateConfig(
                     request: request,
                     context: context
                 )
@@ -185,6 +507,50 @@ extension Roundhouse_V1_AdminService.ServiceProtocol {
         )
         return GRPCCore.StreamingServerResponse(single: response)
     }
+
+    public func getConfig(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetConfigRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetConfigResponse> {
+        let response = try await self.getConfig(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func updateConfig(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_UpdateConfigRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_UpdateConfigResponse> {
+        let response = try await self.updateConfig(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getConfigTemplate(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetConfigTemplateRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetConfigTemplateResponse> {
+        let response = try await self.getConfigTemplate(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func validateConfig(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ValidateConfigRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ValidateConfigResponse> {
+        let response = try await self.validateConfig(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
 }
 
 // Default implementation of methods from 'ServiceProtocol'.
@@ -196,6 +562,58 @@ extension Roundhouse_V1_AdminService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_SaveStateResponse> {
         return GRPCCore.ServerResponse<Roundhouse_V1_SaveStateResponse>(
             message: try await self.saveState(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getConfig(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetConfigRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetConfigResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetConfigResponse>(
+            message: try await self.getConfig(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func updateConfig(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_UpdateConfigRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_UpdateConfigResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_UpdateConfigResponse>(
+            message: try await self.updateConfig(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getConfigTemplate(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetConfigTemplateRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetConfigTemplateResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetConfigTemplateResponse>(
+            message: try await self.getConfigTemplate(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func validateConfig(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ValidateConfigRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ValidateConfigResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ValidateConfigResponse>(
+            message: try await self.validateConfig(
                 request: request.message,
                 context: context
             ),
@@ -240,6 +658,100 @@ extension Roundhouse_V1_AdminService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_SaveStateResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_SaveStateResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the configuration: every key, what holds, and what said so. Secrets are not told.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetConfigRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetConfigRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetConfigResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getConfig<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetConfigRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetConfigRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetConfigResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetConfigResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "UpdateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the configuration file: checks the whole of what it would be, writes it in one step, and applies what can be
+        /// > applied without a restart. INVALID_ARGUMENT names every problem, and the file stays as it was; ABORTED when the etag
+        /// > is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateConfigRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateConfigRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateConfigResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func updateConfig<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateConfigRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateConfigRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateConfigResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateConfigResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetConfigTemplate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets a configuration file to begin with: every key, its default, and what it means.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetConfigTemplateRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetConfigTemplateRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetConfigTemplateResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getConfigTemplate<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetConfigTemplateRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetConfigTemplateRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetConfigTemplateResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetConfigTemplateResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ValidateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells everything that is wrong with a configuration, and writes nothing.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ValidateConfigRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ValidateConfigRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ValidateConfigResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func validateConfig<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ValidateConfigRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ValidateConfigRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ValidateConfigResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ValidateConfigResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
     }
 
@@ -298,6 +810,144 @@ extension Roundhouse_V1_AdminService {
                 onResponse: handleResponse
             )
         }
+
+        /// Call the "GetConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the configuration: every key, what holds, and what said so. Secrets are not told.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetConfigRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetConfigRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetConfigResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getConfig<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetConfigRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetConfigRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetConfigResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetConfigResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_AdminService.Method.GetConfig.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "UpdateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes the configuration file: checks the whole of what it would be, writes it in one step, and applies what can be
+        /// > applied without a restart. INVALID_ARGUMENT names every problem, and the file stays as it was; ABORTED when the etag
+        /// > is not the current one.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_UpdateConfigRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_UpdateConfigRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_UpdateConfigResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func updateConfig<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateConfigRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_UpdateConfigRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_UpdateConfigResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateConfigResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_AdminService.Method.UpdateConfig.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetConfigTemplate" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets a configuration file to begin with: every key, its default, and what it means.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetConfigTemplateRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetConfigTemplateRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetConfigTemplateResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getConfigTemplate<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetConfigTemplateRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetConfigTemplateRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetConfigTemplateResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetConfigTemplateResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_AdminService.Method.GetConfigTemplate.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ValidateConfig" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells everything that is wrong with a configuration, and writes nothing.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ValidateConfigRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ValidateConfigRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ValidateConfigResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func validateConfig<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ValidateConfigRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ValidateConfigRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ValidateConfigResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ValidateConfigResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_AdminService.Method.ValidateConfig.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
     }
 }
 
@@ -330,6 +980,124 @@ extension Roundhouse_V1_AdminService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_SaveStateRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_SaveStateResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetConfig" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets the configuration: every key, what holds, and what said so. Secrets are not told.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetConfigRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getConfig<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetConfigRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetConfigResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getConfig(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetConfigRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetConfigResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateConfig" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes the configuration file: checks the whole of what it would be, writes it in one step, and applies what can be
+    /// > applied without a restart. INVALID_ARGUMENT names every problem, and the file stays as it was; ABORTED when the etag
+    /// > is not the current one.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_UpdateConfigRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateConfig<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_UpdateConfigRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateConfigResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.updateConfig(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_UpdateConfigRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_UpdateConfigResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetConfigTemplate" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets a configuration file to begin with: every key, its default, and what it means.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetConfigTemplateRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getConfigTemplate<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetConfigTemplateRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetConfigTemplateResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getConfigTemplate(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetConfigTemplateRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetConfigTemplateResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ValidateConfig" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells everything that is wrong with a configuration, and writes nothing.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ValidateConfigRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func validateConfig<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ValidateConfigRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ValidateConfigResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.validateConfig(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ValidateConfigRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ValidateConfigResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -368,6 +1136,140 @@ extension Roundhouse_V1_AdminService.ClientProtocol {
             metadata: metadata
         )
         return try await self.saveState(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetConfig" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets the configuration: every key, what holds, and what said so. Secrets are not told.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getConfig<Result>(
+        _ message: Roundhouse_V1_GetConfigRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetConfigResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetConfigRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getConfig(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UpdateConfig" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes the configuration file: checks the whole of what it would be, writes it in one step, and applies what can be
+    /// > applied without a restart. INVALID_ARGUMENT names every problem, and the file stays as it was; ABORTED when the etag
+    /// > is not the current one.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateConfig<Result>(
+        _ message: Roundhouse_V1_UpdateConfigRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_UpdateConfigResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_UpdateConfigRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.updateConfig(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetConfigTemplate" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets a configuration file to begin with: every key, its default, and what it means.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getConfigTemplate<Result>(
+        _ message: Roundhouse_V1_GetConfigTemplateRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetConfigTemplateResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetConfigTemplateRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getConfigTemplate(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ValidateConfig" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells everything that is wrong with a configuration, and writes nothing.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func validateConfig<Result>(
+        _ message: Roundhouse_V1_ValidateConfigRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ValidateConfigResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ValidateConfigRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.validateConfig(
             request: request,
             options: options,
             onResponse: handleResponse

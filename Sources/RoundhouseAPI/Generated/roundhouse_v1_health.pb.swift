@@ -1045,10 +1045,10 @@ public nonisolated struct Roundhouse_V1_CheckDependenciesResponse: Sendable {
   public var dependencies: [Roundhouse_V1_Dependency] = []
 
   /// The engines that can run models.
-  public var engines: [Roundhouse_V1_InferenceEngine] = []
+  public var inferenceEngines: [Roundhouse_V1_InferenceEngine] = []
 
   /// The models, by category, every category once.
-  public var models: [Roundhouse_V1_ModelCategoryStatus] = []
+  public var aiModels: [Roundhouse_V1_ModelCategoryStatus] = []
 
   /// What does not work although it is configured, and what to do about it, one sentence each.
   public var issues: [String] = []
@@ -2075,7 +2075,7 @@ nonisolated extension Roundhouse_V1_CheckDependenciesRequest: SwiftProtobuf.Mess
 
 nonisolated extension Roundhouse_V1_CheckDependenciesResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CheckDependenciesResponse"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}overall_status\0\u{3}check_time\0\u{1}cached\0\u{1}dependencies\0\u{1}engines\0\u{1}models\0\u{1}issues\0\u{1}warnings\0\u{1}findings\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}overall_status\0\u{3}check_time\0\u{1}cached\0\u{1}dependencies\0\u{3}inference_engines\0\u{3}ai_models\0\u{1}issues\0\u{1}warnings\0\u{1}findings\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2087,8 +2087,8 @@ nonisolated extension Roundhouse_V1_CheckDependenciesResponse: SwiftProtobuf.Mes
       case 2: try { try decoder.decodeSingularMessageField(value: &self._checkTime) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.cached) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.dependencies) }()
-      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.engines) }()
-      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.inferenceEngines) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.aiModels) }()
       case 7: try { try decoder.decodeRepeatedStringField(value: &self.issues) }()
       case 8: try { try decoder.decodeRepeatedStringField(value: &self.warnings) }()
       case 9: try { try decoder.decodeRepeatedMessageField(value: &self.findings) }()
@@ -2114,11 +2114,11 @@ nonisolated extension Roundhouse_V1_CheckDependenciesResponse: SwiftProtobuf.Mes
     if !self.dependencies.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.dependencies, fieldNumber: 4)
     }
-    if !self.engines.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.engines, fieldNumber: 5)
+    if !self.inferenceEngines.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.inferenceEngines, fieldNumber: 5)
     }
-    if !self.models.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.models, fieldNumber: 6)
+    if !self.aiModels.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.aiModels, fieldNumber: 6)
     }
     if !self.issues.isEmpty {
       try visitor.visitRepeatedStringField(value: self.issues, fieldNumber: 7)
@@ -2137,8 +2137,8 @@ nonisolated extension Roundhouse_V1_CheckDependenciesResponse: SwiftProtobuf.Mes
     if lhs._checkTime != rhs._checkTime {return false}
     if lhs.cached != rhs.cached {return false}
     if lhs.dependencies != rhs.dependencies {return false}
-    if lhs.engines != rhs.engines {return false}
-    if lhs.models != rhs.models {return false}
+    if lhs.inferenceEngines != rhs.inferenceEngines {return false}
+    if lhs.aiModels != rhs.aiModels {return false}
     if lhs.issues != rhs.issues {return false}
     if lhs.warnings != rhs.warnings {return false}
     if lhs.findings != rhs.findings {return false}

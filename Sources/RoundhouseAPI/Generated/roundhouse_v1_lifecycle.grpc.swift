@@ -74,6 +74,19 @@ public enum Roundhouse_V1_LifecycleService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetModelsStatus" metadata.
+        public enum GetModelsStatus: Sendable {
+            /// Request type for "GetModelsStatus".
+            public typealias Input = Roundhouse_V1_GetModelsStatusRequest
+            /// Response type for "GetModelsStatus".
+            public typealias Output = Roundhouse_V1_GetModelsStatusResponse
+            /// Descriptor for "GetModelsStatus".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.LifecycleService"),
+                method: "GetModelsStatus",
+                type: .unary
+            )
+        }
         /// Namespace for "PinModel" metadata.
         public enum PinModel: Sendable {
             /// Request type for "PinModel".
@@ -145,6 +158,7 @@ public enum Roundhouse_V1_LifecycleService: Sendable {
             UnloadModel.descriptor,
             WarmUp.descriptor,
             ListLoadedModels.descriptor,
+            GetModelsStatus.descriptor,
             PinModel.descriptor,
             PlanLoad.descriptor,
             ProfileModel.descriptor,
@@ -256,6 +270,24 @@ extension Roundhouse_V1_LifecycleService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListLoadedModelsRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListLoadedModelsResponse>
+
+        /// Handle the "GetModelsStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of every registered model whether it is in memory and whether it could be, and sums it up.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetModelsStatusRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetModelsStatusResponse` messages.
+        func getModelsStatus(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetModelsStatusRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelsStatusResponse>
 
         /// Handle the "PinModel" method.
         ///
@@ -442,6 +474,24 @@ extension Roundhouse_V1_LifecycleService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListLoadedModelsResponse>
 
+        /// Handle the "GetModelsStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of every registered model whether it is in memory and whether it could be, and sums it up.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelsStatusRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetModelsStatusResponse` message.
+        func getModelsStatus(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetModelsStatusRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelsStatusResponse>
+
         /// Handle the "PinModel" method.
         ///
         /// > Source IDL Documentation:
@@ -627,6 +677,24 @@ extension Roundhouse_V1_LifecycleService {
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_ListLoadedModelsResponse
 
+        /// Handle the "GetModelsStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of every registered model whether it is in memory and whether it could be, and sums it up.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetModelsStatusRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetModelsStatusResponse` to respond with.
+        func getModelsStatus(
+            request: Roundhouse_V1_GetModelsStatusRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetModelsStatusResponse
+
         /// Handle the "PinModel" method.
         ///
         /// > Source IDL Documentation:
@@ -775,6 +843,17 @@ extension Roundhouse_V1_LifecycleService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Roundhouse_V1_LifecycleService.Method.GetModelsStatus.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetModelsStatusRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetModelsStatusResponse>(),
+            handler: { request, context in
+                try await self.getModelsStatus(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Roundhouse_V1_LifecycleService.Method.PinModel.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_PinModelRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_PinModelResponse>(),
@@ -873,6 +952,17 @@ extension Roundhouse_V1_LifecycleService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListLoadedModelsResponse> {
         let response = try await self.listLoadedModels(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getModelsStatus(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetModelsStatusRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelsStatusResponse> {
+        let response = try await self.getModelsStatus(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -991,6 +1081,19 @@ extension Roundhouse_V1_LifecycleService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListLoadedModelsResponse> {
         return GRPCCore.ServerResponse<Roundhouse_V1_ListLoadedModelsResponse>(
             message: try await self.listLoadedModels(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getModelsStatus(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetModelsStatusRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelsStatusResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetModelsStatusResponse>(
+            message: try await self.getModelsStatus(
                 request: request.message,
                 context: context
             ),
@@ -1180,6 +1283,29 @@ extension Roundhouse_V1_LifecycleService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListLoadedModelsResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListLoadedModelsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetModelsStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of every registered model whether it is in memory and whether it could be, and sums it up.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelsStatusRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetModelsStatusRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetModelsStatusResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getModelsStatus<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelsStatusRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetModelsStatusRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetModelsStatusResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelsStatusResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "PinModel" method.
@@ -1453,6 +1579,40 @@ extension Roundhouse_V1_LifecycleService {
             try await self.client.unary(
                 request: request,
                 descriptor: Roundhouse_V1_LifecycleService.Method.ListLoadedModels.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetModelsStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells of every registered model whether it is in memory and whether it could be, and sums it up.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelsStatusRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetModelsStatusRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetModelsStatusResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getModelsStatus<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelsStatusRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetModelsStatusRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetModelsStatusResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelsStatusResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_LifecycleService.Method.GetModelsStatus.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -1752,6 +1912,35 @@ extension Roundhouse_V1_LifecycleService.ClientProtocol {
         )
     }
 
+    /// Call the "GetModelsStatus" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells of every registered model whether it is in memory and whether it could be, and sums it up.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetModelsStatusRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getModelsStatus<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelsStatusRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelsStatusResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getModelsStatus(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetModelsStatusRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetModelsStatusResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "PinModel" method.
     ///
     /// > Source IDL Documentation:
@@ -2028,6 +2217,39 @@ extension Roundhouse_V1_LifecycleService.ClientProtocol {
             metadata: metadata
         )
         return try await self.listLoadedModels(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetModelsStatus" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells of every registered model whether it is in memory and whether it could be, and sums it up.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getModelsStatus<Result>(
+        _ message: Roundhouse_V1_GetModelsStatusRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelsStatusResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetModelsStatusRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getModelsStatus(
             request: request,
             options: options,
             onResponse: handleResponse

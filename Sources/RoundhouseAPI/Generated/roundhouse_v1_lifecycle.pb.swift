@@ -691,6 +691,9 @@ public nonisolated struct Roundhouse_V1_WarmUpSummary: Sendable {
   /// One for each model.
   public var results: [Roundhouse_V1_WarmUpResult] = []
 
+  /// elapsed once more, as a number of seconds.
+  public var elapsedTimeSeconds: Double = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -729,6 +732,90 @@ public nonisolated struct Roundhouse_V1_ListLoadedModelsResponse: Sendable {
 
   /// Every memory and what is in it.
   public var devices: [Roundhouse_V1_DeviceMemory] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Which models to tell of.
+public nonisolated struct Roundhouse_V1_GetModelsStatusRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Only models of this category: "text", "image", "voice", "video", "embedding". Empty: all.
+  public var category: String = String()
+
+  /// Only models of this provider. Empty: all.
+  public var provider: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The models and what is in memory of them.
+public nonisolated struct Roundhouse_V1_GetModelsStatusResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Models that are in memory. Those of cloud providers never are.
+  public var loadedModelsCount: Int32 = 0
+
+  /// Models that are registered and match the question.
+  public var totalModelsCount: Int32 = 0
+
+  /// The models, by id.
+  public var installedModels: [Roundhouse_V1_InstalledModel] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A registered model, and how it stands with memory.
+public nonisolated struct Roundhouse_V1_InstalledModel: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's id: provider/name.
+  public var name: String = String()
+
+  /// Its name for people; empty when it has none.
+  public var displayName: String = String()
+
+  /// What it makes: "text", "image", "voice", "video", "embedding".
+  public var category: String = String()
+
+  /// The provider's name.
+  public var provider: String = String()
+
+  /// Whether requests may reach it.
+  public var enabled: Bool = false
+
+  /// Whether it is in memory.
+  public var loaded: Bool = false
+
+  /// Whether the gateway loads and unloads it, and it fits into the memory that models may take.
+  public var canLoad: Bool = false
+
+  /// Whether it is loaded by the first request for it and not by a warm-up.
+  public var lazyLoad: Bool = false
+
+  /// What its files take, in bytes. 0: not known, or somebody else's.
+  public var sizeBytes: Int64 = 0
+
+  /// size_bytes in gigabytes of 10^9 bytes, rounded to three digits behind the point.
+  public var sizeGb: Double = 0
+
+  /// What runs it: "llama.cpp", "ollama", "lm_studio". Empty for models of cloud providers.
+  public var inferenceEngine: String = String()
+
+  /// Where it stands.
+  public var state: Roundhouse_V1_ModelState = .unspecified
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1733,7 +1820,7 @@ nonisolated extension Roundhouse_V1_WarmUpResult: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Roundhouse_V1_WarmUpSummary: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".WarmUpSummary"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}message\0\u{3}models_loaded\0\u{1}elapsed\0\u{3}loaded_counts\0\u{3}total_loaded\0\u{1}results\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}message\0\u{3}models_loaded\0\u{1}elapsed\0\u{3}loaded_counts\0\u{3}total_loaded\0\u{1}results\0\u{3}elapsed_time_seconds\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1748,6 +1835,7 @@ nonisolated extension Roundhouse_V1_WarmUpSummary: SwiftProtobuf.Message, SwiftP
       case 5: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufInt32>.self, value: &self.loadedCounts) }()
       case 6: try { try decoder.decodeSingularInt32Field(value: &self.totalLoaded) }()
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
+      case 8: try { try decoder.decodeSingularDoubleField(value: &self.elapsedTimeSeconds) }()
       default: break
       }
     }
@@ -1779,6 +1867,9 @@ nonisolated extension Roundhouse_V1_WarmUpSummary: SwiftProtobuf.Message, SwiftP
     if !self.results.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.results, fieldNumber: 7)
     }
+    if self.elapsedTimeSeconds.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.elapsedTimeSeconds, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1790,6 +1881,7 @@ nonisolated extension Roundhouse_V1_WarmUpSummary: SwiftProtobuf.Message, SwiftP
     if lhs.loadedCounts != rhs.loadedCounts {return false}
     if lhs.totalLoaded != rhs.totalLoaded {return false}
     if lhs.results != rhs.results {return false}
+    if lhs.elapsedTimeSeconds != rhs.elapsedTimeSeconds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1865,6 +1957,166 @@ nonisolated extension Roundhouse_V1_ListLoadedModelsResponse: SwiftProtobuf.Mess
     if lhs.models != rhs.models {return false}
     if lhs.nextPageToken != rhs.nextPageToken {return false}
     if lhs.devices != rhs.devices {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetModelsStatusRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetModelsStatusRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}category\0\u{1}provider\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.category) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.provider) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.category.isEmpty {
+      try visitor.visitSingularStringField(value: self.category, fieldNumber: 1)
+    }
+    if !self.provider.isEmpty {
+      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetModelsStatusRequest, rhs: Roundhouse_V1_GetModelsStatusRequest) -> Bool {
+    if lhs.category != rhs.category {return false}
+    if lhs.provider != rhs.provider {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_GetModelsStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetModelsStatusResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}loaded_models_count\0\u{3}total_models_count\0\u{3}installed_models\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt32Field(value: &self.loadedModelsCount) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.totalModelsCount) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.installedModels) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.loadedModelsCount != 0 {
+      try visitor.visitSingularInt32Field(value: self.loadedModelsCount, fieldNumber: 1)
+    }
+    if self.totalModelsCount != 0 {
+      try visitor.visitSingularInt32Field(value: self.totalModelsCount, fieldNumber: 2)
+    }
+    if !self.installedModels.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.installedModels, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_GetModelsStatusResponse, rhs: Roundhouse_V1_GetModelsStatusResponse) -> Bool {
+    if lhs.loadedModelsCount != rhs.loadedModelsCount {return false}
+    if lhs.totalModelsCount != rhs.totalModelsCount {return false}
+    if lhs.installedModels != rhs.installedModels {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Roundhouse_V1_InstalledModel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".InstalledModel"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}display_name\0\u{1}category\0\u{1}provider\0\u{1}enabled\0\u{1}loaded\0\u{3}can_load\0\u{3}lazy_load\0\u{3}size_bytes\0\u{3}size_gb\0\u{3}inference_engine\0\u{1}state\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.displayName) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.category) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.provider) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.enabled) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.loaded) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.canLoad) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.lazyLoad) }()
+      case 9: try { try decoder.decodeSingularInt64Field(value: &self.sizeBytes) }()
+      case 10: try { try decoder.decodeSingularDoubleField(value: &self.sizeGb) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.inferenceEngine) }()
+      case 12: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.displayName.isEmpty {
+      try visitor.visitSingularStringField(value: self.displayName, fieldNumber: 2)
+    }
+    if !self.category.isEmpty {
+      try visitor.visitSingularStringField(value: self.category, fieldNumber: 3)
+    }
+    if !self.provider.isEmpty {
+      try visitor.visitSingularStringField(value: self.provider, fieldNumber: 4)
+    }
+    if self.enabled != false {
+      try visitor.visitSingularBoolField(value: self.enabled, fieldNumber: 5)
+    }
+    if self.loaded != false {
+      try visitor.visitSingularBoolField(value: self.loaded, fieldNumber: 6)
+    }
+    if self.canLoad != false {
+      try visitor.visitSingularBoolField(value: self.canLoad, fieldNumber: 7)
+    }
+    if self.lazyLoad != false {
+      try visitor.visitSingularBoolField(value: self.lazyLoad, fieldNumber: 8)
+    }
+    if self.sizeBytes != 0 {
+      try visitor.visitSingularInt64Field(value: self.sizeBytes, fieldNumber: 9)
+    }
+    if self.sizeGb.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.sizeGb, fieldNumber: 10)
+    }
+    if !self.inferenceEngine.isEmpty {
+      try visitor.visitSingularStringField(value: self.inferenceEngine, fieldNumber: 11)
+    }
+    if self.state != .unspecified {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 12)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_InstalledModel, rhs: Roundhouse_V1_InstalledModel) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.displayName != rhs.displayName {return false}
+    if lhs.category != rhs.category {return false}
+    if lhs.provider != rhs.provider {return false}
+    if lhs.enabled != rhs.enabled {return false}
+    if lhs.loaded != rhs.loaded {return false}
+    if lhs.canLoad != rhs.canLoad {return false}
+    if lhs.lazyLoad != rhs.lazyLoad {return false}
+    if lhs.sizeBytes != rhs.sizeBytes {return false}
+    if lhs.sizeGb != rhs.sizeGb {return false}
+    if lhs.inferenceEngine != rhs.inferenceEngine {return false}
+    if lhs.state != rhs.state {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -48,6 +48,58 @@ public enum Roundhouse_V1_RegistryService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetCurrentModel" metadata.
+        public enum GetCurrentModel: Sendable {
+            /// Request type for "GetCurrentModel".
+            public typealias Input = Roundhouse_V1_GetCurrentModelRequest
+            /// Response type for "GetCurrentModel".
+            public typealias Output = Roundhouse_V1_GetCurrentModelResponse
+            /// Descriptor for "GetCurrentModel".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "GetCurrentModel",
+                type: .unary
+            )
+        }
+        /// Namespace for "ListFreeModels" metadata.
+        public enum ListFreeModels: Sendable {
+            /// Request type for "ListFreeModels".
+            public typealias Input = Roundhouse_V1_ListFreeModelsRequest
+            /// Response type for "ListFreeModels".
+            public typealias Output = Roundhouse_V1_ListFreeModelsResponse
+            /// Descriptor for "ListFreeModels".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "ListFreeModels",
+                type: .unary
+            )
+        }
+        /// Namespace for "ListAffordableModels" metadata.
+        public enum ListAffordableModels: Sendable {
+            /// Request type for "ListAffordableModels".
+            public typealias Input = Roundhouse_V1_ListAffordableModelsRequest
+            /// Response type for "ListAffordableModels".
+            public typealias Output = Roundhouse_V1_ListAffordableModelsResponse
+            /// Descriptor for "ListAffordableModels".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "ListAffordableModels",
+                type: .unary
+            )
+        }
+        /// Namespace for "GetModelCapabilities" metadata.
+        public enum GetModelCapabilities: Sendable {
+            /// Request type for "GetModelCapabilities".
+            public typealias Input = Roundhouse_V1_GetModelCapabilitiesRequest
+            /// Response type for "GetModelCapabilities".
+            public typealias Output = Roundhouse_V1_GetModelCapabilitiesResponse
+            /// Descriptor for "GetModelCapabilities".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "roundhouse.v1.RegistryService"),
+                method: "GetModelCapabilities",
+                type: .unary
+            )
+        }
         /// Namespace for "CreateModel" metadata.
         public enum CreateModel: Sendable {
             /// Request type for "CreateModel".
@@ -338,6 +390,10 @@ public enum Roundhouse_V1_RegistryService: Sendable {
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             ListModels.descriptor,
             GetModel.descriptor,
+            GetCurrentModel.descriptor,
+            ListFreeModels.descriptor,
+            ListAffordableModels.descriptor,
+            GetModelCapabilities.descriptor,
             CreateModel.descriptor,
             UpdateModel.descriptor,
             DeleteModel.descriptor,
@@ -425,6 +481,79 @@ extension Roundhouse_V1_RegistryService {
             request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetModelRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelResponse>
+
+        /// Handle the "GetCurrentModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the model that an alias leads to now.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetCurrentModelRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetCurrentModelResponse` messages.
+        func getCurrentModel(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetCurrentModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetCurrentModelResponse>
+
+        /// Handle the "ListFreeModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models that cost nothing: those of this machine, and those whose prices are known and 0.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ListFreeModelsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ListFreeModelsResponse` messages.
+        func listFreeModels(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListFreeModelsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListFreeModelsResponse>
+
+        /// Handle the "ListAffordableModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models of which neither an input nor an output token costs more than was said, the cheapest
+        /// > first. Models whose prices are not known are none of them.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_ListAffordableModelsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_ListAffordableModelsResponse` messages.
+        func listAffordableModels(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListAffordableModelsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListAffordableModelsResponse>
+
+        /// Handle the "GetModelCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what a model can do, as the registry knows it. Asks nobody: see DetectCapabilities.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Roundhouse_V1_GetModelCapabilitiesRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Roundhouse_V1_GetModelCapabilitiesResponse` messages.
+        func getModelCapabilities(
+            request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetModelCapabilitiesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelCapabilitiesResponse>
 
         /// Handle the "CreateModel" method.
         ///
@@ -880,6 +1009,79 @@ extension Roundhouse_V1_RegistryService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelResponse>
 
+        /// Handle the "GetCurrentModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the model that an alias leads to now.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetCurrentModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetCurrentModelResponse` message.
+        func getCurrentModel(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetCurrentModelRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetCurrentModelResponse>
+
+        /// Handle the "ListFreeModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models that cost nothing: those of this machine, and those whose prices are known and 0.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListFreeModelsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ListFreeModelsResponse` message.
+        func listFreeModels(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ListFreeModelsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListFreeModelsResponse>
+
+        /// Handle the "ListAffordableModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models of which neither an input nor an output token costs more than was said, the cheapest
+        /// > first. Models whose prices are not known are none of them.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAffordableModelsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_ListAffordableModelsResponse` message.
+        func listAffordableModels(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_ListAffordableModelsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListAffordableModelsResponse>
+
+        /// Handle the "GetModelCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what a model can do, as the registry knows it. Asks nobody: see DetectCapabilities.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelCapabilitiesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Roundhouse_V1_GetModelCapabilitiesResponse` message.
+        func getModelCapabilities(
+            request: GRPCCore.ServerRequest<Roundhouse_V1_GetModelCapabilitiesRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelCapabilitiesResponse>
+
         /// Handle the "CreateModel" method.
         ///
         /// > Source IDL Documentation:
@@ -1332,6 +1534,79 @@ extension Roundhouse_V1_RegistryService {
             context: GRPCCore.ServerContext
         ) async throws -> Roundhouse_V1_GetModelResponse
 
+        /// Handle the "GetCurrentModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the model that an alias leads to now.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetCurrentModelRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetCurrentModelResponse` to respond with.
+        func getCurrentModel(
+            request: Roundhouse_V1_GetCurrentModelRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetCurrentModelResponse
+
+        /// Handle the "ListFreeModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models that cost nothing: those of this machine, and those whose prices are known and 0.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ListFreeModelsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ListFreeModelsResponse` to respond with.
+        func listFreeModels(
+            request: Roundhouse_V1_ListFreeModelsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ListFreeModelsResponse
+
+        /// Handle the "ListAffordableModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models of which neither an input nor an output token costs more than was said, the cheapest
+        /// > first. Models whose prices are not known are none of them.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_ListAffordableModelsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_ListAffordableModelsResponse` to respond with.
+        func listAffordableModels(
+            request: Roundhouse_V1_ListAffordableModelsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_ListAffordableModelsResponse
+
+        /// Handle the "GetModelCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what a model can do, as the registry knows it. Asks nobody: see DetectCapabilities.
+        ///
+        /// - Parameters:
+        ///   - request: A `Roundhouse_V1_GetModelCapabilitiesRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Roundhouse_V1_GetModelCapabilitiesResponse` to respond with.
+        func getModelCapabilities(
+            request: Roundhouse_V1_GetModelCapabilitiesRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Roundhouse_V1_GetModelCapabilitiesResponse
+
         /// Handle the "CreateModel" method.
         ///
         /// > Source IDL Documentation:
@@ -1767,6 +2042,50 @@ extension Roundhouse_V1_RegistryService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.GetCurrentModel.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetCurrentModelRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetCurrentModelResponse>(),
+            handler: { request, context in
+                try await self.getCurrentModel(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.ListFreeModels.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListFreeModelsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListFreeModelsResponse>(),
+            handler: { request, context in
+                try await self.listFreeModels(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.ListAffordableModels.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListAffordableModelsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListAffordableModelsResponse>(),
+            handler: { request, context in
+                try await self.listAffordableModels(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Roundhouse_V1_RegistryService.Method.GetModelCapabilities.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetModelCapabilitiesRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetModelCapabilitiesResponse>(),
+            handler: { request, context in
+                try await self.getModelCapabilities(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Roundhouse_V1_RegistryService.Method.CreateModel.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_CreateModelRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_CreateModelResponse>(),
@@ -2030,6 +2349,50 @@ extension Roundhouse_V1_RegistryService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelResponse> {
         let response = try await self.getModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getCurrentModel(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetCurrentModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetCurrentModelResponse> {
+        let response = try await self.getCurrentModel(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func listFreeModels(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListFreeModelsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListFreeModelsResponse> {
+        let response = try await self.listFreeModels(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func listAffordableModels(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_ListAffordableModelsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_ListAffordableModelsResponse> {
+        let response = try await self.listAffordableModels(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getModelCapabilities(
+        request: GRPCCore.StreamingServerRequest<Roundhouse_V1_GetModelCapabilitiesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Roundhouse_V1_GetModelCapabilitiesResponse> {
+        let response = try await self.getModelCapabilities(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -2301,6 +2664,58 @@ extension Roundhouse_V1_RegistryService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelResponse> {
         return GRPCCore.ServerResponse<Roundhouse_V1_GetModelResponse>(
             message: try await self.getModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getCurrentModel(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetCurrentModelRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetCurrentModelResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetCurrentModelResponse>(
+            message: try await self.getCurrentModel(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func listFreeModels(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ListFreeModelsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListFreeModelsResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ListFreeModelsResponse>(
+            message: try await self.listFreeModels(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func listAffordableModels(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_ListAffordableModelsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_ListAffordableModelsResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_ListAffordableModelsResponse>(
+            message: try await self.listAffordableModels(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getModelCapabilities(
+        request: GRPCCore.ServerRequest<Roundhouse_V1_GetModelCapabilitiesRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Roundhouse_V1_GetModelCapabilitiesResponse> {
+        return GRPCCore.ServerResponse<Roundhouse_V1_GetModelCapabilitiesResponse>(
+            message: try await self.getModelCapabilities(
                 request: request.message,
                 context: context
             ),
@@ -2656,6 +3071,99 @@ extension Roundhouse_V1_RegistryService {
             deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetModelResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetCurrentModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the model that an alias leads to now.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetCurrentModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetCurrentModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetCurrentModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getCurrentModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetCurrentModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetCurrentModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetCurrentModelResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetCurrentModelResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListFreeModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models that cost nothing: those of this machine, and those whose prices are known and 0.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListFreeModelsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListFreeModelsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListFreeModelsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listFreeModels<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListFreeModelsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListFreeModelsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListFreeModelsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListFreeModelsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListAffordableModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models of which neither an input nor an output token costs more than was said, the cheapest
+        /// > first. Models whose prices are not known are none of them.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAffordableModelsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListAffordableModelsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListAffordableModelsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listAffordableModels<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListAffordableModelsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListAffordableModelsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListAffordableModelsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAffordableModelsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetModelCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what a model can do, as the registry knows it. Asks nobody: see DetectCapabilities.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelCapabilitiesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetModelCapabilitiesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetModelCapabilitiesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getModelCapabilities<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelCapabilitiesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetModelCapabilitiesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetModelCapabilitiesResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelCapabilitiesResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "CreateModel" method.
@@ -3255,6 +3763,143 @@ extension Roundhouse_V1_RegistryService {
             try await self.client.unary(
                 request: request,
                 descriptor: Roundhouse_V1_RegistryService.Method.GetModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetCurrentModel" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Gets the model that an alias leads to now.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetCurrentModelRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetCurrentModelRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetCurrentModelResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getCurrentModel<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetCurrentModelRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetCurrentModelRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetCurrentModelResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetCurrentModelResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.GetCurrentModel.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListFreeModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models that cost nothing: those of this machine, and those whose prices are known and 0.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListFreeModelsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListFreeModelsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListFreeModelsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listFreeModels<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListFreeModelsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListFreeModelsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListFreeModelsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListFreeModelsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.ListFreeModels.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ListAffordableModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Lists the enabled models of which neither an input nor an output token costs more than was said, the cheapest
+        /// > first. Models whose prices are not known are none of them.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_ListAffordableModelsRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_ListAffordableModelsRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_ListAffordableModelsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func listAffordableModels<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_ListAffordableModelsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_ListAffordableModelsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_ListAffordableModelsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAffordableModelsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.ListAffordableModels.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetModelCapabilities" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells what a model can do, as the registry knows it. Asks nobody: see DetectCapabilities.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Roundhouse_V1_GetModelCapabilitiesRequest` message.
+        ///   - serializer: A serializer for `Roundhouse_V1_GetModelCapabilitiesRequest` messages.
+        ///   - deserializer: A deserializer for `Roundhouse_V1_GetModelCapabilitiesResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getModelCapabilities<Result>(
+            request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelCapabilitiesRequest>,
+            serializer: some GRPCCore.MessageSerializer<Roundhouse_V1_GetModelCapabilitiesRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Roundhouse_V1_GetModelCapabilitiesResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelCapabilitiesResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Roundhouse_V1_RegistryService.Method.GetModelCapabilities.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -4080,6 +4725,123 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
         )
     }
 
+    /// Call the "GetCurrentModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets the model that an alias leads to now.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetCurrentModelRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getCurrentModel<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetCurrentModelRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetCurrentModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getCurrentModel(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetCurrentModelRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetCurrentModelResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListFreeModels" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists the enabled models that cost nothing: those of this machine, and those whose prices are known and 0.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ListFreeModelsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listFreeModels<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ListFreeModelsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListFreeModelsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listFreeModels(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListFreeModelsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListFreeModelsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListAffordableModels" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists the enabled models of which neither an input nor an output token costs more than was said, the cheapest
+    /// > first. Models whose prices are not known are none of them.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_ListAffordableModelsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listAffordableModels<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_ListAffordableModelsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAffordableModelsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listAffordableModels(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_ListAffordableModelsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_ListAffordableModelsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetModelCapabilities" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells what a model can do, as the registry knows it. Asks nobody: see DetectCapabilities.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Roundhouse_V1_GetModelCapabilitiesRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getModelCapabilities<Result>(
+        request: GRPCCore.ClientRequest<Roundhouse_V1_GetModelCapabilitiesRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelCapabilitiesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getModelCapabilities(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Roundhouse_V1_GetModelCapabilitiesRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Roundhouse_V1_GetModelCapabilitiesResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "CreateModel" method.
     ///
     /// > Source IDL Documentation:
@@ -4789,6 +5551,139 @@ extension Roundhouse_V1_RegistryService.ClientProtocol {
             metadata: metadata
         )
         return try await self.getModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetCurrentModel" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Gets the model that an alias leads to now.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getCurrentModel<Result>(
+        _ message: Roundhouse_V1_GetCurrentModelRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetCurrentModelResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetCurrentModelRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getCurrentModel(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListFreeModels" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists the enabled models that cost nothing: those of this machine, and those whose prices are known and 0.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listFreeModels<Result>(
+        _ message: Roundhouse_V1_ListFreeModelsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListFreeModelsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ListFreeModelsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listFreeModels(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListAffordableModels" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Lists the enabled models of which neither an input nor an output token costs more than was said, the cheapest
+    /// > first. Models whose prices are not known are none of them.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func listAffordableModels<Result>(
+        _ message: Roundhouse_V1_ListAffordableModelsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_ListAffordableModelsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_ListAffordableModelsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listAffordableModels(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetModelCapabilities" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells what a model can do, as the registry knows it. Asks nobody: see DetectCapabilities.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getModelCapabilities<Result>(
+        _ message: Roundhouse_V1_GetModelCapabilitiesRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Roundhouse_V1_GetModelCapabilitiesResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Roundhouse_V1_GetModelCapabilitiesRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getModelCapabilities(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -10,8 +10,8 @@ enum HealthTexts {
         if !absent.isEmpty {
             text += Self.lines("not there, and not needed: " + absent.joined(separator: ", "), for: traits, mark: "")
         }
-        text += "\n" + Self.engines(answer.engines).rendered(for: traits)
-        text += "\n" + Self.models(answer.models).rendered(for: traits)
+        text += "\n" + Self.engines(answer.inferenceEngines).rendered(for: traits)
+        text += "\n" + Self.models(answer.aiModels).rendered(for: traits)
         for (title, sentences, tone) in [
             ("Issues", answer.issues, TerminalTraits.Tone.bad), ("Warnings", answer.warnings, .fair),
         ]

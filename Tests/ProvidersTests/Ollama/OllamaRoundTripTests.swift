@@ -87,7 +87,7 @@ import Testing
                 let word = reason == .other ? "weary" : reason == .length ? "length" : "stop"
                 last += [.init("done", .boolean(true)), .init("done_reason", .text(word))]
                 lines.append(JSONText.object(last).encoded)
-            case .reasoningSignature, .refusalDelta, .citation: Issue.record("Ollama has no \(event)")
+            case .reasoningSignature, .refusalDelta, .citation, .logprobs: Issue.record("Ollama has no \(event)")
             }
         }
         return lines

@@ -74,7 +74,7 @@ import Testing
                     }
                 }
             }
-        case .usage, .finished, .reasoningSignature: break
+        case .usage, .finished, .reasoningSignature, .logprobs: break
         }
     }
 

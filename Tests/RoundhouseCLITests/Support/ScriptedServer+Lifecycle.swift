@@ -43,6 +43,13 @@ extension ScriptedServer {
             try self.server.answer(request)
         }
 
+        func getModelsStatus(
+            request: Roundhouse_V1_GetModelsStatusRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetModelsStatusResponse {
+            try self.server.answer(request)
+        }
+
         func planLoad(
             request: Roundhouse_V1_PlanLoadRequest,
             context: ServerContext
@@ -137,6 +144,34 @@ extension ScriptedServer {
 
     struct AdminAnswers: Roundhouse_V1_AdminService.SimpleServiceProtocol {
         let server: ScriptedServer
+
+        func getConfig(
+            request: Roundhouse_V1_GetConfigRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetConfigResponse {
+            try self.server.answer(request)
+        }
+
+        func updateConfig(
+            request: Roundhouse_V1_UpdateConfigRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_UpdateConfigResponse {
+            try self.server.answer(request)
+        }
+
+        func getConfigTemplate(
+            request: Roundhouse_V1_GetConfigTemplateRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetConfigTemplateResponse {
+            try self.server.answer(request)
+        }
+
+        func validateConfig(
+            request: Roundhouse_V1_ValidateConfigRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ValidateConfigResponse {
+            try self.server.answer(request)
+        }
 
         func saveState(
             request: Roundhouse_V1_SaveStateRequest,

@@ -174,5 +174,33 @@ extension ScriptedServer {
         ) async throws -> Roundhouse_V1_UpdateOpenRouterFilterResponse {
             try self.server.answer(request)
         }
+
+        func getCurrentModel(
+            request: Roundhouse_V1_GetCurrentModelRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetCurrentModelResponse {
+            try self.server.answer(request)
+        }
+
+        func listFreeModels(
+            request: Roundhouse_V1_ListFreeModelsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListFreeModelsResponse {
+            try self.server.answer(request)
+        }
+
+        func listAffordableModels(
+            request: Roundhouse_V1_ListAffordableModelsRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_ListAffordableModelsResponse {
+            try self.server.answer(request)
+        }
+
+        func getModelCapabilities(
+            request: Roundhouse_V1_GetModelCapabilitiesRequest,
+            context: ServerContext
+        ) async throws -> Roundhouse_V1_GetModelCapabilitiesResponse {
+            try self.server.answer(request)
+        }
     }
 }

@@ -34,12 +34,12 @@ struct DependencyServiceTests {
             #expect(byName["torch"]?.version == "2.5.1" && byName["torch"]?.status == .ok)
             #expect(byName["vllm"]?.status == .missing && byName["vllm"]?.category == .optional)
             #expect(byName["sqlite"]?.minimumVersion == "3.37" && byName["sqlite"]?.kind == .library)
-            #expect(answer.engines.map(\.name) == EngineSurvey.names)
-            #expect(answer.engines.map(\.installable) == [true, false, false, false, false, false])
-            #expect(answer.models.map(\.category) == [.text, .image, .voice, .video, .embedding])
-            let text = try #require(answer.models.first)
+            #expect(answer.inferenceEngines.map(\.name) == EngineSurvey.names)
+            #expect(answer.inferenceEngines.map(\.installable) == [true, false, false, false, false, false])
+            #expect(answer.aiModels.map(\.category) == [.text, .image, .voice, .video, .embedding])
+            let text = try #require(answer.aiModels.first)
             #expect(text.total == 4 && text.loaded == 1 && text.available == 3 && text.status == .ready)
-            #expect(answer.models.dropFirst().allSatisfy { $0.status == .noModels })
+            #expect(answer.aiModels.dropFirst().allSatisfy { $0.status == .noModels })
             #expect(answer.findings.map(\.subject) == ["cloud"] && answer.issues.count == 1 && answer.warnings.isEmpty)
 
             bench.machine.edit { $0.services = [:] }

@@ -92,7 +92,7 @@ private typealias Response = Grpc_Reflection_V1_ServerReflectionResponse
         }
         let expected = ["AdminService", "HealthService", "LifecycleService", "RegistryService", "TelemetryService"]
         #expect(names.filter { $0.hasPrefix("roundhouse.") } == expected.map { "roundhouse.v1.\($0)" })
-        #expect(router.methods.count == 47)
+        #expect(router.methods.count == 56)
     }
 
     @Test(arguments: [
