@@ -25,7 +25,10 @@ from processes import BenchmarkError, Server
 from results import QUIET_CORES, Results
 from sampling import take
 
-GROUPS = ("transport", "gateway", "footprint")
+GROUPS = ("transport", "gateway", "telemetry", "footprint")
+GATEWAY_GROUPS = {"gateway", "telemetry", "footprint"}
+# Rows that ask a server of another name.
+SERVERS = {"direct": "mock", "http": "roundhouse"}
 CROWD_SECONDS = 30.0
 SETTLE_SECONDS = 1.0
 
@@ -79,7 +82,7 @@ class Bench:
 
     @property
     def _gateway(self) -> pathlib.Path | None:
-        return self.binary if {"gateway", "footprint"} & set(self.groups) else None
+        return self.binary if GATEWAY_GROUPS & set(self.groups) else None
 
     def _start(self, row: str, command: list[str]) -> Server:
         self.servers[row] = Server(row, command, self.directory / f"{row}.log")
@@ -96,21 +99,29 @@ class Bench:
                 self._start("transport", [str(self.echo)])
                 rows.append("transport")
             cases += plan.transport_cases(rows)
-        if "gateway" in self.groups and self.binary is not None:
+        if {"gateway", "telemetry"} & set(self.groups) and self.binary is not None:
             self.servers["roundhouse"] = roundhouse.start(self.binary, self.directory, self._port("mock"))
-            cases += plan.gateway_cases()
+            if "gateway" in self.groups:
+                cases += plan.gateway_cases()
+            if "telemetry" in self.groups:
+                self.servers["unrecorded"] = roundhouse.start(
+                    self.binary, self.directory, self._port("mock"), "unrecorded", telemetry=False
+                )
+                cases += [case for case in plan.telemetry_cases() if case not in cases]
         return cases
 
     def _port(self, row: str) -> int:
-        if row == "roundhouse":
+        if row in ("roundhouse", "unrecorded"):
             return roundhouse.port(self.servers[row])
+        if row == "http":
+            return roundhouse.port(self.servers["roundhouse"], "http")
         return int(str(self.servers["mock" if row == "direct" else row].ready["port"]))
 
     def _seconds(self, case: plan.Case) -> float:
         return self.effort.paced_seconds if case.long else self.effort.seconds
 
     def _measure(self, case: plan.Case, seconds: float | None = None, keep: bool = True) -> None:
-        server = self.servers["mock" if case.row == "direct" else case.row]
+        server = self.servers[SERVERS.get(case.row, case.row)]
         others = [self.servers["mock"]] if "mock" in self.servers else []
         arguments = [*case.arguments, "--port", str(self._port(case.row))]
         sample = take(self.tools / "load", arguments, seconds or self._seconds(case), server, others)
@@ -151,6 +162,8 @@ class Bench:
             lines += table.transport_lines(self.results)
         if "gateway" in self.groups:
             lines += table.gateway_lines(self.results)
+        if "telemetry" in self.groups:
+            lines += table.telemetry_lines(self.results)
         if "footprint" in self.groups:
             lines += table.footprint_lines(self.results)
         return lines

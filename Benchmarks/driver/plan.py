@@ -18,7 +18,11 @@ class Case:
 
     scenario: str
     row: str
-    """`direct`, `roundhouse`, `queue`, `callback` or `transport`."""
+    """`direct`, `roundhouse`, `http`, `unrecorded`, `queue`, `callback` or `transport`.
+
+    `http` is the gateway asked through `/v1` by the client that asks the upstream in the row `direct`; `unrecorded` is a
+    gateway of its own without telemetry.
+    """
     arguments: tuple[str, ...]
     """For the load client, without port and time."""
     long: bool = False
@@ -33,6 +37,11 @@ def _concurrency(count: int) -> tuple[str, ...]:
     return ("--concurrency", str(count))
 
 
+def _through_gateway(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The gateway's name for the model of the mock."""
+    return tuple(f"mock/{word}" if word.startswith("mock-") else word for word in arguments)
+
+
 def gateway_cases() -> list[Case]:
     """The gateway beside the direct call, over the same mock."""
     cases = []
@@ -40,13 +49,27 @@ def gateway_cases() -> list[Case]:
         short = ("--model", "mock-8", "--tokens", "8", *_concurrency(count))
         cases.append(Case(f"unary c{count}", "direct", ("direct-unary", *short)))
         cases.append(Case(f"unary c{count}", "roundhouse", ("generate", *short)))
+        cases.append(Case(f"unary c{count}", "http", ("direct-unary", *_through_gateway(short))))
     fast = ("--model", "mock-64", *_concurrency(CONNECTIONS))
     cases.append(Case("stream c32", "direct", ("direct-stream", *fast)))
     cases.append(Case("stream c32", "roundhouse", ("stream-generate", *fast)))
+    cases.append(Case("stream c32", "http", ("direct-stream", *_through_gateway(fast))))
     paced = ("--model", "mock-64-10ms", "--ramp-ms", "640", *_concurrency(PACED_STREAMS))
     cases.append(Case("paced c50", "direct", ("direct-stream", *paced), long=True))
     cases.append(Case("paced c50", "roundhouse", ("stream-generate", *paced), long=True))
+    cases.append(Case("paced c50", "http", ("direct-stream", *_through_gateway(paced)), long=True))
     return cases
+
+
+def telemetry_cases() -> list[Case]:
+    """The gateway with telemetry beside one without."""
+    short = ("--model", "mock-8", "--tokens", "8", *_concurrency(CONNECTIONS))
+    fast = ("--model", "mock-64", *_concurrency(CONNECTIONS))
+    return [
+        Case(scenario, row, arguments)
+        for scenario, arguments in (("unary c32", ("generate", *short)), ("stream c32", ("stream-generate", *fast)))
+        for row in ("roundhouse", "unrecorded")
+    ]
 
 
 def transport_cases(rows: list[str]) -> list[Case]:

@@ -48,14 +48,22 @@ class Results:
     def latency(self, scenario: str, row: str, part: str, of: str = "latency_us") -> float | None:
         return self.median((scenario, row), lambda sample: sample.figure(of, part))
 
-    def added(self, scenario: str, part: str, of: str = "latency_us") -> float | None:
+    def added(self, scenario: str, part: str, of: str = "latency_us", row: str = "roundhouse") -> float | None:
         """What the gateway adds to the direct call: the median of the differences within each round."""
-        pairs = zip(self.samples.get((scenario, "roundhouse"), []), self.samples.get((scenario, "direct"), []))
+        pairs = zip(self.samples.get((scenario, row), []), self.samples.get((scenario, "direct"), []))
         differences = [
             ours - direct
             for ours, direct in ((a.figure(of, part), b.figure(of, part)) for a, b in pairs)
             if ours is not None and direct is not None
         ]
+        return statistics.median(differences) if differences else None
+
+    def cpu_difference(self, scenario: str, row: str, other: str, per: str) -> float | None:
+        """How much more processor time a `request` or a `token` takes in one row than in another: the median of the
+        differences within each round."""
+        pairs = zip(self.samples.get((scenario, row), []), self.samples.get((scenario, other), []))
+        figure = f"microseconds_per_{per}"
+        differences = [getattr(a, figure) - getattr(b, figure) for a, b in pairs]
         return statistics.median(differences) if differences else None
 
     def resident_bytes(self, scenario: str) -> float | None:

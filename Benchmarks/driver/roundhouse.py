@@ -14,6 +14,8 @@ log:
   level: warning
 local:
   enabled: false
+telemetry:
+  enabled: {telemetry}
 providers:
   - id: mock
     kind: custom
@@ -25,12 +27,14 @@ providers:
 MODELS = ("mock-8", "mock-64", "mock-64-10ms", CROWD_MODEL, "mock-endless")
 
 
-def start(binary: pathlib.Path, directory: pathlib.Path, mock_port: int, name: str = "roundhouse") -> Server:
-    """Starts `roundhouse serve` with its data in `directory`, on a port of its own choice."""
-    configuration = directory / "roundhouse.yaml"
+def start(
+    binary: pathlib.Path, directory: pathlib.Path, mock_port: int, name: str = "roundhouse", telemetry: bool = True
+) -> Server:
+    """Starts `roundhouse serve` with its data in `directory`, on ports of its own choice."""
+    configuration = directory / f"{name}.yaml"
     models = "\n".join(f"      - name: {name}" for name in MODELS)
-    configuration.write_text(CONFIGURATION.format(port=mock_port, models=models))
-    data = directory / "data"
+    configuration.write_text(CONFIGURATION.format(port=mock_port, models=models, telemetry=str(telemetry).lower()))
+    data = directory / f"{name}-data"
     data.mkdir(exist_ok=True)
     command = [
         *(str(binary), "serve", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"),
@@ -39,6 +43,6 @@ def start(binary: pathlib.Path, directory: pathlib.Path, mock_port: int, name: s
     return Server(name, command, directory / f"{name}.log")
 
 
-def port(server: Server) -> int:
-    """The port of its gRPC address, as the ready line says."""
-    return int(str(server.ready["grpc"]).rsplit(":", 1)[1])
+def port(server: Server, of: str = "grpc") -> int:
+    """The port of its address for `grpc` or `http`, as the ready line says."""
+    return int(str(server.ready[of]).rsplit(":", 1)[1])

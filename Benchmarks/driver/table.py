@@ -107,13 +107,14 @@ class Added:
     of: str = "latency_us"
     p50: tuple[float | None, float | None] = (None, None)
     p99: tuple[float | None, float | None] = (None, None)
+    row: str = "roundhouse"
 
     def lines(self, results: Results) -> list[Line]:
         return [
             Line(
                 f"{self.what}, {part}",
                 "us",
-                results.added(self.scenario, part, self.of),
+                results.added(self.scenario, part, self.of, self.row),
                 *bounds,
                 beside=f"direct {number(results.latency(self.scenario, 'direct', part, self.of))}",
             )
@@ -125,6 +126,9 @@ ADDED = (
     Added("added latency at concurrency 1", "unary c1", p50=(110, 80), p99=(230, 150)),
     Added("added latency at concurrency 32", "unary c32"),
     Added("added to the first token, 50 streams", "paced c50", "first_token_us", p50=(390, 200), p99=(580, 400)),
+    Added("added latency at concurrency 1, /v1", "unary c1", row="http"),
+    Added("added latency at concurrency 32, /v1", "unary c32", row="http"),
+    Added("added to the first token, 50 streams, /v1", "paced c50", "first_token_us", row="http"),
 )
 
 
@@ -144,9 +148,38 @@ def gateway_lines(results: Results) -> list[Line]:
         Line("Generate, concurrency 32, CPU", "us", request, 120, 80, f"{times_echo}x C++ queue echo"),
         Line("one token, fast, 32 streams, CPU", "us", token, 9, 7, f"{times_message}x C++ queue message, hinted"),
         Line("one token, 10 ms apart, 50 streams, CPU", "us", results.cpu_per_token("paced c50", "roundhouse")),
+        Line(
+            "/v1 chat completion, concurrency 32, CPU",
+            "us",
+            results.cpu_per_request(unary, "http"),
+            300,
+            beside=f"Generate {number(request)}",
+        ),
+        Line(
+            "/v1 token, fast, 32 streams, CPU",
+            "us",
+            results.cpu_per_token(stream, "http"),
+            12,
+            beside=f"StreamGenerate {number(token)}",
+        ),
+        Line("/v1 token, 10 ms apart, 50 streams, CPU", "us", results.cpu_per_token("paced c50", "http")),
         *(line for added in ADDED for line in added.lines(results)),
         rate(unary, "requests"),
         rate(stream, "tokens"),
+    ]
+
+
+def telemetry_lines(results: Results) -> list[Line]:
+    """What recording costs: the gateway with telemetry less the one without."""
+
+    def line(what: str, scenario: str, per: str) -> Line:
+        figure = {"request": results.cpu_per_request, "token": results.cpu_per_token}[per]
+        beside = f"on {number(figure(scenario, 'roundhouse'))}, off {number(figure(scenario, 'unrecorded'))}"
+        return Line(what, "us", results.cpu_difference(scenario, "roundhouse", "unrecorded", per), beside=beside)
+
+    return [
+        line("telemetry of a request, 32 at a time, CPU", "unary c32", "request"),
+        line("telemetry of a token, 32 streams, CPU", "stream c32", "token"),
     ]
 
 

@@ -37,7 +37,7 @@ struct Foundations: Sendable {
     /// Requests under way and ended.
     let counters = RequestCounters()
     /// Where their time goes.
-    let phases = PhaseFigures()
+    let phases: PhaseFigures
     let eventLoops: MultiThreadedEventLoopGroup
     let health: HealthRegistry
     let transport: GRPCTransport.Server
@@ -67,6 +67,7 @@ struct Foundations: Sendable {
         self.version = version
         self.logger = logger
         (self.store, self.requestLog) = try Self.storage(configuration.storage, in: dataDirectory, logger)
+        self.phases = PhaseFigures(isCounting: configuration.telemetry.enabled)
         let figures = TelemetryRecorder()
         self.figures = figures
         self.requestBooks = RequestBooks(log: self.requestLog, figures: figures)
@@ -258,8 +259,8 @@ extension Foundations {
             condition: self.condition()
         )
         let lines = RequestLogLines(self.configuration.log.requests, logger: self.logger)
-        let recorder = RecorderFanOut(
-            recorders: [self.requestBooks] + (lines.map { [$0] } ?? []) + recorders)
+        let books: [any RequestRecorder] = self.configuration.telemetry.enabled ? [self.requestBooks] : []
+        let recorder = RecorderFanOut(recorders: books + (lines.map { [$0] } ?? []) + recorders)
         let pipeline = Pipeline(
             router: router, recorder: recorder, counters: counters, shared: shared, phases: self.phases,
             tracing: RequestTracing(self.tracing.tracer) { [registry = ports.registry] in

@@ -54,6 +54,26 @@ extension EndToEnd {
             try store.close()
         }
 
+        @Test func `Without telemetry requests are answered and nothing is kept of them`() async throws {
+            let directory = try TemporaryDirectory()
+            try await FaultUpstream.run { request in
+                .answer(to: request, ["a"])
+            } _: { upstream in
+                let configuration = providers(upstream.baseURL, settings: "telemetry: { enabled: false }")
+                try await RunningServer.with(configuration, in: directory) { server in
+                    try await server.withClient { gateway in
+                        #expect(try await gateway.generation.generate(.asking { $0.requestID = "one" }).text == "a")
+                        _ = try await gateway.stream(.asking { $0.requestID = "two" })
+                        #expect(try await gateway.telemetry.listRequests(.init()).requests.isEmpty)
+                        #expect(try await gateway.telemetry.getSystemMetrics(.init()).total.requestCount == 0)
+                    }
+                }
+            }
+            let store = try Store(path: directory.database)
+            #expect(try await store.requestCount() == 0)
+            try store.close()
+        }
+
         @Test func `kill -9 loses at most the last second, and the file is sound`() async throws {
             let directory = try TemporaryDirectory()
             let ended = Mutex<[(id: String, time: ContinuousClock.Instant)]>([])

@@ -15,6 +15,8 @@ public struct RoundhouseConfiguration: Sendable, Hashable {
     public var log: Log
     /// What is kept on disk.
     public var storage: Storage
+    /// Whether requests are recorded.
+    public var telemetry = TelemetrySettings()
     /// Models that Roundhouse runs itself.
     public var local: Local
     /// When models are loaded and unloaded.
@@ -144,6 +146,14 @@ extension RoundhouseConfiguration {
         public var path: String?
         /// How long records of requests are kept. 1 h to 3650 d, default 30 d.
         public var retention = Duration.seconds(30 * 86_400)
+
+        public init() {}
+    }
+
+    /// What is recorded of requests.
+    public struct TelemetrySettings: Sendable, Hashable {
+        /// Keeps a record and figures of every request. Default `true`.
+        public var enabled = true
 
         public init() {}
     }

@@ -3,7 +3,8 @@ import Inference
 /// The rows of the configuration, in the order of the template and the docs.
 enum SettingTables {
     static let root: [Setting<RoundhouseConfiguration>] =
-        Self.grpc + Self.http + Self.log + Self.storage + Self.local + Self.lifecycle + Self.routing + [
+        Self.grpc + Self.http + Self.log + Self.storage + Self.telemetry + Self.local + Self.lifecycle + Self.routing
+        + [
             .elements(
                 "providers", \.providers, of: Self.provider,
                 prototype: { RoundhouseConfiguration.Provider(id: .local, kind: .custom, baseURL: "") },
@@ -118,6 +119,16 @@ enum SettingTables {
             "storage.retention", \.storage.retention, .duration(.seconds(3600) ... .seconds(3650 * 86_400)),
             "How long records of requests are kept."
         ),
+    ]
+
+    private static let telemetry: [Setting<RoundhouseConfiguration>] = [
+        .scalar(
+            "telemetry.enabled", \.telemetry.enabled, .bool,
+            """
+            Keeps a record and figures of every request. Without it ListRequests, GetTelemetry, the figures of models \
+            and /metrics' counts of requests stay as they are on the disk.
+            """
+        )
     ]
 
     private static let local: [Setting<RoundhouseConfiguration>] = [

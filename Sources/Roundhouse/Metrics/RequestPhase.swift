@@ -43,11 +43,18 @@ final class PhaseFigures: Sendable {
         let nanoseconds = Atomic<UInt64>(0)
     }
 
+    private let isCounting: Bool
     private let counts = InlineArray<6, Counts> { _ in Counts() }
     private let limits = PhaseFigures.bounds.seconds.map { Int64(($0 * 1e9).rounded()) }
 
+    /// - Parameter isCounting: `false` leaves everything at 0.
+    init(isCounting: Bool = true) {
+        self.isCounting = isCounting
+    }
+
     /// Adds one, which is 0 when the clock went backwards.
     func add(_ duration: Duration, to phase: RequestPhase) {
+        guard self.isCounting else { return }
         let nanoseconds = duration.wholeNanoseconds
         var place = 0
         while place < self.limits.count, nanoseconds > self.limits[place] { place += 1 }
