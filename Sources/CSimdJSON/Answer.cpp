@@ -161,7 +161,22 @@ Field readMessage(csj_parser &parser, dom::element value, csj_answer &answer) {
     return fine;
 }
 
-Field readChoice(csj_parser &parser, dom::object choice, csj_answer &answer) {
+// The probabilities of a refusal's tokens, which stand beside `content`, are passed over.
+Field readChoiceLogprobs(csj_parser &parser, dom::element value, csj_answer &answer) {
+    static constexpr LogprobFields names{
+        "choices[0].logprobs.content", "choices[0].logprobs.content[]", "choices[0].logprobs.content[].token",
+        "choices[0].logprobs.content[].logprob"};
+    if (value.is_null()) return fine;
+    dom::object members;
+    if (value.get(members) != SUCCESS) return "choices[0].logprobs";
+    for (auto [key, member] : members) {
+        if (key != "content") continue;
+        if (Field wrong = readLogprobs(parser, member, answer.logprobs, names)) return wrong;
+    }
+    return fine;
+}
+
+Field readChoice(csj_parser &parser, dom::object choice, bool with_logprobs, csj_answer &answer) {
     dom::element index;
     int64_t number = 0;
     if (choice["index"].get(index) == SUCCESS) {
@@ -175,6 +190,8 @@ Field readChoice(csj_parser &parser, dom::object choice, csj_answer &answer) {
             wrong = readMessage(parser, member, answer);
         } else if (key == "finish_reason") {
             wrong = readText(member, answer.finish_reason, "choices[0].finish_reason");
+        } else if (with_logprobs && key == "logprobs") {
+            wrong = readChoiceLogprobs(parser, member, answer);
         } else if (key == "error" && !answer.error.present) {
             answer.error = readErrorObject(parser, member);
         }
@@ -183,7 +200,7 @@ Field readChoice(csj_parser &parser, dom::object choice, csj_answer &answer) {
     return fine;
 }
 
-Field readChoices(csj_parser &parser, dom::element value, csj_answer &answer) {
+Field readChoices(csj_parser &parser, dom::element value, bool with_logprobs, csj_answer &answer) {
     if (value.is_null()) return fine;
     dom::array choices;
     if (value.get(choices) != SUCCESS) return "choices";
@@ -192,18 +209,18 @@ Field readChoices(csj_parser &parser, dom::element value, csj_answer &answer) {
         dom::object choice;
         if (entry.get(choice) != SUCCESS) return "choices[]";
         answer.choice_count += 1;
-        if (Field wrong = readChoice(parser, choice, answer)) return wrong;
+        if (Field wrong = readChoice(parser, choice, with_logprobs, answer)) return wrong;
     }
     return fine;
 }
 
-Field readAnswer(csj_parser &parser, dom::element root, csj_answer &answer) {
+Field readAnswer(csj_parser &parser, dom::element root, bool with_logprobs, csj_answer &answer) {
     dom::object members;
     if (root.get(members) != SUCCESS) return "the text itself";
     for (auto [key, member] : members) {
         Field wrong = fine;
         if (key == "choices") {
-            wrong = readChoices(parser, member, answer);
+            wrong = readChoices(parser, member, with_logprobs, answer);
         } else if (key == "usage") {
             wrong = readUsage(member, answer.usage);
         } else if (key == "error" && !member.is_null()) {
@@ -222,14 +239,16 @@ Field readAnswer(csj_parser &parser, dom::element root, csj_answer &answer) {
 
 }  // namespace
 
-extern "C" csj_status csj_parse_answer(csj_parser *parser, const uint8_t *bytes, size_t length, csj_answer *answer) {
+extern "C" csj_status csj_parse_answer(
+    csj_parser *parser, const uint8_t *bytes, size_t length, bool with_logprobs, csj_answer *answer
+) {
     *answer = csj_answer{};
     answer->status = guarded([&] {
         reset(*parser);
         dom::element root;
         csj_status status = parser->parse(bytes, length, root);
         if (status != CSJ_OK) return status;
-        answer->field = readAnswer(*parser, root, *answer);
+        answer->field = readAnswer(*parser, root, with_logprobs, *answer);
         return answer->field == fine ? CSJ_OK : CSJ_WRONG_TYPE;
     });
     return answer->status;

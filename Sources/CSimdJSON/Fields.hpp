@@ -48,6 +48,18 @@ Field readUsage(simdjson::dom::element value, csj_openai_usage &usage);
 // What `error` holds, wherever it stands.
 csj_error readErrorObject(csj_parser &parser, simdjson::dom::element value);
 
+// The paths of a list of probabilities in the text that it stands in.
+struct LogprobFields {
+    Field list;
+    Field entry;
+    Field token;
+    Field logprob;
+};
+
+// The entries of a list of probabilities: compact JSON objects joined by commas, each with the four members that OpenAI
+// documents and whatever else it had. Absent when there are none.
+Field readLogprobs(csj_parser &parser, simdjson::dom::element value, csj_text &into, const LogprobFields &names);
+
 // Runs `body`, which may throw for want of memory and for nothing else.
 template <typename Body>
 csj_status guarded(Body body) {

@@ -69,7 +69,8 @@ Field readMessage(csj_parser &parser, dom::element value, csj_ollama_chat &chat)
     return fine;
 }
 
-Field readChat(csj_parser &parser, dom::element root, csj_ollama_chat &chat) {
+Field readChat(csj_parser &parser, dom::element root, bool with_logprobs, csj_ollama_chat &chat) {
+    static constexpr LogprobFields names{"logprobs", "logprobs[]", "logprobs[].token", "logprobs[].logprob"};
     dom::object members;
     if (root.get(members) != SUCCESS) return "the text itself";
     for (auto [key, member] : members) {
@@ -80,6 +81,8 @@ Field readChat(csj_parser &parser, dom::element root, csj_ollama_chat &chat) {
             if (member.get(chat.done) != SUCCESS) wrong = "done";
         } else if (key == "done_reason") {
             wrong = readText(member, chat.done_reason, "done_reason");
+        } else if (with_logprobs && key == "logprobs") {
+            wrong = readLogprobs(parser, member, chat.logprobs, names);
         } else if (key == "prompt_eval_count") {
             wrong = readCount(member, chat.prompt_eval_count, "prompt_eval_count");
         } else if (key == "prompt_eval_cached_count") {
@@ -147,7 +150,7 @@ Field readEmbeddings(dom::element root, csj_ollama_embeddings &embeddings) {
 }  // namespace
 
 extern "C" csj_status csj_parse_ollama_chat(
-    csj_parser *parser, const uint8_t *bytes, size_t length, csj_ollama_chat *chat
+    csj_parser *parser, const uint8_t *bytes, size_t length, bool with_logprobs, csj_ollama_chat *chat
 ) {
     *chat = csj_ollama_chat{};
     chat->prompt_eval_count = -1;
@@ -158,7 +161,7 @@ extern "C" csj_status csj_parse_ollama_chat(
         dom::element root;
         csj_status status = parser->parse(bytes, length, root);
         if (status != CSJ_OK) return status;
-        chat->field = readChat(*parser, root, *chat);
+        chat->field = readChat(*parser, root, with_logprobs, *chat);
         return chat->field == fine ? CSJ_OK : CSJ_WRONG_TYPE;
     });
     return chat->status;

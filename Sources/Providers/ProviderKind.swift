@@ -33,4 +33,22 @@ package enum ProviderKind: String, Sendable, Hashable, CaseIterable {
         case .lmStudio, .vllm, .llamaCpp, .ollama, .custom: false
         }
     }
+
+    /// Whether it gets the fields of a request that mean nothing to us, unchanged: see ``InferenceRequest/extraFields``.
+    /// To others they are not sent, which a client must be told.
+    package var passesExtraFields: Bool {
+        switch self {
+        case .openai, .azureOpenAI, .openrouter, .lmStudio, .vllm, .llamaCpp, .custom: true
+        case .anthropic, .gemini, .ollama: false
+        }
+    }
+
+    /// Whether it can tell how probable tokens were: see ``InferenceRequest/logprobs``. Where it cannot, a request for it
+    /// is refused as unsupported before it is sent. Whether a certain model can, the upstream alone knows.
+    package var givesLogprobs: Bool {
+        switch self {
+        case .openai, .azureOpenAI, .openrouter, .vllm, .llamaCpp, .ollama, .custom: true
+        case .anthropic, .gemini, .lmStudio: false
+        }
+    }
 }

@@ -26,6 +26,14 @@ import Testing
         #expect(!JSONSyntax.isObject(text))
     }
 
+    @Test(arguments: ["1", " null ", "true\n", #""a""#, "[1, {}]", "{}", "-0.5e3", "[]"])
+    func `This is a value`(_ text: String) {
+        #expect(JSONSyntax.isValue(text))
+        #expect(!JSONSyntax.isValue(text + "1,"))
+        #expect(!JSONSyntax.isValue("," + text))
+        #expect(!JSONSyntax.isValue(text + " " + text))
+    }
+
     @Test func `Depth is bounded, and no depth overflows a stack`() {
         func nested(_ depth: Int) -> String {
             String(repeating: #"{"a":"#, count: depth) + "1" + String(repeating: "}", count: depth)

@@ -33,7 +33,8 @@ extension Target {
             let kinds: [ProviderKind] = [.openai, .openrouter, .llamaCpp, .custom]
             let kind = kinds[choices.next(kinds.count)]
             return OpenAIResponseDecoder(
-                delivery: delivery, dialect: kind.dialect, requestID: "r", without: kind == .llamaCpp ? "Once" : nil)
+                delivery: delivery, dialect: kind.dialect, requestID: "r", withLogprobs: kind == .custom,
+                without: kind == .llamaCpp ? "Once" : nil)
         }
         + Self.all("anthropic", stream: .eventStream) { delivery, _ in
             AnthropicResponseDecoder(delivery: delivery)

@@ -131,6 +131,9 @@ typedef struct csj_answer {
     csj_text reasoning;
     csj_text refusal;
     csj_text finish_reason;
+    /// The entries of `logprobs.content`, where they were asked for: compact JSON objects joined by commas, each with
+    /// `token`, `bytes` and `top_logprobs` at least. Absent when there are none.
+    csj_text logprobs;
     const csj_tool_call *tool_calls;
     size_t tool_call_count;
     const csj_reasoning_detail *reasoning_details;
@@ -172,8 +175,10 @@ void csj_parser_destroy(csj_parser *parser);
 
 /// Reads one `chat.completion.chunk` or one whole `chat.completion`.
 ///
-/// The bytes are copied; the texts in `answer` live in `parser` until its next parse.
-csj_status csj_parse_answer(csj_parser *parser, const uint8_t *bytes, size_t length, csj_answer *answer);
+/// The bytes are copied; the texts in `answer` live in `parser` until its next parse. Without `with_logprobs` nobody looks
+/// at what `logprobs` holds: servers that write it unasked give it forms of their own.
+csj_status csj_parse_answer(
+    csj_parser *parser, const uint8_t *bytes, size_t length, bool with_logprobs, csj_answer *answer);
 
 /// Reads the body of an HTTP error: `error` as an object or a string, or `message`, `detail`, `type` and `code` beside
 /// each other. Lenient: a key of an unexpected type counts as absent.

@@ -28,6 +28,9 @@ typedef struct csj_ollama_chat {
     const csj_tool_call *tool_calls;
     size_t tool_call_count;
 
+    /// `logprobs`, where they were asked for: see `csj_answer`.
+    csj_text logprobs;
+
     bool done;
     csj_text done_reason;
     /// Tokens of the prompt, those from the cache included; -1 when absent.
@@ -53,7 +56,8 @@ typedef struct csj_ollama_embeddings {
 /// Reads one line or one whole answer of `/api/chat`.
 ///
 /// The bytes are copied; the texts in `chat` live in `parser` until its next parse.
-csj_status csj_parse_ollama_chat(csj_parser *parser, const uint8_t *bytes, size_t length, csj_ollama_chat *chat);
+csj_status csj_parse_ollama_chat(
+    csj_parser *parser, const uint8_t *bytes, size_t length, bool with_logprobs, csj_ollama_chat *chat);
 
 /// Reads the answer of `/api/embed`: every number is finite as a `float`, and all vectors are of one length.
 csj_status csj_parse_ollama_embeddings(

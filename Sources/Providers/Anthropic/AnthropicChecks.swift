@@ -12,6 +12,9 @@ enum AnthropicChecks {
         if request.prefill != nil, case .jsonSchema = request.inference.responseFormat {
             throw UpstreamFault(.unsupported, "prefill together with a JSON schema")
         }
+        if request.inference.logprobs != nil {
+            throw UpstreamFault(.unsupported, "logprobs: the Messages API does not tell how probable tokens were")
+        }
         try self.check(request, thinking: thinking.mode)
     }
 

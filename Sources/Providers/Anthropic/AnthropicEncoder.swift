@@ -32,8 +32,25 @@ struct AnthropicEncoder: Sendable {
             self.input(&json)
             if self.request.delivery == .streamed { json.boolean("stream", true) }
             self.sampling(&json)
+            if let user = self.request.inference.user, Self.isOpaque(user) {
+                json.object("metadata") { $0.string("user_id", user) }
+            }
         }
         return json.bytes
+    }
+
+    /// Whether the API takes a name for a user: it answers 400 to a mail address, a telephone number and what is longer
+    /// than 256 characters. A hint for its abuse detection is not worth a request.
+    private static func isOpaque(_ user: String) -> Bool {
+        guard !user.isEmpty, user.unicodeScalars.count <= 256, !user.contains("@") else { return false }
+        return !user.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "("),
+                UInt8(ascii: ")"), UInt8(ascii: " "):
+                true
+            default: false
+            }
+        }
     }
 
     /// All that becomes input, and nothing of how to answer.

@@ -120,6 +120,10 @@ struct GeminiOptions: Sendable {
     }
 
     private static func check(_ request: InferenceRequest) throws(UpstreamFault) {
+        // It has the field, and most models of its API refuse it.
+        if request.logprobs != nil {
+            throw UpstreamFault(.unsupported, "logprobs: Gemini is not asked how probable tokens were")
+        }
         for tool in request.tools where !tool.parametersJSON.isEmpty {
             guard JSONSyntax.isObject(tool.parametersJSON) else {
                 throw UpstreamFault(.invalidRequest, "tools: the parameters of '\(tool.name)' are no JSON object")

@@ -28,6 +28,11 @@ package enum OllamaEncoder {
             }
             self.think(inference.reasoning?.effort, model: request.model, &json)
             self.options(inference.sampling, &json)
+            if let logprobs = inference.logprobs {
+                // Servers before 0.12.11 pass over both.
+                json.boolean("logprobs", true)
+                if logprobs.topCount > 0 { json.integer("top_logprobs", Int64(logprobs.topCount)) }
+            }
             json.boolean("truncate", false)
             json.boolean("shift", false)
             // Ollama streams unless told otherwise.

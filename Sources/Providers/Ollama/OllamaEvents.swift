@@ -10,19 +10,23 @@ struct OllamaEvents: Sendable {
     /// Tool calls of the conversation before this answer: `call_N` counts on from there, so that no two of a
     /// conversation share a name.
     private let callsBefore: Int
+    private let withLogprobs: Bool
 
-    init(callsBefore: Int) {
+    /// - Parameter withLogprobs: whether the probabilities of tokens were asked for.
+    init(callsBefore: Int, withLogprobs: Bool = false) {
         self.callsBefore = callsBefore
+        self.withLogprobs = withLogprobs
     }
 
-    /// Takes one line and appends what it says, reasoning before text before tool calls.
+    /// Takes one line and appends what it says, reasoning before text before tool calls; probabilities right before the
+    /// text.
     ///
     /// - Throws: ``UpstreamFault``: malformed, an error in the place of an answer, a model that was only loaded.
     mutating func take(
         _ line: Span<UInt8>, _ parser: borrowing AnswerParser, into events: inout [InferenceEvent]
     ) throws(UpstreamFault) {
         guard !self.isFinished else { return }
-        let hasError = try parser.ollamaChat(line) { answer throws(UpstreamFault) in
+        let hasError = try parser.ollamaChat(line, withLogprobs: self.withLogprobs) { answer throws(UpstreamFault) in
             try self.append(answer, line, to: &events)
             guard !answer.hasError else { return true }
             if answer.isDone { try self.finish(answer, into: &events) }
@@ -35,6 +39,7 @@ struct OllamaEvents: Sendable {
         _ answer: borrowing OllamaChatAnswer, _ line: Span<UInt8>, to events: inout [InferenceEvent]
     ) throws(UpstreamFault) {
         if let text = answer.thinking { events.append(.reasoningDelta(text)) }
+        if let entries = answer.logprobs { events.append(.logprobs(entries)) }
         if let text = answer.content { events.append(.textDelta(text)) }
         if answer.thinking != nil || answer.content != nil { self.hasOutput = true }
         for place in 0..<answer.toolCallCount {

@@ -15,7 +15,8 @@ package struct OllamaFormat: WireFormat {
 
     package func decoder(for request: UpstreamRequest, limits: DecoderLimits) -> OllamaResponseDecoder {
         OllamaResponseDecoder(
-            delivery: request.delivery, callsBefore: Self.toolCallCount(request.inference.messages), limits: limits)
+            delivery: request.delivery, callsBefore: Self.toolCallCount(request.inference.messages),
+            withLogprobs: request.inference.logprobs != nil, limits: limits)
     }
 
     package func embeddingCall(_ request: EmbeddingRequest) throws(UpstreamFault) -> WireCall {

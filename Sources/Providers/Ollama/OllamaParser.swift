@@ -5,13 +5,15 @@ import Inference
 extension AnswerParser {
     /// Calls `body` with the fields of one line of `/api/chat`, or of its whole answer.
     ///
+    /// - Parameter withLogprobs: whether the probabilities of tokens were asked for.
     /// - Throws: ``UpstreamFault/Kind/malformed`` when the text is not what the wire format promises.
     func ollamaChat<Result>(
-        _ text: Span<UInt8>, _ body: (borrowing OllamaChatAnswer) throws(UpstreamFault) -> Result
+        _ text: Span<UInt8>, withLogprobs: Bool,
+        _ body: (borrowing OllamaChatAnswer) throws(UpstreamFault) -> Result
     ) throws(UpstreamFault) -> Result {
         var raw = unsafe csj_ollama_chat()
         let status = unsafe text.withUnsafeBufferPointer { bytes in
-            unsafe csj_parse_ollama_chat(self.handle, bytes.baseAddress, bytes.count, &raw)
+            unsafe csj_parse_ollama_chat(self.handle, bytes.baseAddress, bytes.count, withLogprobs, &raw)
         }
         guard status == CSJ_OK else { throw unsafe Self.fault(status, field: raw.field, text) }
         return try body(unsafe OllamaChatAnswer(raw: raw))
@@ -59,6 +61,8 @@ struct OllamaEmbeddingAnswer: Sendable, Hashable {
     var hasError: Bool { unsafe self.raw.has_error }
     var content: String? { unsafe self.raw.content.nonEmptyString }
     var thinking: String? { unsafe self.raw.thinking.nonEmptyString }
+    /// The entries of `logprobs` as JSON, joined by commas.
+    var logprobs: String? { unsafe self.raw.logprobs.nonEmptyString }
     var isDone: Bool { unsafe self.raw.done }
     var doneReason: String? { unsafe self.raw.done_reason.nonEmptyString }
     var promptTokens: Int? { unsafe Self.count(self.raw.prompt_eval_count) }

@@ -18,10 +18,14 @@ package struct OllamaResponseDecoder: ResponseDecoder {
     /// - Parameters:
     ///   - delivery: what was asked for; it counts when the response names no media type.
     ///   - callsBefore: tool calls that the conversation holds already.
-    package init(delivery: UpstreamRequest.Delivery, callsBefore: Int = 0, limits: DecoderLimits = DecoderLimits()) {
+    ///   - withLogprobs: whether the probabilities of tokens were asked for.
+    package init(
+        delivery: UpstreamRequest.Delivery, callsBefore: Int = 0, withLogprobs: Bool = false,
+        limits: DecoderLimits = DecoderLimits()
+    ) {
         self.mode = delivery == .streamed ? .lines : .whole
         self.reader = NDJSONReader(maximumLineBytes: limits.maximumEventBytes)
-        self.answer = OllamaEvents(callsBefore: callsBefore)
+        self.answer = OllamaEvents(callsBefore: callsBefore, withLogprobs: withLogprobs)
         self.collected = CollectedBody(secret: limits.secret, maximumBytes: limits.maximumBodyBytes) {
             OllamaFaults.fault($0, body: $1, now: $2)
         }

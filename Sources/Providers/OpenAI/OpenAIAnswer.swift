@@ -4,13 +4,14 @@ import Inference
 extension AnswerParser {
     /// Calls `body` with the fields of a chunk or a whole completion.
     ///
+    /// - Parameter withLogprobs: whether the probabilities of tokens were asked for.
     /// - Throws: ``UpstreamFault/Kind/malformed`` when the text is not what the wire format promises.
     func answer<Result>(
-        _ text: Span<UInt8>, _ body: (borrowing OpenAIAnswer) throws(UpstreamFault) -> Result
+        _ text: Span<UInt8>, withLogprobs: Bool, _ body: (borrowing OpenAIAnswer) throws(UpstreamFault) -> Result
     ) throws(UpstreamFault) -> Result {
         var raw = unsafe csj_answer()
         let status = unsafe text.withUnsafeBufferPointer { bytes in
-            unsafe csj_parse_answer(self.handle, bytes.baseAddress, bytes.count, &raw)
+            unsafe csj_parse_answer(self.handle, bytes.baseAddress, bytes.count, withLogprobs, &raw)
         }
         guard status == CSJ_OK else { throw unsafe Self.fault(status, field: raw.field, text) }
         return try body(unsafe OpenAIAnswer(raw: raw))
@@ -30,6 +31,8 @@ extension AnswerParser {
     var choiceCount: Int { unsafe self.raw.choice_count }
     var content: String? { unsafe self.raw.content.nonEmptyString }
     var reasoning: String? { unsafe self.raw.reasoning.nonEmptyString }
+    /// The entries of `logprobs.content` as JSON, joined by commas; `nil` unless they were asked for.
+    var logprobs: String? { unsafe self.raw.logprobs.nonEmptyString }
     var refusal: String? { unsafe self.raw.refusal.nonEmptyString }
     /// `nil` while it is absent, null or empty.
     var finishReason: String? { unsafe self.raw.finish_reason.nonEmptyString }

@@ -15,15 +15,18 @@ struct OpenAIAnswerReader: Sendable {
         self.calls = OpenAIToolCalls(requestID: requestID)
     }
 
-    /// Appends the deltas of `answer`, reasoning before text before tool calls before citations.
+    /// Appends the deltas of `answer`, reasoning before text before tool calls before citations; probabilities of tokens
+    /// right before the text.
     ///
     /// - Throws: ``UpstreamFault/Kind/malformed`` for more tool calls than there can be.
     mutating func append(
         _ answer: borrowing OpenAIAnswer, to events: inout [InferenceEvent]
     ) throws(UpstreamFault) {
         self.appendReasoning(answer, to: &events)
-        if let text = self.news(of: answer.content) {
-            self.thoughts.close(into: &events)
+        let text = self.news(of: answer.content)
+        if text != nil { self.thoughts.close(into: &events) }
+        if let entries = answer.logprobs { events.append(.logprobs(entries)) }
+        if let text {
             self.hasText = true
             events.append(.textDelta(text))
         }

@@ -2,7 +2,8 @@ import Inference
 
 /// Finds out before anything is sent whether a dialect can carry a request. Pure.
 ///
-/// What it lets pass, ``OpenAIEncoder`` writes without leaving anything out but thoughts that belong to others.
+/// What it lets pass, ``OpenAIEncoder`` writes without leaving anything out but thoughts that belong to others, and the
+/// name of a user where nobody would read it.
 struct OpenAIDemands: Sendable {
     let dialect: OpenAIDialect
 
@@ -16,6 +17,19 @@ struct OpenAIDemands: Sendable {
         if let reasoning = request.inference.reasoning { try self.check(reasoning) }
         if request.prefill != nil, self.dialect.prefill == .none {
             throw self.unsupported("going on with a begun answer (prefill)")
+        }
+        if request.inference.logprobs != nil { try self.checkLogprobs(request) }
+        if !request.inference.extraFields.isEmpty { try OpenAIExtraFields.check(request, for: self.dialect) }
+    }
+
+    private func checkLogprobs(_ request: UpstreamRequest) throws(UpstreamFault) {
+        switch self.dialect.logprobs {
+        case .nothing: throw self.unsupported("a wish for the probabilities of tokens (logprobs)")
+        case .asAsked: break
+        case .llamaCpp:
+            if request.delivery == .streamed, !request.inference.tools.isEmpty {
+                throw self.unsupported("a wish for the probabilities of tokens (logprobs) in a stream with tools")
+            }
         }
     }
 

@@ -21,6 +21,9 @@ package struct OpenAIDialect: Sendable, Hashable {
     /// Takes `response_format` of type `json_object`.
     package var takesJSONObject = true
     package var reasoning = Reasonings.effort
+    package var logprobs = Logprobs.asAsked
+    /// Makes use of `user`, the client's name for its own user.
+    package var takesUser = true
     package var prefill = Prefill.none
     /// Writes a last message of the assistant's into an answer that comes whole, before what it goes on with. A stream of
     /// the same holds only what is new.
@@ -58,6 +61,16 @@ package struct OpenAIDialect: Sendable, Hashable {
         case effortAndBudget
         /// `reasoning: {effort}` or `{max_tokens}`
         case openRouter
+    }
+
+    /// How it is asked how probable the tokens of its answer were.
+    package enum Logprobs: Sendable, Hashable {
+        case nothing
+        /// `logprobs`, and `top_logprobs` when others than the taken token are wanted.
+        case asAsked
+        /// The same, but `top_logprobs` decides: 20 when it is absent, and nothing at all when it is 0. Not in a stream of
+        /// an answer that may call tools.
+        case llamaCpp
     }
 
     /// How it is told to go on with a begun answer, which is the last message.
@@ -111,6 +124,8 @@ extension ProviderKind {
         case .llamaCpp:
             dialect.name = "llama.cpp"
             dialect.toolChoice = .words
+            dialect.logprobs = .llamaCpp
+            dialect.takesUser = false
             dialect.prefill = .lastMessageWithoutThinking
             dialect.repeatsLastMessage = true
             dialect.embeddings = .ownDimensions
@@ -122,12 +137,15 @@ extension ProviderKind {
             dialect.takesParallelToolCalls = false
             dialect.takesJSONObject = false
             dialect.reasoning = .nothing
+            dialect.logprobs = .nothing
+            dialect.takesUser = false
             dialect.embeddings = .ownDimensions
         case .ollama:
             dialect.name = "Ollama's /v1"
             dialect.takesImageURLs = false
             dialect.toolChoice = .nothing
             dialect.takesParallelToolCalls = false
+            dialect.takesUser = false
         case .custom, .anthropic, .gemini: break
         }
         return dialect

@@ -75,6 +75,20 @@ extension OpenAIEncoder {
         }
     }
 
+    func logprobs(_ options: LogprobOptions, _ json: inout JSONWriter) {
+        let topCount = self.dialect.logprobs == .llamaCpp ? max(options.topCount, 1) : options.topCount
+        json.boolean("logprobs", true)
+        if topCount > 0 { json.integer("top_logprobs", Int64(topCount)) }
+    }
+
+    /// What the client said beyond our vocabulary, as it said it; see ``OpenAIExtraFields``.
+    func extraFields(of request: UpstreamRequest, _ json: inout JSONWriter) {
+        let isOurs = self.dialect.isOpenRouter && self.dialect.takesIncludeUsage
+        for field in request.inference.extraFields where !(isOurs && field.name == "usage") {
+            json.raw(named: field.name, field.json)
+        }
+    }
+
     /// What must be said beside a last message that is to be gone on with.
     func prefillFields(_ json: inout JSONWriter) {
         switch self.dialect.prefill {

@@ -30,7 +30,10 @@ package struct OpenAIEncoder: Sendable {
             self.tools(inference, &json)
             self.responseFormat(inference.responseFormat, &json)
             self.reasoning(inference.reasoning, &json)
+            if let logprobs = inference.logprobs { self.logprobs(logprobs, &json) }
+            if let user = inference.user, self.dialect.takesUser { json.string("user", user) }
             if request.prefill != nil { self.prefillFields(&json) }
+            if !inference.extraFields.isEmpty { self.extraFields(of: request, &json) }
         }
         return json.bytes
     }
@@ -51,6 +54,8 @@ package struct OpenAIEncoder: Sendable {
                 self.reasoning(request.inference.reasoning, &json)
             }
             if request.prefill != nil { self.prefillFields(&json) }
+            // Some of them change the prompt: `chat_template_kwargs` does.
+            if !request.inference.extraFields.isEmpty { self.extraFields(of: request, &json) }
         }
         return json.bytes
     }
@@ -61,6 +66,7 @@ package struct OpenAIEncoder: Sendable {
         for tool in request.inference.tools {
             length += tool.parametersJSON.utf8.count + tool.description.utf8.count + 128
         }
+        for field in request.inference.extraFields { length += field.name.utf8.count + field.json.utf8.count + 4 }
         return length
     }
 

@@ -131,7 +131,8 @@ package enum OpenAIFaults {
     private static let unsupportedWords = [
         "image input is not supported", "is not a multimodal model", "at most 0 image", "requires --jinja",
         "requires --enable-auto-tool-choice", "prefill is incompatible", "does not support embeddings",
-        "pooling type 'none'",
+        "pooling type 'none'", "logprobs is not supported", "not allowed to request logprobs",
+        "does not support logprobs",
     ]
 }
 

@@ -25,6 +25,7 @@ package struct OpenAIFormat: WireFormat {
     package func decoder(for request: UpstreamRequest, limits: DecoderLimits) -> OpenAIResponseDecoder {
         OpenAIResponseDecoder(
             delivery: request.delivery, dialect: self.dialect, requestID: request.inference.id,
+            withLogprobs: request.inference.logprobs != nil,
             without: self.dialect.repeatsLastMessage ? request.begunAnswer : nil, limits: limits)
     }
 

@@ -16,22 +16,26 @@ package struct OpenAIResponseDecoder: ResponseDecoder {
     private var isWholeFinished = false
     private let dialect: OpenAIDialect
     private let requestID: String
+    private let withLogprobs: Bool
     private let repeated: String?
 
     /// - Parameters:
     ///   - delivery: what was asked for; it counts when the response names no media type.
     ///   - requestID: what ids are made of for tool calls that come without one.
+    ///   - withLogprobs: whether the probabilities of tokens were asked for; what comes unasked is not looked at.
     ///   - repeated: the begun answer that a whole one repeats.
     package init(
         delivery: UpstreamRequest.Delivery, dialect: OpenAIDialect = OpenAIDialect(), requestID: String = "",
-        without repeated: String? = nil, limits: DecoderLimits = DecoderLimits()
+        withLogprobs: Bool = false, without repeated: String? = nil, limits: DecoderLimits = DecoderLimits()
     ) {
         self.mode = delivery == .streamed ? .stream : .whole
         self.dialect = dialect
         self.requestID = requestID
+        self.withLogprobs = withLogprobs
         self.repeated = repeated
         self.stream = OpenAIStreamDecoder(
-            dialect: dialect, requestID: requestID, maximumEventBytes: limits.maximumEventBytes)
+            dialect: dialect, requestID: requestID, withLogprobs: withLogprobs,
+            maximumEventBytes: limits.maximumEventBytes)
         self.collected = CollectedBody(secret: limits.secret, maximumBytes: limits.maximumBodyBytes)
     }
 
@@ -93,7 +97,8 @@ package struct OpenAIResponseDecoder: ResponseDecoder {
         do throws(UpstreamFault) {
             events.append(
                 contentsOf: try OpenAIWholeDecoder.decode(
-                    body, dialect: self.dialect, requestID: self.requestID, without: self.repeated))
+                    body, dialect: self.dialect, requestID: self.requestID, withLogprobs: self.withLogprobs,
+                    without: self.repeated))
             self.isWholeFinished = true
         } catch {
             throw self.collected.redacted(error)

@@ -9,12 +9,16 @@ package struct OpenAIStreamDecoder: Sendable {
     private var reader: SSEReader
     private var chunks: Chunks
 
-    /// - Parameter requestID: what ids are made of for tool calls that come without one.
+    /// - Parameters:
+    ///   - requestID: what ids are made of for tool calls that come without one.
+    ///   - withLogprobs: whether the probabilities of tokens were asked for; what comes unasked is not looked at.
     package init(
-        dialect: OpenAIDialect = OpenAIDialect(), requestID: String = "", maximumEventBytes: Int = 1 << 20
+        dialect: OpenAIDialect = OpenAIDialect(), requestID: String = "", withLogprobs: Bool = false,
+        maximumEventBytes: Int = 1 << 20
     ) {
         self.reader = SSEReader(maximumEventBytes: maximumEventBytes)
-        self.chunks = Chunks(answer: OpenAIAnswerReader(dialect: dialect, requestID: requestID))
+        self.chunks = Chunks(
+            answer: OpenAIAnswerReader(dialect: dialect, requestID: requestID), withLogprobs: withLogprobs)
     }
 
     /// ``InferenceEvent/finished(_:)`` was given; what follows is not looked at.
@@ -63,9 +67,11 @@ private struct Chunks: Sendable {
     private(set) var finishReason: String?
     private var usage: Usage?
     private(set) var isFinished = false
+    private let withLogprobs: Bool
 
-    init(answer: OpenAIAnswerReader) {
+    init(answer: OpenAIAnswerReader, withLogprobs: Bool) {
         self.answer = answer
+        self.withLogprobs = withLogprobs
     }
 
     mutating func take(
@@ -77,7 +83,7 @@ private struct Chunks: Sendable {
             return try self.end("[DONE] came", into: &events)
         }
         if name == "error" { throw OpenAIFaults.inStream(parser.error(text), text.excerpt) }
-        let isKnown = try parser.answer(text) { chunk throws(UpstreamFault) in
+        let isKnown = try parser.answer(text, withLogprobs: self.withLogprobs) { chunk throws(UpstreamFault) in
             try self.take(chunk, into: &events)
         }
         // Older vLLM writes an error without an `error` around it.

@@ -4,14 +4,15 @@ package import Inference
 package enum OpenAIWholeDecoder {
     /// - Parameters:
     ///   - requestID: what ids are made of for tool calls that come without one.
+    ///   - withLogprobs: whether the probabilities of tokens were asked for; what comes unasked is not looked at.
     ///   - repeated: the begun answer that stands before what was asked for, and is taken away.
     /// - Throws: ``UpstreamFault``: malformed, an error in the place of an answer, no finish reason (``truncated``).
     package static func decode(
         _ body: Span<UInt8>, dialect: OpenAIDialect = OpenAIDialect(), requestID: String = "",
-        without repeated: String? = nil
+        withLogprobs: Bool = false, without repeated: String? = nil
     ) throws(UpstreamFault) -> [InferenceEvent] {
         try AnswerParser.borrowed { parser throws(UpstreamFault) in
-            try parser.answer(body) { answer throws(UpstreamFault) in
+            try parser.answer(body, withLogprobs: withLogprobs) { answer throws(UpstreamFault) in
                 if let error = answer.error { throw OpenAIFaults.inStream(error, body.excerpt) }
                 guard answer.choiceCount > 0 else {
                     throw UpstreamFault(.malformed, "expected choices in the answer, got: \(body.excerpt)")

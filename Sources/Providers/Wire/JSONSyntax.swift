@@ -16,6 +16,12 @@ enum JSONSyntax {
         self.isValue(json, beginningWith: UInt8(ascii: "["))
     }
 
+    /// Whether `json` is one value of whatever kind, with white space around it or without.
+    static func isValue(_ json: String) -> Bool {
+        let text = json.utf8.span
+        return self.isValue(text, self.skipSpace(text, 0))
+    }
+
     private static func isValue(_ json: String, beginningWith bracket: UInt8) -> Bool {
         let text = json.utf8.span
         let start = self.skipSpace(text, 0)

@@ -52,6 +52,16 @@ package struct JSONWriter: Sendable {
         self.bytes.append(contentsOf: json.utf8)
     }
 
+    /// A member whose key is known only now.
+    ///
+    /// - Parameter json: must be one JSON value; nobody looks at it.
+    package mutating func raw(named key: String, _ json: String) {
+        self.prepare(nil)
+        self.quoted(key)
+        self.bytes.append(UInt8(ascii: ":"))
+        self.bytes.append(contentsOf: json.utf8)
+    }
+
     /// A text: `prefix`, then `data` in Base64 (RFC 4648 §4).
     ///
     /// Written in place: a picture has megabytes, and a text of it beside the bytes would double them.

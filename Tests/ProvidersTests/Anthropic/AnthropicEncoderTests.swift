@@ -202,6 +202,27 @@ import Testing
         #expect(empty.hasSuffix(#""messages":[{"role":"user","content":"hi"}]}"#))
     }
 
+    // MARK: - The user
+
+    @Test(
+        arguments: [
+            ("u-1", true), ("4f1c \"é\"", true), ("ab-12@", false), (String(repeating: "é", count: 256), true),
+            (String(repeating: "a", count: 257), false), ("", false), ("a@b.example", false),
+            ("+41 44 123-45-67", false),
+            ("(044) 123.45.67", false), ("12345", false), ("user 12345", true),
+        ] as [(String, Bool)])
+    func `The user is told unless the API would answer 400 to the name`(_ user: String, _ isTold: Bool) throws {
+        let text = try Self.encode(Self.request { $0.inference.user = user })
+        let end = user.replacing("\"", with: "\\\"")
+        #expect(text.hasSuffix(#","metadata":{"user_id":"\#(end)"}}"#) == isTold)
+        #expect(text.contains("metadata") == isTold)
+    }
+
+    @Test func `Counting tokens takes no user`() async throws {
+        let body = try AnthropicEncoder(Self.request { $0.inference.user = "u" }).countBody()
+        #expect(!String(decoding: body, as: UTF8.self).contains("metadata"))
+    }
+
     // MARK: - What is refused
 
     struct Refusal: Sendable, CustomTestStringConvertible {
@@ -227,6 +248,7 @@ import Testing
         Refusal("presence_penalty") { $0.inference.sampling.presencePenalty = 0.5 },
         Refusal("frequency_penalty") { $0.inference.sampling.frequencyPenalty = -0.5 },
         Refusal("stop: ") { $0.inference.sampling.stop = ["END", "\n"] },
+        Refusal("logprobs: ") { $0.inference.logprobs = LogprobOptions() },
         Refusal("response_format json_object") { $0.inference.responseFormat = .jsonObject },
         Refusal("the schema 'n'", .invalidRequest) {
             $0.inference.responseFormat = .jsonSchema(JSONSchema(name: "n", schemaJSON: "[]"))

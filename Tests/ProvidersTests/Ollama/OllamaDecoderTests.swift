@@ -158,9 +158,10 @@ import Testing
 
     static func decode(
         _ portions: [ArraySlice<UInt8>], type: String = "application/x-ndjson", end: ResponseEnd = .complete,
-        callsBefore: Int = 0
+        callsBefore: Int = 0, withLogprobs: Bool = false
     ) -> ([InferenceEvent], UpstreamFault?) {
-        var decoder = OllamaResponseDecoder(delivery: .streamed, callsBefore: callsBefore)
+        var decoder = OllamaResponseDecoder(
+            delivery: .streamed, callsBefore: callsBefore, withLogprobs: withLogprobs)
         var events: [InferenceEvent] = []
         do throws(UpstreamFault) {
             var head = HTTPResponseHead(status: 200)
@@ -172,6 +173,53 @@ import Testing
         } catch {
             return (events, error)
         }
+    }
+
+    /// A line as servers from 0.12.11 on write it.
+    static func line(_ message: String, logprobs: String) -> String {
+        let line = self.line(message)
+        return String(line.dropLast()) + #","logprobs":\#(logprobs)}"#
+    }
+
+    @Test(arguments: ["application/x-ndjson", "application/json"])
+    func `Probabilities come right before their text, in OpenAI's form`(_ type: String) {
+        let entry = #"{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[{"token":"b","logprob":-2}]}"#
+        let short = #"{"token":"é","logprob":-1}"#
+        let isWhole = type == "application/json"
+        let lines =
+            isWhole
+            ? [#"{"model":"tiny","message":{"content":"a"},"logprobs":[\#(entry)],"done":true,"done_reason":"stop"}"#]
+            : [
+                Self.line(#""content":"a""#, logprobs: "[\(entry)]"),
+                Self.line(#""content":"é""#, logprobs: "[\(short), \(entry)]"), Self.content("b"), Self.done(),
+            ]
+        let bytes = Array(lines.joined(separator: "\n").utf8)
+        let expected: [InferenceEvent] =
+            isWhole
+            ? [.logprobs(entry), Self.a, Self.stop]
+            : [
+                .logprobs(entry), Self.a,
+                .logprobs(#"{"token":"é","logprob":-1,"bytes":null,"top_logprobs":[]},"# + entry), .textDelta("é"),
+                .textDelta("b"), Self.usage, Self.stop,
+            ]
+        for place in 0...bytes.count {
+            let portions = [bytes[..<place], bytes[place...]]
+            #expect(Self.decode(portions, type: type, withLogprobs: true).0 == expected, "split at \(place)")
+        }
+        let unasked = expected.filter { if case .logprobs = $0 { false } else { true } }
+        #expect(Self.decode([bytes[...]], type: type).0 == unasked)
+    }
+
+    @Test(arguments: [
+        ("7", "logprobs"), ("[7]", "logprobs[]"), (#"[{"logprob":-1}]"#, "logprobs[].token"),
+        (#"[{"token":"a","logprob":true}]"#, "logprobs[].logprob"),
+    ])
+    func `Probabilities of the wrong type are named, where they were asked for`(_ logprobs: String, _ path: String) {
+        let text = Self.line(#""content":"a""#, logprobs: logprobs) + "\n" + Self.done()
+        let fault = Self.decode([Array(text.utf8)[...]], withLogprobs: true).1
+        #expect(fault?.kind == .malformed)
+        #expect(fault?.message.contains("\(path) has the wrong type") == true)
+        #expect(Self.decode([Array(text.utf8)[...]]).0 == [Self.a, Self.usage, Self.stop])
     }
 
     @Test(arguments: cases)

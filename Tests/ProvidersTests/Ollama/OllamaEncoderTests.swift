@@ -237,6 +237,13 @@ import Testing
         #expect(JSONSyntax.isObject(String(decoding: body, as: UTF8.self)))
     }
 
+    @Test func `Probabilities are asked for, with others than the taken token where that is wanted`() throws {
+        let start = #"{"model":"tiny","messages":[{"role":"user","content":"hi"}],"logprobs":true,"#
+        #expect(try Self.encode { $0.logprobs = LogprobOptions() } == start + Self.end)
+        #expect(
+            try Self.encode { $0.logprobs = LogprobOptions(topCount: 4) } == start + #""top_logprobs":4,"# + Self.end)
+    }
+
     @Test func `The call goes to the API itself`() throws {
         let call = try OllamaFormat().call(Fixture.request())
         #expect(call.base == .native && call.path == "/api/chat")

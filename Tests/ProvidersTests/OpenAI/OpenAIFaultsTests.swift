@@ -114,6 +114,14 @@ import Testing
             404, #"{"error":{"code":404,"message":"No endpoints found that support tool use."}}"#, .modelNotFound),
         // What another upstream may be able to do.
         Case(
+            403,
+            #"{"error":{"message":"You are not allowed to request logprobs from this model","#
+                + #""type":"invalid_request_error","param":null,"code":null}}"#, .unsupported),
+        Case(
+            500,
+            #"{"error":{"code":500,"message":"logprobs is not supported with tools + stream","type":"server_error"}}"#,
+            .unsupported),
+        Case(
             400, #"{"error":{"message":"m","type":"invalid_request_error","code":"unsupported_parameter"}}"#,
             .unsupported),
         Case(
