@@ -38,6 +38,7 @@ extension Roundhouse_V1_WarmUpSummary {
         self.message = summary.message
         self.modelsLoaded = summary.modelsLoaded.map(\.description)
         self.elapsed = .init(summary.elapsed)
+        self.elapsedTimeSeconds = summary.elapsed / .seconds(1)
         // Every category is there, so that nobody has to tell "none" from "not said".
         for category in Inference.ModelCategory.allCases {
             self.loadedCounts[category.rawValue] = Int32(clamping: summary.loadedCounts[category] ?? 0)

@@ -31,7 +31,7 @@ struct KeyedPaging: Sendable {
         guard fingerprint == self.fingerprint else {
             throw .invalid(
                 "page_token", found: "the token of another question",
-                expected: "the same range and model as on the page before, or no token")
+                expected: "a token that the same question gave, or nothing for the first page")
         }
         return String(words[2])
     }

@@ -320,6 +320,9 @@ struct LifecycleServiceTests {
             #expect(summary.status == "success" && summary.modelsLoaded == ["local/a"])
             #expect(summary.loadedCounts == ["text": 1, "image": 0, "voice": 0, "video": 0, "embedding": 0])
             #expect(summary.totalLoaded == 1 && summary.results.count == 1 && summary.hasElapsed)
+            #expect(summary.elapsedTimeSeconds > 0)
+            let elapsed = Double(summary.elapsed.seconds) + Double(summary.elapsed.nanos) / 1e9
+            #expect(abs(summary.elapsedTimeSeconds - elapsed) < 1e-9)
             let second = try await warmUp(["local/a", "default"])
             #expect(second.last?.summary.status == "already_warm")
             #expect(second.last?.summary.results.map(\.outcome) == [.alreadyWarm])

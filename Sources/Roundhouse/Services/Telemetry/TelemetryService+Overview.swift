@@ -34,40 +34,28 @@ extension TelemetryService {
 
 /// What models are and take at one moment.
 private struct ModelOverview {
-    let snapshot: RegistrySnapshot
-    private let managed: Set<ModelID>
+    private let memory: ModelMemory
     private let statistics: [ModelID: ModelRegistry.ModelStatistics]
-    private let loaded: Set<ModelID>
-    /// What each takes in memory, in bytes; not there when that is not known.
-    private let memory: [ModelID: Int64]
-    private let fit: MemoryFit
+
+    var snapshot: RegistrySnapshot { self.memory.snapshot }
 
     init(_ ports: ServicePorts) {
-        self.snapshot = ports.registry.snapshot
-        self.managed = Set(ports.loading.managedModels().map(\.id))
+        self.memory = ModelMemory(ports)
         self.statistics = ports.statistics().models
-        let loaded = ports.loading.loadedModels()
-        self.loaded = Set(loaded.lazy.filter { $0.state == .ready }.map(\.key.model))
-        self.memory = loaded.memoryByModel
-        self.fit = MemoryFit(devices: ports.loading.devices())
     }
 
     func telemetry(
         of model: ModelDescription, _ telemetry: any TelemetryReading, _ range: Telemetry.MetricRange
     ) -> Roundhouse_V1_ModelTelemetry {
         let figures = telemetry.total(of: .model(model.id), range)
-        let file = model.active?.sizeBytes ?? model.sizeBytes ?? 0
-        let isManaged = self.managed.contains(model.id)
         return .with {
             $0.model = model.id.description
             $0.displayName = model.displayName
             $0.category = .init(model.category)
             $0.provider = model.id.provider.rawValue
-            $0.loaded = isManaged && self.loaded.contains(model.id)
-            $0.canLoad =
-                isManaged
-                && ($0.loaded || self.fit.allows(file, at: self.snapshot.place(of: model.id.provider)))
-            $0.sizeBytes = self.memory[model.id] ?? file
+            $0.loaded = self.memory.isLoaded(model.id)
+            $0.canLoad = self.memory.canLoad(model)
+            $0.sizeBytes = self.memory.size(of: model)
             $0.usageCount = figures.counts.attempts
             if let used = self.statistics[model.id]?.lastUsedAtMicroseconds, used > 0 {
                 $0.lastUseTime = .init(microseconds: used)
