@@ -146,9 +146,9 @@ public enum RecoveryMode: String, Sendable, Hashable, CaseIterable {
     case align
 }
 
-/// How much of an answer's beginning is kept back. What is reached first ends it.
+/// How much of an answer's beginning is kept back. What is reached first ends it; with neither set nothing is kept back.
 public struct HoldBack: Sendable, Hashable {
-    /// So many characters of text, at least 1; `nil`: as many as come in the time.
+    /// So many characters of text, thoughts and arguments of calls, at least 1; `nil`: as many as come in the time.
     public var characters: Int?
     /// So long from the first output on; `nil`: as long as it takes.
     public var duration: Duration?

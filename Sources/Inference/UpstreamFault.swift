@@ -43,6 +43,8 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case queueFull
         /// A model of our own that does not fit into memory, however much is evicted.
         case insufficientMemory
+        /// It was asked to give an answer again of which the client has the beginning, and gave another one. Not its doing.
+        case diverged
         /// The client left or its deadline passed. Not the upstream's doing.
         case cancelled
     }
@@ -77,7 +79,7 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case .rateLimited, .overloaded, .serverError, .unreachable, .timedOut(.connect), .timedOut(.firstToken),
             .timedOut(.idle), .truncated, .malformed:
             self.mayRetrySame ? .retrySame : .retryOther
-        case .modelNotFound, .insufficientMemory, .queueFull, .unsupported: .retryOther
+        case .modelNotFound, .insufficientMemory, .queueFull, .unsupported, .diverged: .retryOther
         case .contentFiltered: .otherFilter
         case .timedOut(.total): .fail
         case .contextLengthExceeded: .largerContext
@@ -107,6 +109,7 @@ public struct UpstreamFault: Error, Sendable, Hashable {
         case .unsupported: "unsupported"
         case .insufficientMemory: "insufficient_memory"
         case .queueFull: "queue_full"
+        case .diverged: "diverged"
         case .cancelled: "cancelled"
         }
     }

@@ -181,6 +181,7 @@ enum RequestRow {
         case "malformed": .malformed
         case "insufficient_memory": .insufficientMemory
         case "queue_full": .queueFull
+        case "diverged": .diverged
         case "context_length_exceeded": .contextLengthExceeded
         case "content_filtered": .contentFiltered
         case "authentication_failed": .authenticationFailed

@@ -134,7 +134,7 @@ extension UseSample {
             if fault.kind == .unreachable && attempt.duration == .zero { return nil }
             let outcome: Outcome =
                 switch fault.kind {
-                case .cancelled, .invalidRequest, .contextLengthExceeded: .neutral
+                case .cancelled, .diverged, .invalidRequest, .contextLengthExceeded: .neutral
                 default: .failure
                 }
             let at = record.startedAtMicroseconds

@@ -233,7 +233,7 @@ struct RemoteRuntime<Server: RemoteServer>: Sendable {
         case .cancelled: return nil
         case .unreachable, .timedOut(.connect): return .unavailable(reason: words)
         case .modelNotFound, .invalidRequest, .authenticationFailed, .malformed, .contextLengthExceeded,
-            .contentFiltered, .insufficientMemory, .queueFull, .unsupported:
+            .contentFiltered, .insufficientMemory, .queueFull, .unsupported, .diverged:
             return .refused(reason: words)
         // Both say it in words only: it needs more memory than there is.
         case .serverError where fault.message.lowercased().contains("memory"): return .refused(reason: words)

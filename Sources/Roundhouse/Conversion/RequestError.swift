@@ -47,6 +47,15 @@ struct SentOutput: Sendable, Hashable {
     var hasOther = false
 
     var isOnlyText: Bool { !self.hasOther }
+
+    mutating func note(_ event: InferenceEvent) {
+        switch event {
+        case .textDelta(let text): self.textBytes += text.utf8.count
+        case .reasoningDelta(let text): self.reasoningBytes += text.utf8.count
+        case .toolCallDelta, .refusalDelta: self.hasOther = true
+        case .reasoningSignature, .citation, .logprobs, .usage, .finished: break
+        }
+    }
 }
 
 /// The gRPC status of one fault, when it is what the client is told.
@@ -74,6 +83,7 @@ struct FaultStatus: Sendable, Hashable {
         case .unsupported: (self.code, self.reason) = (.invalidArgument, "CAPABILITY_UNSUPPORTED")
         case .queueFull: (self.code, self.reason) = (.resourceExhausted, "QUEUE_FULL")
         case .insufficientMemory: (self.code, self.reason) = (.failedPrecondition, "INSUFFICIENT_MEMORY")
+        case .diverged: (self.code, self.reason) = (.unavailable, "UPSTREAM_DIVERGED")
         case .cancelled: (self.code, self.reason) = (.cancelled, "CANCELLED")
         }
     }

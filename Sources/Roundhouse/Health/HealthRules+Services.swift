@@ -72,7 +72,7 @@ extension HealthRules {
         let subject = provider.id.rawValue
         let finding: HealthReport.Finding?
         switch fault.kind {
-        case .unsupported, .cancelled:
+        case .unsupported, .diverged, .cancelled:
             // Azure's deployments, which no key lists.
             (dependency.status, dependency.isReachable, dependency.latency) = (.notChecked, false, nil)
             finding = nil

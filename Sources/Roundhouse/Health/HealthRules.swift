@@ -111,7 +111,7 @@ extension UpstreamFault {
         switch self.kind {
         case .authenticationFailed, .unreachable, .timedOut, .serverError, .overloaded, .truncated: true
         case .rateLimited, .malformed, .contextLengthExceeded, .contentFiltered, .modelNotFound, .invalidRequest,
-            .unsupported, .queueFull, .insufficientMemory, .cancelled:
+            .unsupported, .queueFull, .insufficientMemory, .diverged, .cancelled:
             false
         }
     }

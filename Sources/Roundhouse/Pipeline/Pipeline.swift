@@ -15,12 +15,12 @@ struct Pipeline: Sendable {
     let tracing: RequestTracing
     /// `nil`: no text is logged.
     var prompts: PromptLog?
-    private let clock = ContinuousClock()
+    let time: RoutingTime
 
     init(
         router: Router, recorder: any RequestRecorder, counters: RequestCounters, shared: SharedCalls? = nil,
         phases: PhaseFigures = PhaseFigures(), tracing: RequestTracing = .off,
-        prompts: PromptLog? = nil
+        prompts: PromptLog? = nil, time: RoutingTime = .continuous
     ) {
         self.router = router
         self.recorder = recorder
@@ -29,6 +29,7 @@ struct Pipeline: Sendable {
         self.phases = phases
         self.tracing = tracing
         self.prompts = prompts
+        self.time = time
     }
 
     /// Takes outputs in order: `started` first but for progress, `completed` last and only when the answer is whole. Its
@@ -84,7 +85,7 @@ struct Pipeline: Sendable {
                 throw error
             }
         } catch {
-            let cause = life.error(for: error, at: self.clock.now)
+            let cause = life.error(for: error, at: self.time.now())
             let failure = RequestFailure(cause: cause, requestID: request.id)
             self.finish(life, failure: failure, attempts: attempts, trace)
             throw failure
@@ -105,7 +106,8 @@ struct Pipeline: Sendable {
             : try await route.next(progress: life.loads.sink())
         defer { upstream.stream.cancel() }
         self.note(upstream, by: route)
-        var outputs = [self.started(upstream, by: route, continues: false, life: &life)]
+        var outputs: [PipelineOutput] = []
+        self.begin(upstream, as: .fresh, by: route, &life, &outputs)
         while true {
             do throws(RelayFailure) {
                 try await self.relay(upstream, &life, &outputs, deliver: deliver)
@@ -121,7 +123,7 @@ struct Pipeline: Sendable {
         }
         let bill = life.attemptBill
         route.succeeded(usage: bill?.usage, cost: bill?.cost)
-        outputs.append(.completed(life.complete(route.attempts, at: self.clock.now)))
+        outputs.append(.completed(life.complete(route.attempts, at: self.time.now())))
         try await deliver(outputs)
     }
 
@@ -132,47 +134,55 @@ struct Pipeline: Sendable {
         _ life: inout RequestLife,
         _ outputs: inout [PipelineOutput]
     ) async throws -> RoutedStream {
-        let recovery = life.recovery(from: fault)
         let bill = life.attemptBill
         route.failed(fault, usage: bill?.usage, cost: bill?.cost)
         let attempts = route.attempts
         guard let attempt = attempts.last else { throw fault }
+        life.interrupted(by: attempt, number: attempts.count)
+        outputs.removeAll(keepingCapacity: true)
         do {
-            outputs.removeAll(keepingCapacity: true)
-            switch recovery {
-            case .fail: throw Interruption(attempt: attempt)
+            switch life.recovery {
+            case .fail: throw Interruption(attempt: life.cut?.attempt ?? attempt)
+            case .again:
+                let upstream = try await route.next(progress: life.loads.sink())
+                self.begin(upstream, as: .fresh, by: route, &life, &outputs)
+                return upstream
             case .restart:
                 let upstream = try await route.next(progress: life.loads.sink())
-                life.superseded()
                 outputs = [.superseded(attempt: attempts.count, fault: fault)]
-                outputs.append(self.started(upstream, by: route, continues: false, life: &life))
+                self.begin(upstream, as: .fresh, by: route, &life, &outputs)
+                return upstream
+            case .align(let voids):
+                let upstream = try await route.next(progress: life.loads.sink())
+                self.begin(upstream, as: .aligns(voids: voids), by: route, &life, &outputs)
                 return upstream
             case .continue(let text):
                 let upstream = try await route.next(prefill: text, progress: life.loads.sink())
-                life.continued()
-                outputs = [self.started(upstream, by: route, continues: true, life: &life)]
+                self.begin(upstream, as: .continues, by: route, &life, &outputs)
                 return upstream
             }
         } catch let failure as RoutingFailure where !failure.isCancellation {
-            // Nobody else could; what the client is told is what cut its answer.
-            throw Interruption(attempt: attempt)
+            // Nobody else could; what the client is told is what cut its answer, if it has any of it.
+            guard let cut = life.cut else { throw failure }
+            throw Interruption(attempt: cut.attempt)
         }
     }
 
-    private func started(
-        _ upstream: RoutedStream, by route: Route, continues: Bool, life: inout RequestLife
-    ) -> PipelineOutput {
+    private func begin(
+        _ upstream: RoutedStream,
+        as role: AnsweringAttempt.Role,
+        by route: Route,
+        _ life: inout RequestLife,
+        _ outputs: inout [PipelineOutput]
+    ) {
         let candidate = upstream.candidate
-        life.started(
-            upstream.model, prices: candidate.model.prices, output: candidate.figures.output, continues: continues)
-        return .started(
-            PipelineOutput.Started(
-                model: upstream.model,
-                attempt: route.attempts.count + 1,
-                continues: continues,
-                explanation: life.request.routing.wantsExplanation ? try? self.router.explain(life.request) : nil
-            )
-        )
+        life.started(upstream.model, prices: candidate.model.prices, output: candidate.figures.output, as: role)
+        let started = PipelineOutput.Started(
+            model: upstream.model,
+            attempt: route.attempts.count + 1,
+            continues: role == .continues,
+            explanation: life.request.routing.wantsExplanation ? try? self.router.explain(life.request) : nil)
+        life.announce(started, in: &outputs)
     }
 
     /// Passes on what an upstream says, until it says that it has finished.
@@ -186,15 +196,15 @@ struct Pipeline: Sendable {
     ) async throws(RelayFailure) {
         var batch: [InferenceEvent]? = upstream.firstEvents
         while let events = batch {
-            life.take(events, at: self.clock.now, into: &outputs)
+            life.take(events, at: self.time.now(), into: &outputs)
             if life.isFinished { return }
-            if !outputs.isEmpty {
-                do {
-                    try await deliver(outputs)
-                } catch {
-                    throw .delivery(error)
-                }
-                outputs.removeAll(keepingCapacity: true)
+            if life.isGivenUp { throw .upstream(.diverged) }
+            if !outputs.isEmpty && !life.isHoldingBack {
+                try await self.deliver(&outputs, deliver)
+            }
+            if let end = life.holdBackEndsAt {
+                batch = try await self.next(upstream.stream, holdingBackUntil: end, &life, &outputs, deliver)
+                continue
             }
             do throws(UpstreamFault) {
                 batch = try await upstream.stream.next()
@@ -203,6 +213,15 @@ struct Pipeline: Sendable {
             }
         }
         throw .upstream(UpstreamFault(.truncated, "the upstream stopped without saying that it had finished"))
+    }
+
+    private func deliver(_ outputs: inout [PipelineOutput], _ deliver: Delivery) async throws(RelayFailure) {
+        do {
+            try await deliver(outputs)
+        } catch {
+            throw .delivery(error)
+        }
+        outputs.removeAll(keepingCapacity: true)
     }
 
     /// Finds an upstream as ``Route/next(prefill:progress:)`` does, and delivers the newest progress meanwhile.
@@ -242,7 +261,7 @@ struct Pipeline: Sendable {
         _ life: RequestLife, failure: RequestFailure?, attempts: [Attempt], _ trace: RequestTrace?
     ) {
         self.counters.ended(ok: failure == nil)
-        let now = self.clock.now
+        let now = self.time.now()
         let record = life.record(failure: failure, attempts: attempts, at: now)
         trace?.end(record, at: now)
         self.recorder.record(record)
@@ -250,7 +269,7 @@ struct Pipeline: Sendable {
 }
 
 /// Which side of a relay failed.
-private enum RelayFailure: Error {
+enum RelayFailure: Error {
     case upstream(UpstreamFault)
     case delivery(any Error)
 
@@ -260,6 +279,12 @@ private enum RelayFailure: Error {
         case .delivery(let error): error
         }
     }
+}
+
+extension UpstreamFault {
+    /// Of a fresh attempt that was given up because the client has the beginning of another answer.
+    fileprivate static let diverged = UpstreamFault(
+        .diverged, "its answer does not begin with what was sent of another that broke off; it was given up")
 }
 
 extension RoutingFailure {

@@ -4,26 +4,51 @@ internal import Routing
 /// What is known of a request under way. Pure: time is handed in.
 struct RequestLife: Sendable {
     let request: InferenceRequest
-    private let delivery: UpstreamRequest.Delivery
-    private let deadline: ContinuousClock.Instant?
-    private let arrival: ContinuousClock.Instant
-    private let time: WallTime
+    let delivery: UpstreamRequest.Delivery
+    let deadline: ContinuousClock.Instant?
+    let arrival: ContinuousClock.Instant
+    let time: WallTime
     /// Who the client has proved to be.
-    private let client: String?
+    let client: String?
     /// What it is told of loads.
     let loads = LoadWatch()
 
     /// The attempt that answers, or answered last.
-    private var answering: AnsweringAttempt?
-    /// What the client has of the answer and may keep.
-    private var sent = SentOutput()
-    /// The text of it, for an attempt that goes on from there.
-    private var text = ""
-    private var firstOutputAt: ContinuousClock.Instant?
-    /// Of former attempts that the answer is made of, too: those that were continued.
-    private var continuedUsage: Usage?
-    private var finishReason: FinishReason?
-    private var completion: Completion?
+    private(set) var answering: AnsweringAttempt?
+    /// A fresh attempt that has not said yet all that was sent.
+    private var aligning: AligningAttempt?
+    /// The beginning that is kept back; `nil` when nothing is, or no more.
+    private var heldBeginning: HeldBeginning?
+    /// How much the client has of the answer and may keep.
+    private(set) var sent = SentOutput()
+    /// The same to the letter, as far as another attempt might need it.
+    private var sentAnswer = SentAnswer()
+    private let keeps: SentAnswer.Extent
+    /// What cut the answer that the client has.
+    private(set) var cut: Cut?
+    /// A fresh attempt said something else than what was sent: no other is tried.
+    private var hasDiverged = false
+    private(set) var firstOutputAt: ContinuousClock.Instant?
+    /// Of former attempts that what the client has is made of.
+    private var formerUsage: Usage?
+    private(set) var finishReason: FinishReason?
+    private(set) var completion: Completion?
+
+    /// An attempt that failed after output of it was sent.
+    struct Cut: Sendable {
+        var attempt: Attempt
+        /// From 1.
+        var number: Int
+    }
+
+    /// A fresh attempt that is compared with what was sent.
+    private struct AligningAttempt {
+        var alignment: Alignment
+        /// Not told yet.
+        var started: PipelineOutput.Started?
+        /// Everything that it has said, for the case that what was sent is void; `nil` when it never will be.
+        var held: [InferenceEvent]?
+    }
 
     init(
         request: InferenceRequest,
@@ -39,6 +64,15 @@ struct RequestLife: Sendable {
         self.arrival = arrival
         self.time = time
         self.client = client
+        // Nobody has seen anything of a whole answer before its end.
+        let isSeen = delivery == .streamed
+        self.heldBeginning = isSeen ? HeldBeginning(request.routing.holdBack) : nil
+        self.keeps =
+            switch request.routing.recovery {
+            case .fail: .nothing
+            case .continue: .text
+            case .restart, .align: isSeen ? .all : .nothing
+            }
     }
 
     /// Whether the upstream said that it had finished.
@@ -56,51 +90,97 @@ struct RequestLife: Sendable {
 
     /// An upstream begins to answer.
     ///
-    /// - Parameters:
-    ///   - output: counts its tokens while they come.
-    ///   - continues: that it goes on from what was sent.
+    /// - Parameter output: counts its tokens while they come.
     mutating func started(
-        _ model: ModelID, prices: ModelPrices?, output: OutputCounter? = nil, continues: Bool = false
+        _ model: ModelID, prices: ModelPrices?, output: OutputCounter? = nil, as role: AnsweringAttempt.Role = .fresh
     ) {
         self.answering = AnsweringAttempt(
-            model: model, prices: prices, seam: continues ? Seam(after: self.text) : nil,
-            prefillBytes: continues ? self.text.utf8.count : 0, meter: OutputMeter(output))
+            model, prices: prices, output: output, role: role, sent: self.sentAnswer.text)
         self.finishReason = nil
+        self.aligning = nil
+        switch role {
+        case .fresh: self.forget()
+        case .continues: break
+        case .aligns(let voids):
+            // What may be declared void need not be patched up.
+            let alignment = Alignment(with: self.sentAnswer, thoughts: voids ? .compared : .free)
+            self.aligning = AligningAttempt(alignment: alignment, held: voids ? [] : nil)
+        }
     }
 
-    /// What to do after the attempt under way failed, or what the client wants done.
-    func recovery(from fault: UpstreamFault) -> Recovery {
+    /// Adds that an attempt has started, unless it has yet to show that it goes on from what was sent.
+    mutating func announce(_ started: PipelineOutput.Started, in outputs: inout [PipelineOutput]) {
+        if self.aligning != nil {
+            self.aligning?.started = started
+        } else {
+            outputs.append(.started(started))
+        }
+    }
+
+    /// Nothing stands of what was said so far.
+    private mutating func forget() {
+        self.sent = SentOutput()
+        self.sentAnswer = SentAnswer()
+        self.formerUsage = nil
+        self.answering?.isPart = true
+    }
+
+    /// The attempt under way failed.
+    ///
+    /// - Parameter number: of the attempt, from 1.
+    mutating func interrupted(by attempt: Attempt, number: Int) {
+        guard self.answering?.isPart == true else { return }
+        self.formerUsage = self.totalUsage
+        self.answering?.isPart = false
+        if self.isHoldingBack {
+            self.heldBeginning?.restart()
+            self.firstOutputAt = nil
+        } else {
+            self.cut = Cut(attempt: attempt, number: number)
+        }
+    }
+
+    /// What to do after an attempt failed.
+    var recovery: Recovery {
+        if self.isHoldingBack { return .again }
         switch self.request.routing.recovery {
-        case .fail: .fail
-        case .restart: .restart
+        case .fail: return .fail
+        case .restart: return self.delivery == .whole ? .restart : .align(voids: true)
+        case .align where self.delivery == .whole: return .restart
+        case .align where !self.hasDiverged: return .align(voids: false)
         // Half a tool call cannot be gone on from, and a refusal should not be.
-        case .continue, .align: self.sent.isOnlyText && !self.text.isEmpty ? .continue(from: self.text) : .fail
+        case .continue, .align:
+            let text = self.sentAnswer.text
+            return self.sent.isOnlyText && !text.isEmpty ? .continue(from: text) : .fail
         }
     }
 
     enum Recovery: Sendable, Hashable {
         case fail
+        /// Nobody has seen anything: another begins, as if nothing had been.
+        case again
+        /// What was said is declared void.
         case restart
+        case align(voids: Bool)
         case `continue`(from: String)
     }
 
-    /// Another attempt takes the place of the one that failed, and what that one said is void.
-    mutating func superseded() {
-        self.sent = SentOutput()
-        self.text = ""
-        self.continuedUsage = nil
-    }
-
-    /// Another attempt goes on from what the one said that failed.
-    mutating func continued() {
-        self.continuedUsage = self.totalUsage
-    }
-
     /// Of all attempts that the answer is made of; `nil` when nobody has answered.
-    private var totalUsage: Usage? {
-        guard let own = self.attemptBill?.usage else { return nil }
-        return self.continuedUsage.map { $0 + own } ?? own
+    var totalUsage: Usage? {
+        guard self.answering?.isPart == true, let own = self.attemptBill?.usage else { return self.formerUsage }
+        return self.formerUsage.map { $0 + own } ?? own
     }
+
+    // MARK: - Output
+
+    /// Whether what there is to be delivered is kept back for now.
+    var isHoldingBack: Bool { self.heldBeginning != nil }
+
+    /// When that ends, if it ends by the clock.
+    var holdBackEndsAt: ContinuousClock.Instant? { self.heldBeginning?.endsAt }
+
+    /// Nothing is kept back any more.
+    mutating func endHoldBack() { self.heldBeginning = nil }
 
     /// Takes what arrived together and adds what is to be delivered, neighbouring deltas of one kind merged.
     mutating func take(
@@ -108,49 +188,54 @@ struct RequestLife: Sendable {
         at now: ContinuousClock.Instant,
         into outputs: inout [PipelineOutput]
     ) {
-        for event in events where !self.isFinished {
+        for event in events where !self.isFinished && !self.isGivenUp {
+            self.answering?.note(event)
             switch event {
-            case .textDelta(let text): self.take(text: text, at: now, into: &outputs)
-            case .reasoningDelta(let text):
-                self.answering?.reasoningBytes += text.utf8.count
-                // An attempt that goes on has its own thoughts about it, which nobody asked for twice.
-                guard self.answering?.seam == nil else { continue }
-                self.sent.reasoningBytes += text.utf8.count
-                self.append(event, at: now, to: &outputs)
-            case .reasoningSignature:
-                if self.answering?.seam == nil { self.append(event, at: now, to: &outputs) }
-            case .toolCallDelta(let delta):
-                self.answering?.toolCallBytes += delta.argumentsFragment.utf8.count
-                self.sent.hasOther = true
-                self.append(event, at: now, to: &outputs)
-            case .refusalDelta(let text):
-                self.answering?.textBytes += text.utf8.count
-                self.sent.hasOther = true
-                self.append(event, at: now, to: &outputs)
-            case .citation, .logprobs: self.append(event, at: now, to: &outputs)
-            case .usage(let usage): self.answering?.take(usage)
-            case .finished(let reason):
-                self.take(text: nil, at: now, into: &outputs)
-                self.finishReason = reason
+            case .usage: break
+            case .finished(let reason): self.finish(reason, at: now, into: &outputs)
+            default:
+                if self.aligning == nil {
+                    self.pass(event, at: now, into: &outputs)
+                } else {
+                    self.align(event, at: now, into: &outputs)
+                }
             }
         }
         let isWhole = self.isFinished
         self.answering?.count(isWhole: isWhole)
+        if self.heldBeginning?.take(events, at: now) == true { self.heldBeginning = nil }
     }
 
-    /// - Parameter text: `nil` at the end, where what a seam still holds is given out.
-    private mutating func take(
-        text: String?, at now: ContinuousClock.Instant, into outputs: inout [PipelineOutput]
+    /// Whether the attempt under way said something else than what was sent, and another has to go on.
+    var isGivenUp: Bool { self.answering?.isGivenUp ?? false }
+
+    private mutating func pass(
+        _ event: InferenceEvent, at now: ContinuousClock.Instant, into outputs: inout [PipelineOutput]
     ) {
-        self.answering?.textBytes += text?.utf8.count ?? 0
-        var fresh = text ?? ""
-        if self.answering?.seam != nil {
-            fresh = (text.map { self.answering?.seam?.take($0) } ?? self.answering?.seam?.finish()) ?? ""
+        switch event {
+        case .textDelta(let text) where self.answering?.seam != nil:
+            let fresh = self.answering?.seam?.take(text) ?? ""
+            if !fresh.isEmpty { self.append(.textDelta(fresh), at: now, to: &outputs) }
+        case .textDelta(let text) where text.isEmpty: break
+        case .reasoningDelta, .reasoningSignature:
+            if self.answering?.mutesThoughts != true { self.append(event, at: now, to: &outputs) }
+        default:
+            self.answering?.mutesFirstThoughts = false
+            self.append(event, at: now, to: &outputs)
         }
-        guard !fresh.isEmpty else { return }
-        self.sent.textBytes += fresh.utf8.count
-        if self.request.routing.recovery == .continue { self.text += fresh }
-        self.append(.textDelta(fresh), at: now, to: &outputs)
+    }
+
+    private mutating func finish(
+        _ reason: FinishReason, at now: ContinuousClock.Instant, into outputs: inout [PipelineOutput]
+    ) {
+        if let aligning = self.aligning.take() {
+            self.settle(aligning, aligning.alignment.finish(), at: now, into: &outputs)
+            if self.isGivenUp { return }
+        }
+        // What a seam still holds.
+        let rest = self.answering?.seam?.finish() ?? ""
+        if !rest.isEmpty { self.append(.textDelta(rest), at: now, to: &outputs) }
+        self.finishReason = reason
     }
 
     private mutating func append(
@@ -159,10 +244,55 @@ struct RequestLife: Sendable {
         to outputs: inout [PipelineOutput]
     ) {
         if self.firstOutputAt == nil { self.firstOutputAt = now }
+        self.sent.note(event)
+        if self.keeps != .nothing { self.sentAnswer.take(event, self.keeps) }
         if case .delta(let last) = outputs.last, let merged = last.merged(with: event) {
             outputs[outputs.count - 1] = .delta(merged)
         } else {
             outputs.append(.delta(event))
+        }
+    }
+
+    // MARK: - Alignment
+
+    /// Takes output of an attempt that has not said yet all that was sent.
+    private mutating func align(
+        _ event: InferenceEvent, at now: ContinuousClock.Instant, into outputs: inout [PipelineOutput]
+    ) {
+        guard var aligning = self.aligning.take() else { return }
+        aligning.held?.append(event)
+        let finding = aligning.alignment.take(event)
+        self.settle(aligning, finding, at: now, into: &outputs)
+    }
+
+    private mutating func settle(
+        _ aligning: AligningAttempt,
+        _ finding: Alignment.Finding,
+        at now: ContinuousClock.Instant,
+        into outputs: inout [PipelineOutput]
+    ) {
+        switch finding {
+        case .open: self.aligning = aligning
+        case .aligned(let rest):
+            // It has said the whole answer by itself.
+            self.formerUsage = nil
+            self.answering?.isPart = true
+            self.answering?.mutesFirstThoughts = aligning.alignment.mutesThoughts
+            if var started = aligning.started {
+                started.continues = true
+                outputs.append(.started(started))
+            }
+            for event in rest { self.pass(event, at: now, into: &outputs) }
+        case .differs:
+            guard let held = aligning.held, let cut = self.cut, let fault = cut.attempt.fault else {
+                self.hasDiverged = true
+                self.answering?.isGivenUp = true
+                return
+            }
+            self.forget()
+            outputs.append(.superseded(attempt: cut.number, fault: fault))
+            if let started = aligning.started { outputs.append(.started(started)) }
+            for event in held { self.pass(event, at: now, into: &outputs) }
         }
     }
 
@@ -185,72 +315,6 @@ struct RequestLife: Sendable {
         return completion
     }
 
-    /// What the client is told of a failure.
-    func error(for error: any Error, at now: ContinuousClock.Instant) -> RequestError {
-        switch error {
-        case let failure as RoutingFailure:
-            let cause = RequestError(failure)
-            return cause == .cancelled ? self.cancellation(at: now) : cause
-        case let interruption as Interruption: return .interrupted(interruption.attempt, sent: self.sent)
-        // The client left: its transport or its cancellation says so, in errors of many types.
-        default: return self.cancellation(at: now)
-        }
-    }
-
-    private func cancellation(at now: ContinuousClock.Instant) -> RequestError {
-        guard let deadline = self.deadline else { return .cancelled }
-        // The transport's timers count in milliseconds and may be one early.
-        return now >= deadline - .milliseconds(2) ? .deadlineExceeded : .cancelled
-    }
-
-    /// The record of the request, which has just ended.
-    func record(failure: RequestFailure?, attempts: [Attempt], at now: ContinuousClock.Instant) -> RequestRecord {
-        let waits = self.loads.ended(attempts, at: now)
-        return RequestRecord(
-            id: self.request.id,
-            requestedModel: self.request.target.description,
-            model: self.answering?.model ?? attempts.last?.model,
-            startedAtMicroseconds: self.time.microsecondsSince1970,
-            latency: self.arrival.duration(to: now),
-            firstTokenLatency: self.firstOutputAt.map { self.arrival.duration(to: $0) },
-            queueTime: waits.queueTime,
-            loadTime: waits.loadTime,
-            // What was produced is counted, also when the client did not wait for the end.
-            usage: self.completion?.usage ?? self.totalUsage,
-            cost: attempts.totalCost,
-            finishReason: self.completion?.finishReason,
-            attempts: attempts,
-            status: failure?.code.name ?? "OK",
-            errorMessage: failure?.message,
-            isStreamed: self.delivery == .streamed,
-            client: self.client,
-            tags: self.request.routing.tags,
-            metadata: self.request.metadata,
-            traceID: self.request.trace?.traceID
-        )
-    }
-
-    /// The record of a request for vectors that went well.
-    func record(of outcome: EmbeddingOutcome) -> RequestRecord {
-        RequestRecord(
-            id: self.request.id,
-            requestedModel: self.request.target.description,
-            model: outcome.model,
-            startedAtMicroseconds: self.time.microsecondsSince1970,
-            latency: outcome.latency,
-            usage: outcome.usage,
-            cost: outcome.cost,
-            finishReason: .stop,
-            attempts: outcome.attempts,
-            status: "OK",
-            isStreamed: false,
-            client: self.client,
-            tags: self.request.routing.tags,
-            metadata: self.request.metadata,
-            traceID: self.request.trace?.traceID
-        )
-    }
-
     private func estimatedUsage(of attempt: AnsweringAttempt) -> Usage {
         Usage(
             inputTokens: TokenEstimate.input(of: self.request)
@@ -258,62 +322,6 @@ struct RequestLife: Sendable {
             outputTokens: TokenEstimate.tokens(ofBytes: attempt.outputBytes),
             reasoningTokens: TokenEstimate.tokens(ofBytes: attempt.reasoningBytes),
             isEstimated: true
-        )
-    }
-}
-
-/// What one attempt has said so far.
-private struct AnsweringAttempt: Sendable {
-    let model: ModelID
-    let prices: ModelPrices?
-    /// For an attempt that goes on from what another one said.
-    var seam: Seam?
-    /// Bytes of the begun answer that it was given.
-    let prefillBytes: Int
-    var usage: Usage?
-    var textBytes = 0
-    var reasoningBytes = 0
-    var toolCallBytes = 0
-    var meter: OutputMeter
-
-    var outputBytes: Int { self.textBytes + self.reasoningBytes + self.toolCallBytes }
-
-    mutating func take(_ usage: Usage) {
-        self.usage = usage
-        self.meter.note(usage, atBytes: self.outputBytes)
-    }
-
-    /// Counts the tokens of what has come so far.
-    mutating func count(isWhole: Bool) { self.meter.update(bytes: self.outputBytes, isWhole: isWhole) }
-}
-
-/// An upstream failed after it had begun to answer, and nobody took over.
-struct Interruption: Error {
-    let attempt: Attempt
-}
-
-extension [Attempt] {
-    /// What all of them cost together; `nil` when no price is known.
-    var totalCost: Cost? {
-        self.reduce(nil) { sum, attempt in
-            guard let cost = attempt.cost else { return sum }
-            return sum.map { $0 + cost } ?? cost
-        }
-    }
-}
-
-extension Usage {
-    /// Of two attempts that made one answer.
-    fileprivate static func + (left: Usage, right: Usage) -> Usage {
-        Usage(
-            inputTokens: left.inputTokens + right.inputTokens,
-            outputTokens: left.outputTokens + right.outputTokens,
-            cachedInputTokens: left.cachedInputTokens + right.cachedInputTokens,
-            cacheWriteInputTokens: left.cacheWriteInputTokens + right.cacheWriteInputTokens,
-            reasoningTokens: left.reasoningTokens + right.reasoningTokens,
-            audioInputTokens: left.audioInputTokens + right.audioInputTokens,
-            audioOutputTokens: left.audioOutputTokens + right.audioOutputTokens,
-            isEstimated: left.isEstimated || right.isEstimated
         )
     }
 }

@@ -201,7 +201,7 @@ final class RequestTrace: AttemptTracer {
                     }
                 }
             }
-            if let fault = attempt.fault, fault.kind != .cancelled {
+            if let fault = attempt.fault, fault.kind != .cancelled, fault.kind != .diverged {
                 span.setStatus(SpanStatus(code: .error, message: fault.reason))
             }
         }

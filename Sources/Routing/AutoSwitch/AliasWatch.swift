@@ -77,7 +77,7 @@ public struct AliasWatch: Sendable {
         case .rateLimited, .overloaded, .serverError, .unreachable, .timedOut, .truncated, .malformed,
             .authenticationFailed, .modelNotFound, .insufficientMemory, .queueFull:
             false
-        case .contextLengthExceeded, .contentFiltered, .invalidRequest, .unsupported, .cancelled: nil
+        case .contextLengthExceeded, .contentFiltered, .invalidRequest, .unsupported, .diverged, .cancelled: nil
         }
     }
 

@@ -130,7 +130,7 @@ struct AttemptPlan: Sendable {
         case .retrySame:
             self.mayComeBack(place, fault, at: now, jitter: jitter)
         case .retryOther:
-            break
+            if fault.kind == .diverged { self.mayGoOn(place, at: now) }
         case .largerContext:
             // Where its length is not known there is nothing to compare with: the others may try.
             if let length = entry.model.contextLength {
@@ -160,6 +160,14 @@ struct AttemptPlan: Sendable {
     mutating func refused(_ place: Int) {
         self.askedCount -= 1
         self.bars.refused.append(place)
+    }
+
+    /// It is well: it may be asked to go on from what it would not have said by itself. That it was asked for the answer
+    /// anew is not held against it, so that this is possible also where everyone is asked once.
+    private mutating func mayGoOn(_ place: Int, at now: Instant) {
+        guard let known = self.asked.firstIndex(where: { $0.place == place }) else { return }
+        self.asked[known].times -= 1
+        self.asked[known].readyAt = now
     }
 
     private mutating func mayComeBack(_ place: Int, _ fault: UpstreamFault, at now: Instant, jitter: Double) {

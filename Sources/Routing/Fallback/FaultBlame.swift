@@ -17,7 +17,7 @@ extension UpstreamFault {
         case .serverError, .unreachable, .timedOut, .truncated, .malformed, .authenticationFailed, .modelNotFound:
             .broken
         case .rateLimited, .overloaded, .queueFull, .insufficientMemory: .busy
-        case .contextLengthExceeded, .contentFiltered, .invalidRequest, .unsupported, .cancelled: .innocent
+        case .contextLengthExceeded, .contentFiltered, .invalidRequest, .unsupported, .diverged, .cancelled: .innocent
         }
     }
 
@@ -27,7 +27,7 @@ extension UpstreamFault {
         switch self.kind {
         case .unreachable, .authenticationFailed, .timedOut(.connect): .failure
         case .serverError, .truncated, .malformed, .modelNotFound, .contextLengthExceeded, .contentFiltered,
-            .invalidRequest:
+            .invalidRequest, .diverged:
             .success
         case .rateLimited, .overloaded, .timedOut(.firstToken), .timedOut(.idle), .timedOut(.total), .unsupported,
             .queueFull, .insufficientMemory, .cancelled:
@@ -43,7 +43,7 @@ extension UpstreamFault {
         case .unreachable, .authenticationFailed, .timedOut(.connect), .rateLimited, .overloaded: true
         case .serverError, .truncated, .malformed, .modelNotFound, .contextLengthExceeded, .contentFiltered,
             .invalidRequest, .timedOut(.firstToken), .timedOut(.idle), .timedOut(.total), .unsupported, .queueFull,
-            .insufficientMemory, .cancelled:
+            .insufficientMemory, .diverged, .cancelled:
             false
         }
     }

@@ -13,7 +13,7 @@ package enum OutcomeClass: Int, Sendable, Hashable, CaseIterable {
     case unavailable
     /// The request itself was at fault: invalid, too long, filtered, unsupported.
     case rejected
-    /// The client left.
+    /// The client left, or the attempt was given up for no fault of its own.
     case cancelled
 
     /// Whether it speaks against the model or the gateway. What is the client's doing does not.
@@ -51,7 +51,7 @@ package enum OutcomeClass: Int, Sendable, Hashable, CaseIterable {
             case .serverError, .unreachable, .truncated, .malformed: .failed
             case .authenticationFailed, .modelNotFound, .queueFull, .insufficientMemory: .unavailable
             case .contextLengthExceeded, .contentFiltered, .invalidRequest, .unsupported: .rejected
-            case .cancelled: .cancelled
+            case .diverged, .cancelled: .cancelled
             }
     }
 

@@ -16,6 +16,8 @@ struct FaultCell: Sendable, Hashable, CustomStringConvertible {
     static let words = ["Lorem", " ipsum", " dolor", " sit-amet", " consectetur", " adipiscing"]
     static let half = Array(Self.words.prefix(3))
     static let rest = Array(Self.words.dropFirst(3))
+    /// What the second upstream says where what was sent may be declared void. As long.
+    static let otherWords = ["Integer", " nec odio", " praesent", " libero", " sed cursus", " ante."]
 
     static func all(_ wires: [WireSample]) -> [FaultCell] {
         wires.flatMap { wire in
@@ -35,7 +37,8 @@ struct FaultCell: Sendable, Hashable, CustomStringConvertible {
             if request.path.hasPrefix("/first/") {
                 return self.fault.steps(self.wire, half: Self.half, rest: Self.rest, never: never)
             }
-            // Goes on from what it is given.
+            if self.recovery == .restart { return Fault.healthy(self.wire, Self.otherWords, isStreamed: true) }
+            // Goes on from what it is given, and says the same by itself.
             let begun = Self.words.count { request.text.contains($0) }
             return Fault.healthy(self.wire, Array(Self.words.dropFirst(begun)), isStreamed: true)
         } _: { upstream in
@@ -75,7 +78,10 @@ struct FaultOutcome: Sendable {
         }
         if self.attempts.count == 1 { return "whole, by itself" }
         if self.told.supersededCount > 0 { return "declared void, then whole from the next" }
-        if self.told.continuedCount > 0 { return "the next goes on, whole" }
+        if self.told.continuedCount > 0 {
+            return self.cell.recovery == .align
+                ? "the next says the same and goes on, whole" : "the next goes on, whole"
+        }
         return "the next answers, unseen"
     }
 
@@ -89,7 +95,8 @@ struct FaultOutcome: Sendable {
         check(!told.isStrangelyEnded, "the error was none of ours")
         check(told.completions.count == (told.isOK ? 1 : 0), "\(told.completions.count) times completed")
         check(told.isCompletedLast == told.isOK, "completed, but not last")
-        let whole = FaultCell.words.joined()
+        let isOther = self.cell.recovery == .restart && self.attempts.count > 1
+        let whole = (isOther ? FaultCell.otherWords : FaultCell.words).joined()
         check(!told.isOK || told.text == whole, "OK, but the text is '\(told.text.prefix(200))'")
         check(whole.hasPrefix(told.text), "the text is no beginning of the answer: '\(told.text.prefix(200))'")
         // An attempt fails when its time is up, whatever the upstream does, and no other fault takes as long.
@@ -110,7 +117,8 @@ struct FaultOutcome: Sendable {
         check(self.told.isOK == !isLost, "\(self.told.failure?.message ?? "OK")")
         let shows = fault.isAfterOutput ? self.cell.recovery : nil
         check(self.told.supersededCount == (shows == .restart ? 1 : 0), "superseded \(self.told.supersededCount) times")
-        check(self.told.continuedCount == (shows == .continue ? 1 : 0), "continued \(self.told.continuedCount) times")
+        let continuedCount = shows == .continue || shows == .align ? 1 : 0
+        check(self.told.continuedCount == continuedCount, "continued \(self.told.continuedCount) times")
         guard isLost, case .interrupted(_, let sent) = self.told.failure?.cause else { return }
         check(sent.textBytes == self.told.text.utf8.count, "said to have sent \(sent.textBytes) bytes")
     }
@@ -128,7 +136,8 @@ struct FaultOutcome: Sendable {
         if self.cell.fault.isAfterOutput {
             check((record.attempts.first?.usage?.outputTokens ?? 0) > 0, "no usage of the attempt that failed")
         }
-        if self.told.isOK, record.attempts.count == 2, self.told.continuedCount == 0 {
+        if self.told.isOK, record.attempts.count == 2, self.cell.recovery != .continue || self.told.continuedCount == 0
+        {
             check(
                 record.usage?.isEstimated == false && record.usage?.outputTokens == 7,
                 "usage \(String(describing: record.usage))")

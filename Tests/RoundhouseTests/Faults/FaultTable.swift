@@ -18,16 +18,17 @@ struct FaultTable {
                 + "has the fault, the second is well;",
             "no model is asked twice. An answer has \(bytes(FaultCell.words)) bytes of text; a fault in mid-answer comes after "
                 + "\(bytes(FaultCell.half)) of them.",
+            "Under RESTART the second says something else, under ALIGN the same.",
             "",
-            "| the upstream | the attempt is recorded as | FAIL | RESTART | CONTINUE |",
-            "|---|---|---|---|---|",
+            "| the upstream | the attempt is recorded as | FAIL | RESTART | CONTINUE | ALIGN |",
+            "|---|---|---|---|---|---|",
         ]
         var notes: [String] = []
         for fault in Fault.allCases {
             let reason = self.cell(fault, "recorded as", &notes) { outcomes in
                 outcomes.first.map { $0.reason.isEmpty ? "answered" : "`\($0.reason)`" } ?? ""
             }
-            let summaries = [RecoveryMode.fail, .restart, .continue].map { mode in
+            let summaries = [RecoveryMode.fail, .restart, .continue, .align].map { mode in
                 self.cell(fault, mode.rawValue.uppercased(), &notes) { outcomes in
                     outcomes.first { $0.cell.recovery == mode }?.summary ?? ""
                 }

@@ -74,7 +74,6 @@ struct OutputMeterTests {
         let (first, second) = (OutputCounter(), OutputCounter())
         var life = try self.begun(first)
         #expect(self.take([.textDelta("12345678")], from: &life, first) == [2])
-        life.superseded()
         life.started(try modelID("cloud/y"), prices: nil, output: second)
         #expect(self.take([.textDelta("1234")], [.finished(.stop)], from: &life, second) == [1, 1])
         #expect(first.tokens == 2)
