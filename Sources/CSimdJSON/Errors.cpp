@@ -57,6 +57,29 @@ void readMetadata(csj_parser &parser, dom::element value, csj_error &error, std:
     }
 }
 
+// FastAPI's list of what is wrong with a request, as Mistral and others write it: the first entry with its place, as
+// `body.store: Extra inputs are not permitted`. Empty when there is none.
+std::string firstViolation(dom::element detail) {
+    dom::array entries, place;
+    std::string_view words, name;
+    int64_t number;
+    if (detail.get(entries) != SUCCESS) return {};
+    for (dom::element entry : entries) {
+        if (entry["msg"].get(words) != SUCCESS) continue;
+        std::string sentence;
+        if (entry["loc"].get(place) == SUCCESS) {
+            for (dom::element step : place) {
+                if (!sentence.empty()) sentence += '.';
+                if (step.get(name) == SUCCESS) sentence += name;
+                if (step.get(number) == SUCCESS) sentence += std::to_string(number);
+            }
+        }
+        if (!sentence.empty()) sentence += ": ";
+        return sentence.append(words);
+    }
+    return {};
+}
+
 csj_error readErrorBody(csj_parser &parser, dom::element root) {
     dom::object members;
     if (root.get(members) != SUCCESS) return readErrorObject(parser, root);
@@ -69,8 +92,12 @@ csj_error readErrorBody(csj_parser &parser, dom::element root) {
         return error;
     }
     csj_error error = readErrorObject(parser, root);
-    std::string_view detail;
-    if (error.message.data == nullptr && members["detail"].get(detail) == SUCCESS) error.message = text(detail);
+    dom::element detail;
+    if (error.message.data == nullptr && members["detail"].get(detail) == SUCCESS) {
+        readTextIfAny(detail, error.message);
+        std::string violation = firstViolation(detail);
+        if (!violation.empty()) error.message = parser.keep(std::move(violation));
+    }
     return error;
 }
 

@@ -1,3 +1,5 @@
+internal import Inference
+
 /// Which server or product a provider is: `kind` of its configuration.
 package enum ProviderKind: String, Sendable, Hashable, CaseIterable {
     case openai
@@ -10,6 +12,13 @@ package enum ProviderKind: String, Sendable, Hashable, CaseIterable {
     case llamaCpp = "llama_cpp"
     case ollama
     case custom
+
+    /// The kind that answers for a provider of the registry: engines that we start ourselves are llama.cpp's.
+    ///
+    /// - Parameter name: as the registry calls the kind: `openai`, `local`.
+    package init?(ofProvider name: String) {
+        self.init(rawValue: name == ProviderID.local.rawValue ? Self.llamaCpp.rawValue : name)
+    }
 
     /// The address when none is configured; `nil` when there is no usual one.
     package var standardBaseURL: String? {

@@ -181,7 +181,7 @@ csj_status csj_parse_answer(
     csj_parser *parser, const uint8_t *bytes, size_t length, bool with_logprobs, csj_answer *answer);
 
 /// Reads the body of an HTTP error: `error` as an object or a string, or `message`, `detail`, `type` and `code` beside
-/// each other. Lenient: a key of an unexpected type counts as absent.
+/// each other; of a list as `detail` the first entry's `loc` and `msg`. Lenient: a key of an unexpected type counts as absent.
 csj_status csj_parse_error(csj_parser *parser, const uint8_t *bytes, size_t length, csj_error *error);
 
 csj_status csj_parse_tokenization(csj_parser *parser, const uint8_t *bytes, size_t length, csj_tokenization *result);

@@ -95,7 +95,7 @@ package enum OpenAIFaults {
             .contextLengthExceeded
         case "content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_error":
             .contentFiltered
-        case "not_supported_error", "unsupported_parameter", "unsupported_value": .unsupported
+        case "not_supported_error", "unsupported_parameter", "unsupported_value", "unknown_parameter": .unsupported
         case "model_not_found", "model_not_found_error", "notfounderror", "deploymentnotfound": .modelNotFound
         case "invalid_api_key", "authentication_error", "insufficient_quota", "billing_hard_limit_reached",
             "account_deactivated", "permission_error":
@@ -127,12 +127,14 @@ package enum OpenAIFaults {
         "available context size", "prompt is too long", "greater than the context length",
     ]
 
-    /// What llama.cpp and vLLM say of a model or a way of starting them that cannot do it: another one may.
+    /// What servers say of a model, or of a way of starting them, that cannot do it, and of fields that they do not know:
+    /// another one may. The first of the last line is OpenAI's, the second Mistral's.
     private static let unsupportedWords = [
         "image input is not supported", "is not a multimodal model", "at most 0 image", "requires --jinja",
         "requires --enable-auto-tool-choice", "prefill is incompatible", "does not support embeddings",
         "pooling type 'none'", "logprobs is not supported", "not allowed to request logprobs",
         "does not support logprobs",
+        "unrecognized request argument", "extra inputs are not permitted",
     ]
 }
 

@@ -215,6 +215,12 @@ import Testing
         }
     }
 
+    @Test func `Models of our own engines are spoken to as llama_cpp's`() {
+        #expect(ProviderKind(ofProvider: "local") == .llamaCpp)
+        #expect(ProviderKind(ofProvider: "azure_openai") == .azureOpenAI)
+        #expect(ProviderKind(ofProvider: "telepathy") == nil)
+    }
+
     @Test(arguments: ProviderKind.allCases)
     func `A kind that does not pass unknown fields on answers without them`(_ kind: ProviderKind) throws {
         let request = Self.request([ExtraField(name: "zebra", json: "1")])

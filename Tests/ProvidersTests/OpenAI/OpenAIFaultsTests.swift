@@ -114,6 +114,18 @@ import Testing
             404, #"{"error":{"code":404,"message":"No endpoints found that support tool use."}}"#, .modelNotFound),
         // What another upstream may be able to do.
         Case(
+            400,
+            #"{"error":{"message":"Unrecognized request argument supplied: top_k","type":"invalid_request_error","#
+                + #""param":null,"code":null}}"#, .unsupported),
+        Case(
+            400,
+            #"{"error":{"message":"Unknown parameter: 'web_search_options'.","type":"invalid_request_error","#
+                + #""param":"web_search_options","code":"unknown_parameter"}}"#, .unsupported),
+        Case(
+            422,
+            #"{"detail":[{"type":"extra_forbidden","loc":["body","store"],"msg":"Extra inputs are not permitted"}]}"#,
+            .unsupported),
+        Case(
             403,
             #"{"error":{"message":"You are not allowed to request logprobs from this model","#
                 + #""type":"invalid_request_error","param":null,"code":null}}"#, .unsupported),
@@ -138,6 +150,16 @@ import Testing
             #"{"object":"error","message":"\"auto\" tool choice requires --enable-auto-tool-choice and "#
                 + #"--tool-call-parser to be set","type":"BadRequestError","code":400}"#, .unsupported),
     ]
+
+    @Test(arguments: [
+        (#"[{"type":"extra_forbidden","loc":["body","tools",3,"x"],"msg":"no"},{"msg":"b"}]"#, "body.tools.3.x: no"),
+        (#"[7,{"loc":7},{"msg":"b"}]"#, "b"), (#"[{"loc":[],"msg":"c"}]"#, "c"), (#""text""#, "text"),
+    ])
+    func `The first of several violations is told with its place`(_ detail: String, _ words: String) {
+        let fault = OpenAIFaults.fault(
+            HTTPResponseHead(status: 422), body: Array(#"{"detail":\#(detail)}"#.utf8).span, now: 0)
+        #expect(fault.message == "HTTP 422: \(words)")
+    }
 
     @Test func `What was filtered is named, and what stands behind a router too`() {
         func message(_ status: Int, _ body: String) -> String {

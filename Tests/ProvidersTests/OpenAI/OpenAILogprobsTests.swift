@@ -62,6 +62,23 @@ import Testing
             [chunk(#"{"content":"aé","reasoning":"h"}"#, #"{"content":[\#(entry),\#(other)]}"#), Fixture.finish()],
             [.reasoningDelta("h"), .logprobs("\(entry),\(other)"), .textDelta("aé"), stop]),
         Case(
+            "llama.cpp, as its server of 2026.10 wrote it",
+            [
+                #"{"choices":[{"finish_reason":null,"index":0,"delta":{"role":"assistant","content":null}}]}"#,
+                #"{"choices":[{"finish_reason":null,"index":0,"delta":{"content":" capital"},"logprobs":{"content":["#
+                    + #"{"id":326,"token":" capital","bytes":[32,99,97,112,105,116,97,108],"#
+                    + #""logprob":-4.291543518775143e-06,"top_logprobs":[{"id":326,"token":" capital","#
+                    + #""bytes":[32,99,97,112,105,116,97,108],"logprob":-0.12493909150362015}]}]}}],"created":1}"#,
+                Fixture.finish(),
+            ],
+            [
+                .logprobs(
+                    #"{"id":326,"token":" capital","bytes":[32,99,97,112,105,116,97,108],"#
+                        + #""logprob":-4.291543518775143e-06,"top_logprobs":[{"id":326,"token":" capital","#
+                        + #""bytes":[32,99,97,112,105,116,97,108],"logprob":-0.12493909150362015}]}"#),
+                .textDelta(" capital"), stop,
+            ]),
+        Case(
             "a token that is the beginning of a letter has no text yet",
             [chunk(#"{"content":""}"#, #"{"content":[\#(entry)]}"#), Fixture.content("a"), Fixture.finish()],
             [.logprobs(entry), .textDelta("a"), stop]),
