@@ -6,7 +6,8 @@ internal import Synchronization
 /// Only requests whose answer is repeatable are shared, and only when the client or the configuration allows it. A call
 /// belongs to nobody's task: it goes on while anybody still reads, also when the request that began it was cancelled.
 final class SharedCalls: Sendable {
-    /// What makes two requests identical: everything but their names.
+    /// What makes two requests identical: everything but their names. Whose request it is counts: an upstream that watches
+    /// for abuse is told of every user's.
     private struct Key: Hashable {
         var request: InferenceRequest
         var delivery: UpstreamRequest.Delivery
