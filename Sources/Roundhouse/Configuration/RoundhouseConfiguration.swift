@@ -105,6 +105,10 @@ extension RoundhouseConfiguration {
         public var maxHeaderBytes = 16 << 10
         /// A connection that has brought no whole head of a request for so long is closed. 100 ms to 1 h, default 30 s.
         public var idleTimeout = Duration.seconds(30)
+        /// The largest body of a request, in bytes. 1 KiB to 1 GiB, default 32 MiB.
+        public var maxBodyBytes = 32 << 20
+        /// A body that has not come whole for so long is refused and its connection closed. 100 ms to 1 h, default 60 s.
+        public var bodyTimeout = Duration.seconds(60)
 
         public init() {}
     }

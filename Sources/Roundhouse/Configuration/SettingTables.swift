@@ -92,6 +92,14 @@ enum SettingTables {
             "http.idle_timeout", \.http.idleTimeout, .duration(.milliseconds(100) ... .seconds(3600)),
             "A connection that has brought no whole head of a request for so long is closed."
         ),
+        .scalar(
+            "http.max_body_bytes", \.http.maxBodyBytes, .size(1 << 10...1 << 30),
+            "The largest body of a request; more is refused with status 413."
+        ),
+        .scalar(
+            "http.body_timeout", \.http.bodyTimeout, .duration(.milliseconds(100) ... .seconds(3600)),
+            "A body that has not come whole after so long is refused with status 408 and its connection closed."
+        ),
     ]
 
     private static let log: [Setting<RoundhouseConfiguration>] = [

@@ -76,16 +76,13 @@ struct JSONErrors: RouterMiddleware {
 /// Closes a connection after the answer when there is a body that nobody reads, or not to its end. Otherwise it would be
 /// read to find the next request, however far that is.
 struct UnreadBodies: RouterMiddleware {
-    /// Paths of routes that read theirs.
-    let readers: Set<String>
-
     func handle(
         _ request: Request,
         context: HTTPContext,
         next: @concurrent (Request, HTTPContext) async throws -> Response
     ) async throws -> Response {
         var response = try await next(request, context)
-        guard self.leavesBody(request, context) || response.status == .contentTooLarge else { return response }
+        guard self.leavesBody(request, context) else { return response }
         response.headers[.connection] = "close"
         // Whoever keeps the connection's state closes it when the answer is written.
         context.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
@@ -94,7 +91,6 @@ struct UnreadBodies: RouterMiddleware {
 
     private func leavesBody(_ request: Request, _ context: HTTPContext) -> Bool {
         let length = request.headers[.contentLength] ?? "0"
-        return (request.headers[.transferEncoding] != nil || length != "0")
-            && !self.readers.contains(context.endpointPath ?? "")
+        return (request.headers[.transferEncoding] != nil || length != "0") && !context.bodyReading.isWhole
     }
 }

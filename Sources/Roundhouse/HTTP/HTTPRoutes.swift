@@ -15,9 +15,6 @@ struct HTTPRoute: Sendable {
     var path: String
     /// For the list of what there is; a few words.
     var summary: String
-    /// Reads the request's body to its end, or to the limit that it sets. Else the connection closes after the answer to a
-    /// request that has one, so that nobody can send without end.
-    var readsBody = false
     var handler: Handler
 
     /// `GET`, and with it `HEAD`.
@@ -25,9 +22,9 @@ struct HTTPRoute: Sendable {
         HTTPRoute(method: .get, path: path, summary: summary, handler: handler)
     }
 
-    /// `POST` with a body, which the handler reads by ``Hummingbird/Request/wholeBody(upTo:)``.
+    /// `POST` with a body, which the handler reads by ``Hummingbird/Request/wholeBody(_:within:)``.
     static func post(_ path: String, _ summary: String, _ handler: @escaping Handler) -> HTTPRoute {
-        HTTPRoute(method: .post, path: path, summary: summary, readsBody: true, handler: handler)
+        HTTPRoute(method: .post, path: path, summary: summary, handler: handler)
     }
 }
 
@@ -36,6 +33,9 @@ struct HTTPContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// The client's connection.
     let channel: any Channel
+    /// What has been taken of the request's body. A connection closes after the answer to a request that has more, so that
+    /// nobody can send without end.
+    let bodyReading = BodyReading()
 
     init(source: ApplicationRequestContextSource) {
         self.coreContext = CoreRequestContextStorage(source: source)
@@ -44,20 +44,6 @@ struct HTTPContext: RequestContext {
 
     /// What stood in the place of `{name}`.
     func parameter(_ name: String) -> String? { self.parameters.get(name) }
-}
-
-extension Request {
-    /// The body to its end.
-    ///
-    /// - Parameter limit: in bytes.
-    /// - Throws: ``HTTPProblem`` when there is more.
-    func wholeBody(upTo limit: Int) async throws -> ByteBuffer {
-        do {
-            return try await self.body.collect(upTo: limit)
-        } catch is NIOTooManyBytesError {
-            throw HTTPProblem(status: .contentTooLarge, message: "the body is too large; \(limit) bytes are the most")
-        }
-    }
 }
 
 extension HTTPRoute {
@@ -71,7 +57,7 @@ extension HTTPRoute {
         routes.append(Self.index(of: routes, title: title))
         let router = Hummingbird.Router(context: HTTPContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: slowReaders)
-        router.add(middleware: UnreadBodies(readers: Set(routes.filter(\.readsBody).map(\.path))))
+        router.add(middleware: UnreadBodies())
         router.add(middleware: JSONErrors())
         for route in routes {
             router.on(RouterPath(route.path), method: route.method, use: route.handler)

@@ -175,7 +175,8 @@ import Testing
             var routes: [HTTPRoute] {
                 [
                     .post("/echo/{word}", "echoes") { request, context in
-                        let body = String(buffer: try await request.wholeBody(upTo: 64))
+                        let limits = BodyLimits(bytes: 64, time: .seconds(30))
+                        let body = String(buffer: try await request.wholeBody(context, within: limits))
                         return .text("\(context.parameter("word") ?? ""): \(body)")
                     }
                 ]
