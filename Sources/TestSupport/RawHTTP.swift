@@ -47,6 +47,9 @@ package final class RawConnection: Sendable {
         }
     }
 
+    /// Ends this side of the connection; what the peer sends can still be read.
+    package func endSending() { shutdown(self.descriptor, Int32(SHUT_WR)) }
+
     /// The next bytes; empty when the peer has closed, `nil` when nothing came in time.
     package func receive(within limit: Duration) async -> [UInt8]? {
         let milliseconds = Int32(limit / .milliseconds(1))

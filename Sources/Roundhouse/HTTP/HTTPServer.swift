@@ -3,6 +3,7 @@ internal import Hummingbird
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import Providers
 internal import Synchronization
 
 /// The HTTP port.
@@ -81,6 +82,7 @@ final class HTTPServer: Sendable {
             responder: self.responder,
             server: .http1(
                 configuration: .init(
+                    additionalChannelHandlers: [ClientConnectionSetup()],
                     idleTimeout: TimeAmount(settings.idleTimeout),
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: settings.maxHeaderBytes, maxHeaderListSize: settings.maxHeaderBytes,
@@ -98,11 +100,12 @@ final class HTTPServer: Sendable {
             eventLoopGroupProvider: .shared(self.loops),
             logger: logger
         )
-        try await application.run()
+        // Requests are answered on the connections' own thread: each token would change threads twice otherwise.
+        try await withTaskExecutorPreference(EventLoopExecutor(self.loops.next())) { try await application.run() }
     }
 }
 
-/// Counts the requests that are being answered.
+/// Counts the requests that are being answered, streams to their end.
 final class CountingResponder: HTTPResponder {
     private let responder: RouterResponder<HTTPContext>
     private let count = Atomic(0)
@@ -116,7 +119,15 @@ final class CountingResponder: HTTPResponder {
     func respond(to request: Request, context: HTTPContext) async throws -> Response {
         self.count.add(1, ordering: .relaxed)
         defer { self.count.subtract(1, ordering: .relaxed) }
-        return try await self.responder.respond(to: request, context: context)
+        var response = try await self.responder.respond(to: request, context: context)
+        let body = response.body
+        guard body.contentLength == nil else { return response }
+        response.body = ResponseBody { writer in
+            self.count.add(1, ordering: .relaxed)
+            defer { self.count.subtract(1, ordering: .relaxed) }
+            try await body.write(writer)
+        }
+        return response
     }
 }
 
