@@ -8,6 +8,11 @@ enum RequestID {
     private static let seed = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
     private static let counter = Atomic<UInt64>(0)
 
+    /// Whether a client may call its request so: 1-128 printable ASCII characters without spaces.
+    static func isValid(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
+
     static func make() -> String {
         let number = Self.counter.add(1, ordering: .relaxed).oldValue
         return Self.uuid(Self.mix(Self.seed.0 &+ number), Self.mix(Self.seed.1 &+ number))

@@ -108,30 +108,36 @@ extension RequestReader {
             }
         switch image.source {
         case .data(let data):
-            if data.isEmpty || data.count > Self.longestImage {
-                self.report(
-                    FieldViolation("\(field).data", found: "\(data.count) bytes", expected: "1 byte to 20 MiB"))
-            }
-            if !Self.imageTypes.contains(image.mediaType) {
-                self.report(
-                    FieldViolation(
-                        "\(field).media_type", found: image.mediaType,
-                        expected: Self.imageTypes.joined(separator: ", ")))
-            }
+            self.checkImage(byteCount: data.count, field: "\(field).data")
+            self.checkImage(mediaType: image.mediaType, field: "\(field).media_type")
             return Image(.bytes([UInt8](data), mediaType: image.mediaType), detail: detail)
         case .url(let url):
-            let isAddress = url.hasPrefix("https://") || url.hasPrefix("http://")
-            if !isAddress || url.utf8.count > 8192 || !url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
-                self.report(
-                    FieldViolation(
-                        "\(field).url", found: url,
-                        expected: "an https or http address of at most 8192 ASCII characters; bytes go into data"))
-            }
+            self.checkImage(url: url, field: "\(field).url", otherwise: "bytes go into data")
             return Image(.url(url), detail: detail)
         case nil:
             self.report(FieldViolation(field, "has no source: data or url is expected"))
             return nil
         }
+    }
+
+    mutating func checkImage(byteCount: Int, field: @autoclosure () -> String) {
+        guard byteCount == 0 || byteCount > Self.longestImage else { return }
+        self.report(FieldViolation(field(), found: "\(byteCount) bytes", expected: "1 byte to 20 MiB"))
+    }
+
+    mutating func checkImage(mediaType: String, field: @autoclosure () -> String) {
+        guard !Self.imageTypes.contains(mediaType) else { return }
+        self.report(FieldViolation(field(), found: mediaType, expected: Self.imageTypes.joined(separator: ", ")))
+    }
+
+    /// - Parameter otherwise: how bytes are sent.
+    mutating func checkImage(url: String, field: @autoclosure () -> String, otherwise: String) {
+        let isAddress = url.hasPrefix("https://") || url.hasPrefix("http://")
+        guard !isAddress || url.utf8.count > 8192 || !url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return }
+        self.report(
+            FieldViolation(
+                field(), found: url,
+                expected: "an https or http address of at most 8192 ASCII characters; \(otherwise)"))
     }
 
     private mutating func toolCall(
@@ -149,18 +155,30 @@ extension RequestReader {
     private mutating func toolResult(
         _ result: Roundhouse_V1_ToolResult, _ names: [String: String], field: String
     ) -> ToolResult {
-        let known = names[result.toolCallID]
-        if known == nil {
-            self.report(
-                FieldViolation(
-                    "\(field).tool_call_id", found: result.toolCallID,
-                    expected: "the id of a tool_call in an earlier message"))
-        }
-        if let known, !result.name.isEmpty, result.name != known {
-            self.report(FieldViolation("\(field).name", found: result.name, expected: "'\(known)', as in its call"))
-        }
+        let name = self.toolName(
+            result.name, ofCall: result.toolCallID, among: names, field: field, idField: "\(field).tool_call_id")
         return ToolResult(
-            callID: result.toolCallID, name: known ?? result.name, content: result.content, isError: result.isError)
+            callID: result.toolCallID, name: name, content: result.content, isError: result.isError)
+    }
+
+    /// The name of the tool whose result it is.
+    ///
+    /// - Parameters:
+    ///   - name: as the client says it; may be empty.
+    ///   - names: of the tools that were called so far, by the ids of the calls.
+    mutating func toolName(
+        _ name: String, ofCall id: String, among names: [String: String],
+        field: @autoclosure () -> String, idField: @autoclosure () -> String
+    ) -> String {
+        guard let known = names[id] else {
+            self.report(
+                FieldViolation(idField(), found: id, expected: "the id of a tool call in an earlier message"))
+            return name
+        }
+        if !name.isEmpty, name != known {
+            self.report(FieldViolation("\(field()).name", found: name, expected: "'\(known)', as in its call"))
+        }
+        return known
     }
 
     private static func signature(_ value: String, origin: String, isRedacted: Bool = false) -> ReasoningSignature? {
@@ -168,7 +186,7 @@ extension RequestReader {
     }
 
     /// 1-64 characters of letters, digits, `_` and `-`.
-    mutating func checkName(_ name: String, field: String) {
+    mutating func checkName(_ name: String, field: @autoclosure () -> String) {
         let isFit = name.utf8.allSatisfy { byte in
             switch byte {
             case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x2D: true
@@ -177,14 +195,14 @@ extension RequestReader {
         }
         guard (1...64).contains(name.utf8.count), isFit else {
             self.report(
-                FieldViolation(field, found: name, expected: "1-64 characters of letters, digits, '_' and '-'"))
+                FieldViolation(field(), found: name, expected: "1-64 characters of letters, digits, '_' and '-'"))
             return
         }
     }
 
-    mutating func checkJSONObject(_ text: String, field: String) {
+    mutating func checkJSONObject(_ text: String, field: @autoclosure () -> String) {
         guard let problem = JSONObjectText.problem(of: text) else { return }
-        self.report(FieldViolation(field, "is no JSON object: \(problem)"))
+        self.report(FieldViolation(field(), "is no JSON object: \(problem)"))
     }
 
     /// Tells that an enum's number has no meaning.

@@ -4,17 +4,11 @@ internal import RoundhouseAPI
 // Tools, forms of answers, thoughts.
 extension RequestReader {
     mutating func tools(_ tools: [Roundhouse_V1_Tool]) -> [Tool] {
-        if tools.count > 128 {
-            self.report(FieldViolation("tools", found: "\(tools.count) tools", expected: "at most 128"))
-        }
+        self.checkToolCount(tools.count, field: "tools")
         var names: Set<String> = []
         return tools.enumerated().map { index, tool in
             let field = "tools[\(index)]"
-            self.checkName(tool.name, field: "\(field).name")
-            if !names.insert(tool.name).inserted {
-                self.report(
-                    FieldViolation("\(field).name", found: tool.name, expected: "a name that no other tool has"))
-            }
+            self.checkToolName(tool.name, among: &names, field: "\(field).name")
             if !tool.parametersJson.isEmpty {
                 self.checkJSONObject(tool.parametersJson, field: "\(field).parameters_json")
             }
@@ -27,6 +21,20 @@ extension RequestReader {
         }
     }
 
+    mutating func checkToolCount(_ count: Int, field: @autoclosure () -> String) {
+        guard count > 128 else { return }
+        self.report(FieldViolation(field(), found: "\(count) tools", expected: "at most 128"))
+    }
+
+    mutating func checkToolName(
+        _ name: String, among names: inout Set<String>, field: @autoclosure () -> String
+    ) {
+        self.checkName(name, field: field())
+        if !names.insert(name).inserted {
+            self.report(FieldViolation(field(), found: name, expected: "a name that no other tool has"))
+        }
+    }
+
     /// - Parameter choice: `nil` when the client said nothing.
     mutating func toolChoice(
         _ choice: Roundhouse_V1_ToolChoice?, among tools: [Roundhouse_V1_Tool]
@@ -35,18 +43,32 @@ extension RequestReader {
         case nil, .mode(.unspecified), .mode(.auto): return .automatic
         case .mode(.none): return .none
         case .mode(.required):
-            if tools.isEmpty {
-                self.report(FieldViolation("tool_choice", "requires a tool; expected at least one in tools"))
-            }
-            return .required
+            return self.check(.required, hasTools: !tools.isEmpty, field: "tool_choice") { _ in true }
         case .mode(.UNRECOGNIZED(let number)):
             return self.unknown(number, "mode", of: "tool_choice", "a ToolChoiceMode") ?? .automatic
         case .tool(let name):
-            if !tools.contains(where: { $0.name == name }) {
-                self.report(FieldViolation("tool_choice.tool", found: name, expected: "the name of one of the tools"))
+            return self.check(.tool(name), hasTools: !tools.isEmpty, field: "tool_choice.tool") { name in
+                tools.contains { $0.name == name }
             }
-            return .tool(name)
         }
+    }
+
+    /// That there is what must be called.
+    mutating func check(
+        _ choice: ToolChoice, hasTools: Bool, field: @autoclosure () -> String, isTool: (String) -> Bool
+    ) -> ToolChoice {
+        switch choice {
+        case .automatic, .none: break
+        case .required:
+            if !hasTools {
+                self.report(FieldViolation(field(), "requires a tool; expected at least one in tools"))
+            }
+        case .tool(let name):
+            if !isTool(name) {
+                self.report(FieldViolation(field(), found: name, expected: "the name of one of the tools"))
+            }
+        }
+        return choice
     }
 
     mutating func responseFormat(_ format: Roundhouse_V1_ResponseFormat) -> ResponseFormat {
@@ -79,10 +101,8 @@ extension RequestReader {
             case .high: .high
             case .UNRECOGNIZED(let number): self.unknown(number, "effort", of: "reasoning", "a ReasoningEffort")
             }
-        if options.hasMaxTokens, options.maxTokens < 1 {
-            self.report(
-                FieldViolation("reasoning.max_tokens", found: "\(options.maxTokens)", expected: "at least 1"))
-        }
-        return ReasoningOptions(effort: effort, maxTokens: options.hasMaxTokens ? Int(options.maxTokens) : nil)
+        let most =
+            options.hasMaxTokens ? self.atLeast(1, Int(options.maxTokens), field: "reasoning.max_tokens") : nil
+        return ReasoningOptions(effort: effort, maxTokens: most)
     }
 }

@@ -49,31 +49,28 @@ extension RequestReader {
             )
         )
         if message.hasMaxOutputTokens {
-            request.sampling.maxOutputTokens = Int(message.maxOutputTokens)
-            if message.maxOutputTokens < 1 {
-                reader.report(
-                    FieldViolation("max_output_tokens", found: "\(message.maxOutputTokens)", expected: "at least 1"))
-            }
+            request.sampling.maxOutputTokens = reader.atLeast(
+                1, Int(message.maxOutputTokens), field: "max_output_tokens")
         }
         guard reader.violations.isEmpty else { throw .invalidRequest(reader.violations) }
         return request
     }
 
-    private mutating func inputs(_ inputs: [String]) -> [String] {
+    mutating func inputs(_ inputs: [String], field: String = "inputs") -> [String] {
         if !(1...2048).contains(inputs.count) {
-            self.report(FieldViolation("inputs", found: "\(inputs.count) texts", expected: "1 to 2048"))
+            self.report(FieldViolation(field, found: "\(inputs.count) texts", expected: "1 to 2048"))
         }
         for (index, input) in inputs.enumerated() where input.isEmpty {
-            self.report(FieldViolation("inputs[\(index)]", "is empty: a text is expected"))
+            self.report(FieldViolation("\(field)[\(index)]", "is empty: a text is expected"))
         }
         return inputs
     }
 
-    private mutating func dimensions(_ dimensions: Int32) -> Int {
+    mutating func dimensions(_ dimensions: some BinaryInteger) -> Int {
         if !(1...65_536).contains(dimensions) {
             self.report(FieldViolation("dimensions", found: "\(dimensions)", expected: "a number from 1 to 65536"))
         }
-        return Int(dimensions)
+        return Int(clamping: dimensions)
     }
 }
 
@@ -114,16 +111,16 @@ extension RequestReader {
     }
 
     /// Labels; each 1-63 bytes without control characters.
-    mutating func tags(_ tags: [String], field: String, most: Int) -> [String] {
+    mutating func tags(_ tags: [String], field: @autoclosure () -> String, most: Int) -> [String] {
         if tags.count > most {
-            self.report(FieldViolation(field, found: "\(tags.count) tags", expected: "at most \(most)"))
+            self.report(FieldViolation(field(), found: "\(tags.count) tags", expected: "at most \(most)"))
         }
         for (index, tag) in tags.enumerated() {
             let isFit = tag.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
             if !(1...63).contains(tag.utf8.count) || !isFit {
                 self.report(
                     FieldViolation(
-                        "\(field)[\(index)]", found: tag, expected: "1-63 bytes without control characters"))
+                        "\(field())[\(index)]", found: tag, expected: "1-63 bytes without control characters"))
             }
         }
         return tags
@@ -138,11 +135,11 @@ extension RequestReader {
                     self.named(name, as: Capability.self, field: "requirements.capabilities[\(index)]")
                 }),
             minContextLength: message.hasMinContextLength
-                ? Int(self.atLeast(1, message.minContextLength, "min_context_length")) : nil,
+                ? self.atLeast(1, Int(message.minContextLength), field: "requirements.min_context_length") : nil,
             maxPricePerMillionTokens: message.hasMaxPriceNanoUsd
-                ? self.atLeast(0, message.maxPriceNanoUsd, "max_price_nano_usd") : nil,
+                ? self.atLeast(0, message.maxPriceNanoUsd, field: "requirements.max_price_nano_usd") : nil,
             maxCostNanoUSD: message.hasMaxCostNanoUsd
-                ? self.atLeast(0, message.maxCostNanoUsd, "max_cost_nano_usd") : nil,
+                ? self.atLeast(0, message.maxCostNanoUsd, field: "requirements.max_cost_nano_usd") : nil,
             minQualityScore: message.hasMinQualityScore
                 ? self.number(message.minQualityScore, in: 0...1, field: "requirements.min_quality_score") : nil,
             minSafetyScore: message.hasMinSafetyScore
@@ -156,22 +153,13 @@ extension RequestReader {
         )
     }
 
-    private mutating func named<Value: RawRepresentable<String> & CaseIterable>(
-        _ name: String, as type: Value.Type, field: String
+    mutating func named<Value: RawRepresentable<String> & CaseIterable>(
+        _ name: String, as type: Value.Type, field: @autoclosure () -> String
     ) -> Value? {
         if let value = Value(rawValue: name) { return value }
         let expected = Value.allCases.map(\.rawValue).joined(separator: ", ")
-        self.report(FieldViolation(field, found: name, expected: "one of \(expected)"))
+        self.report(FieldViolation(field(), found: name, expected: "one of \(expected)"))
         return nil
-    }
-
-    private mutating func atLeast<Number: FixedWidthInteger>(_ least: Number, _ value: Number, _ field: String)
-        -> Number
-    {
-        if value < least {
-            self.report(FieldViolation("requirements.\(field)", found: "\(value)", expected: "at least \(least)"))
-        }
-        return value
     }
 
     private mutating func latency(_ message: Google_Protobuf_Duration) -> Duration? {
@@ -184,12 +172,12 @@ extension RequestReader {
         return nil
     }
 
-    private mutating func providers(_ names: [String], field: String) -> [ProviderID] {
+    mutating func providers(_ names: [String], field: @autoclosure () -> String) -> [ProviderID] {
         names.enumerated().compactMap { index, name in
             if let id = ProviderID(name) { return id }
             self.report(
                 FieldViolation(
-                    "\(field)[\(index)]", found: name, expected: "a provider's name: \(ProviderID.expectation)"))
+                    "\(field())[\(index)]", found: name, expected: "a provider's name: \(ProviderID.expectation)"))
             return nil
         }
     }

@@ -49,11 +49,11 @@ struct RequestReader {
 
     // MARK: - Fields
 
-    mutating func target(_ text: String, field: String = "model") -> InferenceRequest.Target {
+    mutating func target(_ text: String, field: @autoclosure () -> String = "model") -> InferenceRequest.Target {
         if let target = InferenceRequest.Target(text) { return target }
         self.violations.append(
             FieldViolation(
-                field,
+                field(),
                 found: text,
                 expected: "a model id (\(ModelID.expectation)), an alias (\(ProviderID.expectation)), 'auto' or nothing"
             )
@@ -63,8 +63,7 @@ struct RequestReader {
 
     mutating func requestID(_ text: String, makeID: () -> String) -> String {
         guard !text.isEmpty else { return makeID() }
-        let isPrintable = text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
-        if text.utf8.count > 128 || !isPrintable {
+        if !RequestID.isValid(text) {
             self.violations.append(
                 FieldViolation("request_id", found: text, expected: "1-128 printable ASCII characters without spaces")
             )
@@ -77,21 +76,9 @@ struct RequestReader {
         if message.hasTemperature {
             sampling.temperature = self.number(message.temperature, in: 0...2, field: "temperature")
         }
-        if message.hasTopP {
-            sampling.topP = message.topP
-            if !(message.topP > 0 && message.topP <= 1) {
-                self.violations.append(
-                    FieldViolation("top_p", found: "\(message.topP)", expected: "a number above 0 and up to 1")
-                )
-            }
-        }
+        if message.hasTopP { sampling.topP = self.topP(message.topP) }
         if message.hasMaxOutputTokens {
-            sampling.maxOutputTokens = Int(message.maxOutputTokens)
-            if message.maxOutputTokens < 1 {
-                self.violations.append(
-                    FieldViolation("max_output_tokens", found: "\(message.maxOutputTokens)", expected: "at least 1")
-                )
-            }
+            sampling.maxOutputTokens = self.atLeast(1, Int(message.maxOutputTokens), field: "max_output_tokens")
         }
         sampling.stop = self.stop(message.stop)
         sampling.seed = message.hasSeed ? message.seed : nil
@@ -104,16 +91,32 @@ struct RequestReader {
         return sampling
     }
 
-    mutating func number(_ value: Double, in range: ClosedRange<Double>, field: String) -> Double {
-        // NaN is in no range, so it ends up here too.
-        if !range.contains(value) {
-            let bounds = "\(Int(range.lowerBound)) to \(Int(range.upperBound))"
-            self.violations.append(FieldViolation(field, found: "\(value)", expected: "a number from \(bounds)"))
+    mutating func topP(_ value: Double) -> Double {
+        if !(value > 0 && value <= 1) {
+            self.violations.append(FieldViolation("top_p", found: "\(value)", expected: "a number above 0 and up to 1"))
         }
         return value
     }
 
-    private mutating func stop(_ sequences: [String]) -> [String] {
+    mutating func atLeast<Number: FixedWidthInteger>(
+        _ least: Number, _ value: Number, field: @autoclosure () -> String
+    ) -> Number {
+        if value < least { self.report(FieldViolation(field(), found: "\(value)", expected: "at least \(least)")) }
+        return value
+    }
+
+    mutating func number(
+        _ value: Double, in range: ClosedRange<Double>, field: @autoclosure () -> String
+    ) -> Double {
+        // NaN is in no range, so it ends up here too.
+        if !range.contains(value) {
+            let bounds = "\(Int(range.lowerBound)) to \(Int(range.upperBound))"
+            self.violations.append(FieldViolation(field(), found: "\(value)", expected: "a number from \(bounds)"))
+        }
+        return value
+    }
+
+    mutating func stop(_ sequences: [String]) -> [String] {
         if sequences.count > 16 {
             self.violations.append(
                 FieldViolation("stop", found: "\(sequences.count) sequences", expected: "at most 16")
@@ -125,22 +128,24 @@ struct RequestReader {
         return sequences
     }
 
-    mutating func metadata(_ metadata: [String: String]) -> [String: String] {
+    mutating func metadata(
+        _ metadata: [String: String], field: @autoclosure () -> String = "metadata"
+    ) -> [String: String] {
         if metadata.count > 16 {
             self.violations.append(
-                FieldViolation("metadata", found: "\(metadata.count) entries", expected: "at most 16")
+                FieldViolation(field(), found: "\(metadata.count) entries", expected: "at most 16")
             )
         }
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
             if key.isEmpty || key.utf8.count > 64 {
                 self.violations.append(
-                    FieldViolation("metadata", found: "a key of \(key.utf8.count) bytes", expected: "1-64 bytes")
+                    FieldViolation(field(), found: "a key of \(key.utf8.count) bytes", expected: "1-64 bytes")
                 )
             }
             if value.utf8.count > 512 {
                 self.violations.append(
                     FieldViolation(
-                        "metadata['\(key.prefix(64))']",
+                        "\(field())['\(key.prefix(64))']",
                         found: "\(value.utf8.count) bytes",
                         expected: "at most 512 bytes"
                     )

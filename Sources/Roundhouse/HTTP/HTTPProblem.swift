@@ -58,17 +58,27 @@ struct JSONErrors: RouterMiddleware {
     ) async throws -> Response {
         do {
             return try await next(request, context)
-        } catch let problem as HTTPProblem {
-            return problem.response
-        } catch let error as HTTPError where error.status == .notFound {
-            return HTTPProblem.notFound(request.uri.path).response
-        } catch let error as HTTPError {
-            return HTTPProblem(status: error.status, message: error.body ?? error.status.reasonPhrase).response
+        } catch let error as OpenAIError {
+            return error.response
         } catch {
+            let problem = self.problem(of: error, request, context)
+            guard request.uri.path.hasPrefix("/v1/") else { return problem.response }
+            var error = OpenAIError(problem)
+            error.requestID = OpenAIRequestReader.requestID(request.headers)
+            return error.response
+        }
+    }
+
+    private func problem(of error: any Error, _ request: Request, _ context: HTTPContext) -> HTTPProblem {
+        switch error {
+        case let problem as HTTPProblem: return problem
+        case let error as HTTPError where error.status == .notFound: return .notFound(request.uri.path)
+        case let error as HTTPError:
+            return HTTPProblem(status: error.status, message: error.body ?? error.status.reasonPhrase)
+        default:
             context.logger.error("An HTTP request failed", metadata: ["error": "\(error)"])
             return HTTPProblem(
-                status: .internalServerError, message: "this is a fault of the server; its log says more"
-            ).response
+                status: .internalServerError, message: "this is a fault of the server; its log says more")
         }
     }
 }
