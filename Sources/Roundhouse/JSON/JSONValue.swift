@@ -92,8 +92,9 @@ struct JSONValue: Sendable {
         let node = self.node
         guard node.kind == .string else { return nil }
         let inside = (node.start + 1)..<(node.end - 1)
-        guard node.hasEscapes else { return String(decoding: self.text.bytes[inside], as: UTF8.self) }
-        return String(decoding: JSONScanner.unescaped(self.text.bytes.span.extracting(inside)), as: UTF8.self)
+        let bytes = self.text.bytes
+        guard node.hasEscapes else { return String(decoding: bytes[inside], as: UTF8.self) }
+        return String(decoding: JSONScanner.unescaped(bytes.span.extracting(inside)), as: UTF8.self)
     }
 
     /// Whether it is the string `text`, which must need no escaping.
@@ -102,7 +103,8 @@ struct JSONValue: Sendable {
         guard node.kind == .string else { return false }
         if node.hasEscapes { return self.string == "\(text)" }
         guard node.end - node.start == text.utf8CodeUnitCount + 2 else { return false }
-        return self.text.bytes.span.extracting((node.start + 1)..<(node.end - 1)).isSame(as: text)
+        let bytes = self.text.bytes
+        return bytes.span.extracting((node.start + 1)..<(node.end - 1)).isSame(as: text)
     }
 
     /// `nil` when it is neither `true` nor `false`.
@@ -130,7 +132,7 @@ struct JSONValue: Sendable {
     /// A number without a fraction and an exponent.
     private var plainInteger: Int64? {
         let node = self.node
-        let bytes = self.text.bytes.span
+        let bytes = self.text.bytes
         let isNegative = bytes[node.start] == UInt8(ascii: "-")
         var value: Int64 = 0
         for place in (isNegative ? node.start + 1 : node.start)..<node.end {
@@ -214,8 +216,7 @@ struct JSONValue: Sendable {
 extension JSONText {
     fileprivate func hasSameBytes(_ left: JSONNode, _ right: JSONNode) -> Bool {
         guard left.end - left.start == right.end - right.start else { return false }
-        let bytes = self.bytes.span
-        for place in 0..<(left.end - left.start) where bytes[left.start + place] != bytes[right.start + place] {
+        for place in 0..<(left.end - left.start) where self.bytes[left.start + place] != self.bytes[right.start + place] {
             return false
         }
         return true

@@ -15,7 +15,7 @@ struct OpenAIEmbeddingRoutes: HTTPRoutes {
                 let body = try await request.wholeBody(context, within: self.limits)
                 let id = OpenAIRequestReader.requestID(request.headers)
                 let embedding = try OpenAIEmbedding.read(body, headers: request.headers, requestID: id)
-                do {
+                do throws(RequestFailure) {
                     let outcome = try await self.pipeline.embed(embedding.order, deadline: nil)
                     return embedding.response(outcome)
                 } catch {
