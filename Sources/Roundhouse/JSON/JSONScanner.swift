@@ -84,7 +84,8 @@ struct JSONScanner {
     /// A member's key and its colon.
     private mutating func key(_ text: Span<UInt8>, _ start: Int) throws(JSONProblem) -> Int {
         guard start < text.count, text[start] == UInt8(ascii: "\"") else {
-            throw JSONProblem("a key in quotation marks is expected, found \(Self.shown(text, start))", at: start, in: text)
+            throw JSONProblem(
+                "a key in quotation marks is expected, found \(Self.shown(text, start))", at: start, in: text)
         }
         let colon = Self.skipSpace(text, try self.string(text, start))
         guard colon < text.count, text[colon] == UInt8(ascii: ":") else {

@@ -216,7 +216,8 @@ struct JSONValue: Sendable {
 extension JSONText {
     fileprivate func hasSameBytes(_ left: JSONNode, _ right: JSONNode) -> Bool {
         guard left.end - left.start == right.end - right.start else { return false }
-        for place in 0..<(left.end - left.start) where self.bytes[left.start + place] != self.bytes[right.start + place] {
+        for place in 0..<(left.end - left.start) where self.bytes[left.start + place] != self.bytes[right.start + place]
+        {
             return false
         }
         return true

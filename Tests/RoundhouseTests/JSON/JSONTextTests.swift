@@ -16,7 +16,7 @@ import Testing
         let numbers = try #require(root["a"])
         #expect(numbers.elements.map(\.raw) == ["1", "-0", "2.5e3", "-1.25E-2", "9223372036854775807", "1e400"])
         #expect(numbers.elements.map(\.integer) == [1, 0, 2500, nil, .max, nil])
-        #expect(numbers.elements.map(\.number) == [1, 0, 2500, -0.0125, 9223372036854775807, .infinity])
+        #expect(numbers.elements.map(\.number) == [1, 0, 2500, -0.0125, 9_223_372_036_854_775_807, .infinity])
         #expect(root.members.map { $0.value }[1].string == "x\n\"\\/ü😀")
         #expect(root["empty"]?.raw == #"[{}, [], ""]"#)
         #expect(root["words"]?.elements.map(\.boolean) == [true, false, nil])
@@ -24,10 +24,11 @@ import Testing
         #expect(root["none"] == nil)
     }
 
-    @Test(arguments: [
-        ("9223372036854775807", Int64.max), ("-9223372036854775808", .min), ("9223372036854775808", nil),
-        ("-9223372036854775809", nil), ("3.0", 3), ("3e2", 300), ("3.5", nil), ("-0", 0), ("1e19", nil),
-    ] as [(String, Int64?)])
+    @Test(
+        arguments: [
+            ("9223372036854775807", Int64.max), ("-9223372036854775808", .min), ("9223372036854775808", nil),
+            ("-9223372036854775809", nil), ("3.0", 3), ("3e2", 300), ("3.5", nil), ("-0", 0), ("1e19", nil),
+        ] as [(String, Int64?)])
     func `A whole number is one however it is written, as long as it fits`(_ text: String, _ value: Int64?) throws {
         #expect(try JSONText(text).root.integer == value)
     }
@@ -45,10 +46,12 @@ import Testing
 
     @Test(arguments: [
         Broken("", 0, "found the end"), Broken("  ", 2, "found the end"), Broken("{", 1, "has no end"),
-        Broken(#"{"a":1,}"#, 7, "a key in quotation marks"), Broken("[1,]", 3, "found ']'"), Broken("[1 2]", 3, "',' or ']'"),
+        Broken(#"{"a":1,}"#, 7, "a key in quotation marks"), Broken("[1,]", 3, "found ']'"),
+        Broken("[1 2]", 3, "',' or ']'"),
         Broken(#"{"a" 1}"#, 5, "':' is expected"), Broken(#"{"a":}"#, 5, "found '}'"), Broken("{a:1}", 1, "found 'a'"),
         Broken(#"{'a':1}"#, 1, "found '''"), Broken("01", 0, "a 0 too many"), Broken("-", 1, "a digit"),
-        Broken("1.", 2, "a digit"), Broken("1.e3", 2, "a digit"), Broken("+1", 0, "found '+'"), Broken(".5", 0, "found '.'"),
+        Broken("1.", 2, "a digit"), Broken("1.e3", 2, "a digit"), Broken("+1", 0, "found '+'"),
+        Broken(".5", 0, "found '.'"),
         Broken("NaN", 0, "found 'N'"), Broken("nul", 0, "'null'"), Broken("True", 0, "found 'T'"),
         Broken("tru", 0, "'true'"), Broken(#""abc"#, 4, "has no end"), Broken("\"a\nb\"", 2, "control character 10"),
         Broken(#""\x""#, 1, "no escape"), Broken(#""\u12g4""#, 5, "four hexadecimal digits"),
@@ -74,7 +77,9 @@ import Testing
     }
 
     @Test func `Bytes that are no UTF-8 are told with their place`() {
-        for (bytes, offset) in [([0x22, 0xFF, 0x22], 1), ([0x22, 0x41, 0xC3, 0x22], 2), ([0x22, 0xED, 0xA0, 0x80, 0x22], 1)] {
+        for (bytes, offset) in [
+            ([0x22, 0xFF, 0x22], 1), ([0x22, 0x41, 0xC3, 0x22], 2), ([0x22, 0xED, 0xA0, 0x80, 0x22], 1),
+        ] {
             #expect {
                 _ = try JSONText(bytes.map { UInt8($0) })
             } throws: { error in
@@ -111,7 +116,8 @@ import Testing
         for _ in 0..<20_000 {
             var changed = bytes
             for _ in 0...Int.random(in: 0...2, using: &generator) {
-                changed[Int.random(in: changed.indices, using: &generator)] = UInt8.random(in: .min ... .max, using: &generator)
+                changed[Int.random(in: changed.indices, using: &generator)] = UInt8.random(
+                    in: .min ... .max, using: &generator)
             }
             guard let text = try? JSONText(changed) else { continue }
             Self.walk(text.root)
@@ -138,10 +144,13 @@ import Testing
     @Test func `A path leads to a value from the top`() throws {
         let text = #"{"messages":[{},{},{"content":[{"image_url":{"url":"x","a b":[[1]]}}]}],"model":"m"}"#
         let root = try JSONText(text).root
-        let part = try #require(root["messages"]?.elements.map { $0 }[2]["content"]?.elements.map { $0 }[0]["image_url"])
+        let part = try #require(
+            root["messages"]?.elements.map { $0 }[2]["content"]?.elements.map { $0 }[0]["image_url"])
         #expect(part.path == "messages[2].content[0].image_url")
         #expect(part["url"]?.path == "messages[2].content[0].image_url.url")
-        #expect(part["a b"]?.elements.map { $0 }[0].elements.map { $0 }[0].path == "messages[2].content[0].image_url.a b[0][0]")
+        #expect(
+            part["a b"]?.elements.map { $0 }[0].elements.map { $0 }[0].path
+                == "messages[2].content[0].image_url.a b[0][0]")
         #expect(root["model"]?.path == "model" && root.path == "")
         #expect(root.members.map { $0.key }[1].path == "model")
     }
@@ -162,7 +171,13 @@ import Testing
 
 /// A value that is compared.
 private enum Made: Codable, Hashable {
-    case null, boolean(Bool), integer(Int64), number(Double), string(String), array([Made]), object([String: Made])
+    case null
+    case boolean(Bool)
+    case integer(Int64)
+    case number(Double)
+    case string(String)
+    case array([Made])
+    case object([String: Made])
 
     static func random(depth: Int, using generator: inout SplitMix) -> Made {
         switch Int.random(in: 0...(depth > 0 ? 6 : 4), using: &generator) {
@@ -172,19 +187,24 @@ private enum Made: Codable, Hashable {
         case 3: .number(.random(in: -1e6...1e6, using: &generator) + 0.5)
         case 4: .string(self.text(using: &generator))
         case 5:
-            .array((0..<Int.random(in: 0...4, using: &generator)).map { _ in .random(depth: depth - 1, using: &generator) })
+            .array(
+                (0..<Int.random(in: 0...4, using: &generator)).map { _ in .random(depth: depth - 1, using: &generator) }
+            )
         default:
             .object(
                 Dictionary(
                     (0..<Int.random(in: 0...4, using: &generator)).map { _ in
                         (self.text(using: &generator), .random(depth: depth - 1, using: &generator))
-                    }) { first, _ in first })
+                    }
+                ) { first, _ in first })
         }
     }
 
     private static func text(using generator: inout SplitMix) -> String {
         let letters: [Character] = ["a", "\"", "\\", "/", "\n", "\u{1}", "ü", "€", "😀", " ", "\u{7F}", "\r", "\t", "x"]
-        return String((0..<Int.random(in: 0...20, using: &generator)).map { _ in letters.randomElement(using: &generator) ?? "a" })
+        return String(
+            (0..<Int.random(in: 0...20, using: &generator)).map { _ in letters.randomElement(using: &generator) ?? "a" }
+        )
     }
 
     init(_ value: JSONValue) {

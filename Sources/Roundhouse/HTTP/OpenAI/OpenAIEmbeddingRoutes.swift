@@ -127,7 +127,8 @@ extension OpenAIFields {
             return []
         }
         if value.elements.contains(where: { $0.kind == .number || $0.kind == .array }) {
-            self.report(value, "holds tokens, which mean another text to every model; expected texts", .unsupportedValue)
+            self.report(
+                value, "holds tokens, which mean another text to every model; expected texts", .unsupportedValue)
             return []
         }
         let before = self.checks.violations.count

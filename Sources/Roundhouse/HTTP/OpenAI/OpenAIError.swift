@@ -99,11 +99,15 @@ extension OpenAIError {
         case .requirementsNotMet:
             let field = failure.status.violations.first?.field
             param = field.map { $0.hasPrefix("requirements.") ? "roundhouse.\($0)" : $0 }
-            if field == "messages" { (status, type, code) = (.badRequest, Self.invalidRequest, "context_length_exceeded") }
+            if field == "messages" {
+                (status, type, code) = (.badRequest, Self.invalidRequest, "context_length_exceeded")
+            }
         case .nobodyReady(let unavailable): mayRetry = unavailable.isEmpty ? false : nil
         case .allFailed, .interrupted:
             if code == "context_length_exceeded" { param = "messages" }
-            if ["UPSTREAM_AUTHENTICATION_FAILED", "INSUFFICIENT_MEMORY", "UPSTREAM_MODEL_NOT_FOUND"].contains(failure.reason) {
+            if ["UPSTREAM_AUTHENTICATION_FAILED", "INSUFFICIENT_MEMORY", "UPSTREAM_MODEL_NOT_FOUND"].contains(
+                failure.reason)
+            {
                 mayRetry = false
             }
         case .cancelled, .deadlineExceeded: break

@@ -90,7 +90,8 @@ extension OpenAIFields {
         other: (inout OpenAIFields, _ part: JSONValue, _ type: String) -> Message.Part?
     ) -> [Message.Part] {
         guard let content = message["content"], !content.isNull else {
-            self.report(self.path(message) + ".content", "is missing: a text or an array of parts is expected", .missing)
+            self.report(
+                self.path(message) + ".content", "is missing: a text or an array of parts is expected", .missing)
             return []
         }
         if let text = content.string { return [.text(text)] }
@@ -223,7 +224,8 @@ extension OpenAIFields {
             }
             guard let function = self.object(call["function"]) else {
                 if call["function"]?.isNull ?? true {
-                    self.report(self.path(call) + ".function", "is missing: a name and arguments are expected", .missing)
+                    self.report(
+                        self.path(call) + ".function", "is missing: a name and arguments are expected", .missing)
                 }
                 continue
             }

@@ -148,7 +148,8 @@ extension OpenAIFields {
         }
         if let seconds, seconds > 0, seconds <= 1e9 { return .nanoseconds(Int64((seconds * 1e9).rounded())) }
         self.report(
-            value, "is '\(value.raw.prefix(60))'; expected a duration above 0, such as '1.5s' or '500ms'", .invalidValue)
+            value, "is '\(value.raw.prefix(60))'; expected a duration above 0, such as '1.5s' or '500ms'", .invalidValue
+        )
         return nil
     }
 

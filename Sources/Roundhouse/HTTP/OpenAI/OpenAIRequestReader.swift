@@ -37,10 +37,13 @@ enum OpenAIRequestReader {
             let prompt = fields.prompt(root["prompt"])
             request.inference.messages = [Message(.user, prompt)]
             if fields.boolean(root["echo"]) == true { request.echo = prompt }
-            request.inference.logprobs = fields.integer(root["logprobs"], in: 0...20).map { LogprobOptions(topCount: $0) }
+            request.inference.logprobs = fields.integer(root["logprobs"], in: 0...20).map {
+                LogprobOptions(topCount: $0)
+            }
             fields.mustBeAbsent(root["suffix"], "text is only added to the end of the prompt")
             if let bestOf = fields.integer(root["best_of"]), bestOf != 1 {
-                fields.report("best_of", "is '\(bestOf)'; one answer is made for a request: expected 1", .unsupportedValue)
+                fields.report(
+                    "best_of", "is '\(bestOf)'; one answer is made for a request: expected 1", .unsupportedValue)
             }
             request.inference.extraFields = Self.others(of: root, but: Self.completionFields)
             request.ignoredFields = fields.ignored
@@ -192,7 +195,8 @@ extension OpenAIFields {
         let elements = Array(value.elements.prefix(2))
         if elements.count == 1, let text = elements[0].string { return text }
         if elements.contains(where: { $0.kind == .number || $0.kind == .array }) {
-            self.report(value, "holds tokens, which mean another text to every model; expected a string", .unsupportedValue)
+            self.report(
+                value, "holds tokens, which mean another text to every model; expected a string", .unsupportedValue)
         } else if elements.count > 1 {
             self.report(value, "holds several texts; one answer is made for a request: expected one", .unsupportedValue)
         } else {

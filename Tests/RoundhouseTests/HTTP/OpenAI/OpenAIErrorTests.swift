@@ -23,11 +23,13 @@ import Testing
     private static func failed(_ kinds: UpstreamFault.Kind...) throws -> RequestError {
         .allFailed(
             try kinds.map { kind in
-                Attempt(model: try self.model(), fault: UpstreamFault(kind, "said so"), duration: .seconds(1))
+                Attempt(model: try self.model(), duration: .seconds(1), fault: UpstreamFault(kind, "said so"))
             })
     }
 
-    private static func check(_ cause: RequestError, _ told: Told, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    private static func check(_ cause: RequestError, _ told: Told, sourceLocation: SourceLocation = #_sourceLocation)
+        throws
+    {
         let error = OpenAIError(RequestFailure(cause: cause, requestID: "r-9"))
         let response = error.response
         #expect(
@@ -53,7 +55,8 @@ import Testing
             try Self.failed(.contextLengthExceeded),
             Told(status: 400, type: Self.bad, code: "context_length_exceeded", param: "messages"))
         try Self.check(try Self.failed(.contentFiltered), Told(status: 400, type: Self.bad, code: "content_filter"))
-        try Self.check(try Self.failed(.invalidRequest), Told(status: 400, type: Self.bad, code: "upstream_rejected_request"))
+        try Self.check(
+            try Self.failed(.invalidRequest), Told(status: 400, type: Self.bad, code: "upstream_rejected_request"))
         try Self.check(try Self.failed(.unsupported), Told(status: 400, type: Self.bad, code: "capability_unsupported"))
         try Self.check(.cancelled, Told(status: 499, type: Self.bad, code: "request_cancelled"))
     }
@@ -64,10 +67,13 @@ import Testing
         }
         try Self.check(
             try unmet(.notLocal),
-            Told(status: 400, type: Self.bad, code: "requirements_not_met", param: "roundhouse.requirements.local_only"))
+            Told(status: 400, type: Self.bad, code: "requirements_not_met", param: "roundhouse.requirements.local_only")
+        )
         try Self.check(
             try unmet(.capability(.vision)),
-            Told(status: 400, type: Self.bad, code: "capability_unsupported", param: "roundhouse.requirements.capabilities"))
+            Told(
+                status: 400, type: Self.bad, code: "capability_unsupported",
+                param: "roundhouse.requirements.capabilities"))
         try Self.check(
             try unmet(.contextLength(found: 10, required: 20, isEstimate: true)),
             Told(status: 400, type: Self.bad, code: "context_length_exceeded", param: "messages"))
@@ -86,14 +92,18 @@ import Testing
         try Self.check(
             try Self.failed(.queueFull), Told(status: 503, type: Self.server, code: "overloaded", retryAfter: "1"))
         try Self.check(
-            try Self.failed(.unreachable), Told(status: 502, type: Self.server, code: "upstream_unreachable", retryAfter: "1"))
+            try Self.failed(.unreachable),
+            Told(status: 502, type: Self.server, code: "upstream_unreachable", retryAfter: "1"))
         try Self.check(
             try Self.failed(.timedOut(.firstToken)),
             Told(status: 504, type: Self.server, code: "upstream_timed_out", retryAfter: "1"))
         try Self.check(
-            try Self.failed(.serverError), Told(status: 502, type: Self.server, code: "upstream_error", retryAfter: "1"))
+            try Self.failed(.serverError), Told(status: 502, type: Self.server, code: "upstream_error", retryAfter: "1")
+        )
         try Self.check(
-            .interrupted(Attempt(model: try Self.model(), fault: UpstreamFault(.truncated, "cut")), sent: SentOutput(textBytes: 3)),
+            .interrupted(
+                Attempt(model: try Self.model(), duration: .seconds(1), fault: UpstreamFault(.truncated, "cut")),
+                sent: SentOutput(textBytes: 3)),
             Told(status: 502, type: Self.server, code: "upstream_truncated"))
         try Self.check(.deadlineExceeded, Told(status: 504, type: Self.server, code: "deadline_exceeded"))
     }
@@ -141,7 +151,9 @@ import Testing
             [
                 .post("/v1/chat/completions", "reads") { request, context in
                     try request.requireJSON()
-                    return .text(String(buffer: try await request.wholeBody(context, within: .init(bytes: 8, time: .seconds(60)))))
+                    return .text(
+                        String(
+                            buffer: try await request.wholeBody(context, within: .init(bytes: 8, time: .seconds(60)))))
                 },
                 .get("/v1/broken", "breaks") { _, _ in throw CancellationError() },
             ]

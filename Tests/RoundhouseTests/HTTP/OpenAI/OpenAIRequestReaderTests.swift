@@ -81,9 +81,10 @@ import Testing
         #expect(try Self.chat(with: #""\#(field)":null"#) == Self.chat(with: #""model":"auto""#))
     }
 
-    @Test(arguments: [
-        (#""model":"auto""#, .automatic), (#""model":"""#, .automatic), (#""model":"x-1.5""#, .alias("x-1.5")),
-    ] as [(String, InferenceRequest.Target)])
+    @Test(
+        arguments: [
+            (#""model":"auto""#, .automatic), (#""model":"""#, .automatic), (#""model":"x-1.5""#, .alias("x-1.5")),
+        ] as [(String, InferenceRequest.Target)])
     func `Models are named as on gRPC`(_ field: String, _ target: InferenceRequest.Target) throws {
         #expect(try Self.chat(with: field).target == target)
     }
@@ -100,7 +101,8 @@ import Testing
         #expect(
             try Self.chat(with: #""reasoning":{"effort":"high","max_tokens":9}"#).reasoning
                 == ReasoningOptions(effort: .high, maxTokens: 9))
-        #expect(try Self.chat(with: #""reasoning":{"enabled":false}"#).reasoning?.effort == ReasoningOptions.Effort.none)
+        #expect(
+            try Self.chat(with: #""reasoning":{"enabled":false}"#).reasoning?.effort == ReasoningOptions.Effort.none)
     }
 
     @Test func `What means nothing to us is kept to the letter and in its order`() throws {
@@ -148,13 +150,15 @@ import Testing
                 Message(
                     role: .user,
                     parts: [
-                        .text("What is it?"), .text("And this?"), .image(Image(.url("https://x.org/a.png"), detail: .low)),
+                        .text("What is it?"), .text("And this?"),
+                        .image(Image(.url("https://x.org/a.png"), detail: .low)),
                         .image(Image(.bytes(bytes, mediaType: "image/png"))), .image(Image(.url("http://x.org/b.png"))),
                     ]),
                 Message(
                     role: .assistant,
                     parts: [
-                        .reasoning(Reasoning("Hm.")), .toolCall(ToolCall(id: "c1", name: "look", argumentsJSON: #"{"at": 1}"#)),
+                        .reasoning(Reasoning("Hm.")),
+                        .toolCall(ToolCall(id: "c1", name: "look", argumentsJSON: #"{"at": 1}"#)),
                         .toolCall(ToolCall(id: "c2", name: "see", argumentsJSON: "")),
                     ]),
                 Message(role: .tool, parts: [.toolResult(ToolResult(callID: "c1", name: "look", content: "one"))]),
@@ -179,14 +183,16 @@ import Testing
             if case .toolResult(let result) = part { result } else { nil }
         }
         #expect(results.map(\.callID) == ["call_1", "call_2"] && results.map(\.content) == ["one", "two"])
-        #expect(try Self.chat(with: #""functions":[{"name":"f"}],"function_call":"none""#).toolChoice == ToolChoice.none)
+        #expect(
+            try Self.chat(with: #""functions":[{"name":"f"}],"function_call":"none""#).toolChoice == ToolChoice.none)
     }
 
     // MARK: - Completions
 
     @Test func `A prompt is a message of the user`() throws {
         for prompt in [#""Once""#, #"["Once"]"#] {
-            let request = try Self.completion(#"{"prompt":\#(prompt),"echo":true,"logprobs":2,"best_of":1,"suffix":null}"#)
+            let request = try Self.completion(
+                #"{"prompt":\#(prompt),"echo":true,"logprobs":2,"best_of":1,"suffix":null}"#)
             #expect(request.endpoint == .completion && request.echo == "Once")
             #expect(request.inference.messages == [Message(.user, "Once")])
             #expect(request.inference.logprobs == LogprobOptions(topCount: 2) && request.unknownFields.isEmpty)
@@ -234,15 +240,19 @@ import Testing
             holdBack: HoldBack(characters: 200, duration: .milliseconds(500)), priority: .low, tags: ["a", "b", "c"],
             allowsSharing: false, wantsExplanation: true)
         #expect(try Self.chat(with: #""stream":true"#, headers).routing == expected)
-        let both = try Self.chat(with: #""roundhouse":{"strategy":"cheapest","tags":[],"recovery":"align"}"#, headers).routing
+        let both = try Self.chat(with: #""roundhouse":{"strategy":"cheapest","tags":[],"recovery":"align"}"#, headers)
+            .routing
         #expect(both.strategy == "cheapest" && both.tags.isEmpty && both.recovery == .align && both.priority == .low)
     }
 
-    @Test(arguments: [
-        ("false", "null", .restart), ("true", "null", .align), ("true", #""restart""#, .align), ("true", #""fail""#, .fail),
-        ("true", #""continue""#, .continue), ("false", #""restart""#, .restart), ("false", #""fail""#, .fail),
-    ] as [(String, String, RecoveryMode)])
-    func `What was sent as an event is never taken back`(_ stream: String, _ said: String, _ mode: RecoveryMode) throws {
+    @Test(
+        arguments: [
+            ("false", "null", .restart), ("true", "null", .align), ("true", #""restart""#, .align),
+            ("true", #""fail""#, .fail),
+            ("true", #""continue""#, .continue), ("false", #""restart""#, .restart), ("false", #""fail""#, .fail),
+        ] as [(String, String, RecoveryMode)])
+    func `What was sent as an event is never taken back`(_ stream: String, _ said: String, _ mode: RecoveryMode) throws
+    {
         let request = try Self.chat(with: #""stream":\#(stream),"roundhouse":{"recovery":\#(said)}"#)
         #expect(request.routing.recovery == mode)
     }
@@ -259,7 +269,9 @@ import Testing
     }
 
     @Test func `Hold-backs of a header may be of one kind`() throws {
-        #expect(try Self.chat(with: #""seed":1"#, ["x-roundhouse-hold-back": "9"]).routing.holdBack == HoldBack(characters: 9))
+        #expect(
+            try Self.chat(with: #""seed":1"#, ["x-roundhouse-hold-back": "9"]).routing.holdBack
+                == HoldBack(characters: 9))
         #expect(
             try Self.chat(with: #""seed":1"#, ["x-roundhouse-hold-back": "2s"]).routing.holdBack
                 == HoldBack(duration: .seconds(2)))
@@ -267,19 +279,22 @@ import Testing
 
     @Test func `Every prefix of a request is an error with a place, and no change of a byte is more than one`() throws {
         let body = Array(
-            #"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"\u00e9"}]}],"tools":[],"n":1}"#.utf8)
+            #"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"\u00e9"}]}],"tools":[],"n":1}"#
+                .utf8)
         for count in 0..<body.count {
             #expect {
                 _ = try OpenAIRequestReader.chat(ByteBuffer(bytes: body[..<count]), headers: [:], requestID: "r")
             } throws: { error in
                 guard let error = error as? OpenAIError else { return false }
-                return error.code == "invalid_json" && (count == 0 || error.message.contains("at byte ")) && error.param == nil
+                return error.code == "invalid_json" && (count == 0 || error.message.contains("at byte "))
+                    && error.param == nil
             }
         }
         var generator = SplitMix(11)
         for _ in 0..<10_000 {
             var changed = body
-            changed[Int.random(in: changed.indices, using: &generator)] = UInt8.random(in: 0x20...0x7E, using: &generator)
+            changed[Int.random(in: changed.indices, using: &generator)] = UInt8.random(
+                in: 0x20...0x7E, using: &generator)
             do throws(OpenAIError) {
                 _ = try OpenAIRequestReader.chat(ByteBuffer(bytes: changed), headers: [:], requestID: "r")
             } catch {

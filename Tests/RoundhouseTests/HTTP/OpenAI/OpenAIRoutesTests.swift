@@ -80,7 +80,8 @@ import Testing
     // MARK: - Embeddings
 
     private static func embeddings(
-        _ script: @escaping ScriptedProvider.EmbeddingScript, _ body: (HTTPPort, ScriptedProvider, RecordKeeper) async throws -> Void
+        _ script: @escaping ScriptedProvider.EmbeddingScript,
+        _ body: (HTTPPort, ScriptedProvider, RecordKeeper) async throws -> Void
     ) async throws {
         let provider = ScriptedProvider(try #require(ProviderID("up")), saying: [])
         provider.setEmbedding(script)
@@ -98,23 +99,28 @@ import Testing
 
     private static func vectors(_ request: EmbeddingRequest) -> EmbeddingAnswer {
         EmbeddingAnswer(
-            vectors: request.inputs.map { [Float($0.utf8.count), 0.1, -1.5e-7] }, usage: Usage(inputTokens: 9, outputTokens: 0))
+            vectors: request.inputs.map { [Float($0.utf8.count), 0.1, -1.5e-7] },
+            usage: Usage(inputTokens: 9, outputTokens: 0))
     }
 
     @Test func `Vectors come as numbers, with who made them`() async throws {
-        try await Self.embeddings({ request throws(UpstreamFault) in Self.vectors(request) }) { http, provider, records in
+        try await Self.embeddings({ request throws(UpstreamFault) in Self.vectors(request) }) {
+            http, provider, records in
             let answer = try await Self.ask(
-                http, #"{"model":"words","input":["a","bc"],"dimensions":3,"user":"u","more":1}"#, ["x-request-id: q-1"])
+                http, #"{"model":"words","input":["a","bc"],"dimensions":3,"user":"u","more":1}"#, ["x-request-id: q-1"]
+            )
             #expect(
                 answer.body
                     == #"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[1.0,0.1,-1.5e-07]},"#
                     + #"{"object":"embedding","index":1,"embedding":[2.0,0.1,-1.5e-07]}],"model":"up/vectors","#
                     + #""usage":{"prompt_tokens":9,"total_tokens":9}}"#)
             #expect(answer.status == 200 && answer.headers["x-request-id"] == "q-1")
-            #expect(answer.headers["x-roundhouse-model"] == "up/vectors" && answer.headers["x-roundhouse-attempts"] == "1")
+            #expect(
+                answer.headers["x-roundhouse-model"] == "up/vectors" && answer.headers["x-roundhouse-attempts"] == "1")
             #expect(answer.headers["x-roundhouse-ignored-fields"] == "more")
             let asked = try #require(provider.embeddingRequests.first)
-            #expect(asked.inputs == ["a", "bc"] && asked.dimensions == 3 && asked.id == "q-1" && asked.model == "vectors")
+            #expect(
+                asked.inputs == ["a", "bc"] && asked.dimensions == 3 && asked.id == "q-1" && asked.model == "vectors")
             #expect(records.records.map(\.id) == ["q-1"])
         }
     }
@@ -132,18 +138,22 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"model":"words"}"#, "input", "missing_required_parameter"), (#"{"model":"words","input":""}"#, "input", "invalid_value"),
-        (#"{"model":"words","input":[]}"#, "input", "invalid_value"), (#"{"input":["a",""]}"#, "input[1]", "invalid_value"),
+        (#"{"model":"words"}"#, "input", "missing_required_parameter"),
+        (#"{"model":"words","input":""}"#, "input", "invalid_value"),
+        (#"{"model":"words","input":[]}"#, "input", "invalid_value"),
+        (#"{"input":["a",""]}"#, "input[1]", "invalid_value"),
         (#"{"input":[1,2]}"#, "input", "unsupported_value"), (#"{"input":[[1],[2]]}"#, "input", "unsupported_value"),
         (#"{"input":7}"#, "input", "invalid_type"), (#"{"input":[true]}"#, "input[0]", "invalid_type"),
         (#"{"input":"a","encoding_format":"int8"}"#, "encoding_format", "invalid_value"),
-        (#"{"input":"a","dimensions":0}"#, "dimensions", "invalid_value"), (#"{"input":"a","user":1}"#, "user", "invalid_type"),
+        (#"{"input":"a","dimensions":0}"#, "dimensions", "invalid_value"),
+        (#"{"input":"a","user":1}"#, "user", "invalid_type"),
     ])
     func `What is wrong is named with its path`(_ body: String, _ param: String, _ code: String) async throws {
         try await Self.embeddings({ request throws(UpstreamFault) in Self.vectors(request) }) { http, provider, _ in
             let answer = try await Self.ask(http, body)
             let error = try #require(try JSONText(answer.body).root["error"])
-            #expect(answer.status == 400 && error["param"]?.string == param && error["code"]?.string == code, "\(answer)")
+            #expect(
+                answer.status == 400 && error["param"]?.string == param && error["code"]?.string == code, "\(answer)")
             #expect(provider.embeddingRequests.isEmpty)
         }
     }
