@@ -7,8 +7,9 @@ struct WireReader {
         case varint(UInt64)
         /// Where a string, a bytes field or a nested message lies.
         case range(Range<Int>)
-        /// A four- or eight-byte number, skipped.
-        case fixed
+        /// A four- or eight-byte number.
+        case fixed32(UInt32)
+        case fixed64(UInt64)
     }
 
     struct Malformed: Error, CustomStringConvertible {
@@ -37,9 +38,9 @@ struct WireReader {
         let number = Int(truncatingIfNeeded: tag >> 3)
         switch tag & 7 {
         case 0: return (number, .varint(try varint()))
-        case 1: return (number, try skip(8))
+        case 1: return (number, .fixed64(try fixed(8)))
         case 2: return (number, .range(try lengthDelimited()))
-        case 5: return (number, try skip(4))
+        case 5: return (number, .fixed32(UInt32(truncatingIfNeeded: try fixed(4))))
         default: throw Malformed(offset: position, expected: "a wire type of 0, 1, 2 or 5, not \(tag & 7)")
         }
     }
@@ -72,11 +73,22 @@ struct WireReader {
         return start..<position
     }
 
-    private mutating func skip(_ count: Int) throws(Malformed) -> Value {
-        guard count <= end - position else {
-            throw Malformed(offset: position, expected: "\(count) more bytes")
+    /// The next number of a run of packed varints, which has no fields; nil at its end.
+    mutating func nextPacked() throws(Malformed) -> UInt64? {
+        position < end ? try varint() : nil
+    }
+
+    /// The next number of a run of packed ones of `size` bytes each; nil at its end.
+    mutating func nextPacked(size: Int) throws(Malformed) -> UInt64? {
+        position < end ? try fixed(size) : nil
+    }
+
+    /// A little-endian number of `size` bytes.
+    private mutating func fixed(_ size: Int) throws(Malformed) -> UInt64 {
+        guard size <= end - position else {
+            throw Malformed(offset: position, expected: "\(size) more bytes")
         }
-        position += count
-        return .fixed
+        defer { position += size }
+        return bytes[position..<position + size].reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
