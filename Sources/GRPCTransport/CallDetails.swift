@@ -10,6 +10,17 @@ public struct CallDetails: ServerContext.TransportSpecific {
     /// When the call had come in with its first message; nil when it came without one, which then is waited for.
     public let receivedAt: ContinuousClock.Instant?
 
+    /// For calls that come another way, and are to be treated as this transport's.
+    public init(
+        deadline: ContinuousClock.Instant?,
+        peerIdentity: String? = nil,
+        receivedAt: ContinuousClock.Instant? = nil
+    ) {
+        self.deadline = deadline
+        self.peerIdentity = peerIdentity
+        self.receivedAt = receivedAt
+    }
+
     init(_ info: cgrpc_call_info) {
         let now = ContinuousClock.now
         let nanoseconds = unsafe info.nanoseconds_left
