@@ -26,7 +26,16 @@ final class ClientConnection: ChannelDuplexHandler {
         case closed
     }
 
+    /// What means nothing in a stream: something to send when there is nothing to say.
+    enum Filler: Sendable {
+        /// Of an event stream.
+        case comment
+        /// Of a stream of lines.
+        case emptyLine
+    }
+
     private var context: ChannelHandlerContext?
+    private var filler = Filler.comment
     private var phase = Phase.waiting
     private var isInputClosed = false
     private var isGone = false
@@ -102,13 +111,19 @@ final class ClientConnection: ChannelDuplexHandler {
     private func probe() {
         switch self.phase {
         case .waiting, .holding: self.context?.writeAndFlush(Self.interim, promise: nil)
-        case .streaming: self.context?.writeAndFlush(Self.comment, promise: nil)
+        case .streaming: self.context?.writeAndFlush(self.fill, promise: nil)
         case .closed: break
         }
     }
 
     private static var interim: NIOAny {
         NIOAny(IOData.byteBuffer(ByteBuffer(string: "HTTP/1.1 102 Processing\r\n\r\n")))
+    }
+    private var fill: NIOAny {
+        switch self.filler {
+        case .comment: Self.comment
+        case .emptyLine: NIOAny(IOData.byteBuffer(ByteBuffer(string: "1\r\n\n\r\n")))
+        }
     }
     private static var comment: NIOAny { NIOAny(IOData.byteBuffer(ByteBuffer(string: "e\r\n: keep-alive\n\n\r\n"))) }
 
@@ -144,8 +159,9 @@ final class ClientConnection: ChannelDuplexHandler {
     /// What follows the head is an event stream: long silence in it is broken by comments.
     ///
     /// - Parameter interval: of silence; `nil`: for ever.
-    func beginStream(keepAlive interval: TimeAmount?) {
+    func beginStream(keepAlive interval: TimeAmount?, filler: Filler = .comment) {
         self.phase = .streaming
+        self.filler = filler
         self.endPulse()
         guard let interval, let context = self.context else { return }
         self.lastWrite = context.eventLoop.now

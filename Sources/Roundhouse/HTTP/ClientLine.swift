@@ -46,6 +46,12 @@ struct ClientLine: Sendable {
         self.onLoop { if $0.release(nil, lines) { $0.beginStream(keepAlive: interval) } }
     }
 
+    /// Lets the head go, as that of a stream of lines of JSON.
+    func beginLines(_ fields: HTTPFields) {
+        let lines = Self.lines(fields)
+        self.onLoop { if $0.release(nil, lines) { $0.beginStream(keepAlive: nil, filler: .emptyLine) } }
+    }
+
     /// See ``ClientConnection/beginStream(after:_:keepAlive:)``.
     func beginStream(after patience: Duration, _ fields: HTTPFields, keepAlive: Duration?) {
         let lines = Self.lines(fields)

@@ -15,6 +15,8 @@ struct HTTPRoute: Sendable {
     var path: String
     /// For the list of what there is; a few words.
     var summary: String
+    /// Whether it is in that list.
+    var isListed = true
     var handler: Handler
 
     /// `GET`, and with it `HEAD`.
@@ -80,6 +82,7 @@ extension HTTPRoute {
     }
 
     private static func index(of routes: [HTTPRoute], title: String) -> HTTPRoute {
+        let routes = routes.filter(\.isListed)
         let width = routes.map { $0.method.rawValue.count + $0.path.count }.max() ?? 0
         let lines = routes.map { route in
             let padding = String(repeating: " ", count: width - route.method.rawValue.count - route.path.count)

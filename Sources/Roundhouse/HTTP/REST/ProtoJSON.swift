@@ -40,6 +40,13 @@ struct ProtoJSON {
         return writer.text
     }
 
+    /// A string of JSON, with its quotation marks.
+    static func text(of string: String) -> [UInt8] {
+        var text: [UInt8] = []
+        text.append(json: string.utf8)
+        return text
+    }
+
     // MARK: - Messages
 
     private mutating func message(_ reader: WireReader, _ type: ProtoMessage) throws(WireReader.Malformed) {
@@ -229,21 +236,27 @@ struct ProtoJSON {
     }
 
     private mutating func string(utf8 text: some Collection<UInt8>) {
-        self.text.append(UInt8(ascii: "\""))
+        self.text.append(json: text)
+    }
+}
+
+extension [UInt8] {
+    /// A string of JSON, with its quotation marks.
+    fileprivate mutating func append(json text: some Collection<UInt8>) {
+        let digits: StaticString = "0123456789abcdef"
+        func digit(_ value: UInt8) -> UInt8 { unsafe digits.utf8Start[Int(value)] }
+        self.append(UInt8(ascii: "\""))
         for byte in text {
             switch byte {
-            case UInt8(ascii: "\""): self.text += [UInt8(ascii: "\\"), byte]
-            case UInt8(ascii: "\\"): self.text += [UInt8(ascii: "\\"), byte]
-            case 0x0A: self.text += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
-            case 0x0D: self.text += [UInt8(ascii: "\\"), UInt8(ascii: "r")]
-            case 0x09: self.text += [UInt8(ascii: "\\"), UInt8(ascii: "t")]
-            case 0..<0x20:
-                let digits = Array("0123456789abcdef".utf8)
-                self.text += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 0xF)]]
-            default: self.text.append(byte)
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): self += [UInt8(ascii: "\\"), byte]
+            case 0x0A: self += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
+            case 0x0D: self += [UInt8(ascii: "\\"), UInt8(ascii: "r")]
+            case 0x09: self += [UInt8(ascii: "\\"), UInt8(ascii: "t")]
+            case 0..<0x20: self += Array("\\u00".utf8) + [digit(byte >> 4), digit(byte & 0xF)]
+            default: self.append(byte)
             }
         }
-        self.text.append(UInt8(ascii: "\""))
+        self.append(UInt8(ascii: "\""))
     }
 }
 
