@@ -32,9 +32,12 @@ public struct EmbeddingAnswer: Sendable, Hashable {
     public var vectors: [[Float]]
     /// `nil` when the upstream does not say.
     public var usage: Usage?
+    /// How the answer's beginning went; `nil` when that is not known.
+    public var timing: UpstreamTiming?
 
-    public init(vectors: [[Float]], usage: Usage? = nil) {
+    public init(vectors: [[Float]], usage: Usage? = nil, timing: UpstreamTiming? = nil) {
         self.vectors = vectors
         self.usage = usage
+        self.timing = timing
     }
 }

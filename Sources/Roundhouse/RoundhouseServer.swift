@@ -174,7 +174,7 @@ public final class RoundhouseServer: Sendable {
             let server = GRPCServer(
                 transport: self.foundations.transport,
                 services: composition.services,
-                interceptors: []
+                interceptors: [CallTracing(self.foundations.tracing.tracer)]
             )
             let outcome: Result<Void, any Error>
             do {

@@ -79,6 +79,39 @@ extension EndToEnd {
             }
         }
 
+        @Test func `Calls that ask no model leave a span, too, and those that ask one tell it`() async throws {
+            try await FaultUpstream.run(script: { $0.path == "/v1/traces" ? .whole("{}") : .answer(to: $0, ["a"]) }) {
+                collector in
+                let environment = [
+                    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(collector.port)",
+                    "OTEL_BSP_SCHEDULE_DELAY": "50",
+                ]
+                try await RunningServer.with(providers(collector.baseURL), environment: environment) { server in
+                    try await server.withClient { gateway in
+                        let metadata: Metadata = ["traceparent": "\(Self.parent)"]
+                        _ = try await gateway.generation.countTokens(
+                            .with {
+                                $0.model = "all"
+                                $0.messages = [.saying("hi")]
+                            }, metadata: metadata)
+                        _ = try await gateway.registry.listModels(.init(), metadata: metadata)
+                        await #expect(throws: RPCError.self) {
+                            try await gateway.registry.getModel(.with { $0.model = "first/none" }, metadata: metadata)
+                        }
+                        try await gateway.expectServing()
+                    }
+                }
+                // What was left went out when the server stopped.
+                let spans = try collector.requests.all.filter { $0.path == "/v1/traces" }.flatMap(Self.spans)
+                #expect(spans.allSatisfy { $0.traceId == Self.trace && $0.parentSpanId == "00f067aa0ba902b7" })
+                #expect(
+                    spans.map(\.name) == [
+                        "roundhouse.v1.GenerationService/CountTokens", "roundhouse.v1.RegistryService/ListModels",
+                        "roundhouse.v1.RegistryService/GetModel",
+                    ])
+            }
+        }
+
         @Test func `Without a collector the client's trace goes through as it is`() async throws {
             try await FaultUpstream.run {
                 .answer(to: $0, ["a"])
@@ -113,7 +146,7 @@ extension EndToEnd {
 
         @Test(arguments: [false, true])
         func `No line has the text or a key, unless the text is asked for`(prompts: Bool) async throws {
-            let secrets = ["secret-prompt", "secret-answer", "sk-secret-key"]
+            let secrets = ["secret-prompt", "secret-answer", "secret-text", "sk-secret-key"]
             try await FaultUpstream.run { request in
                 request.text.contains("fail")
                     ? .whole(
@@ -131,6 +164,12 @@ extension EndToEnd {
                         _ = try await gateway.stream(.asking("secret-prompt") { $0.requestID = "one" })
                         _ = try await gateway.generation.generate(.asking("secret-prompt") { $0.requestID = "two" })
                         _ = try await gateway.failure(of: .asking("secret-prompt fail") { $0.requestID = "three" })
+                        _ = try? await gateway.generation.embed(
+                            .with {
+                                $0.model = "all"
+                                $0.inputs = ["other", "secret-text"]
+                                $0.requestID = "four"
+                            })
                     }
                 }
                 let lines = try #require(log.withLock { $0 }).all

@@ -75,8 +75,10 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         return try await self.keyed.run(for: request.model) { attempt throws(UpstreamFault) in
             try await self.answer(
                 to: call, of: Asker(request), timeLimit: request.timeLimit, attempt
-            ) { body throws(UpstreamFault) in
-                try self.format.embeddings(body.span, for: request)
+            ) { body, timing throws(UpstreamFault) in
+                var answer = try self.format.embeddings(body.span, for: request)
+                answer.timing = timing
+                return answer
             }
         }
     }
@@ -117,8 +119,8 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         ) async throws(UpstreamFault) -> Answer {
             try await self.provider.keyed.run(for: self.model) { attempt throws(UpstreamFault) in
                 try await self.provider.answer(
-                    to: call, of: Asker(id: requestID, model: self.model, trace: self.trace), timeLimit: nil, attempt,
-                    read)
+                    to: call, of: Asker(id: requestID, model: self.model, trace: self.trace), timeLimit: nil, attempt
+                ) { body, _ throws(UpstreamFault) in try read(body) }
             }
         }
     }
@@ -172,10 +174,11 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
     /// - Throws: what the upstream, or `read`, found wrong, without the key.
     private func answer<Answer>(
         to call: WireCall, of asker: Asker, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt,
-        _ read: ([UInt8]) throws(UpstreamFault) -> Answer
+        _ read: ([UInt8], UpstreamTiming?) throws(UpstreamFault) -> Answer
     ) async throws(UpstreamFault) -> Answer {
         do throws(UpstreamFault) {
-            return try read(try await self.body(of: call, asker, timeLimit: timeLimit, attempt))
+            let (body, timing) = try await self.body(of: call, asker, timeLimit: timeLimit, attempt)
+            return try read(body, timing)
         } catch {
             throw error.redacted(self.secrets(attempt))
         }
@@ -187,7 +190,7 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
 
     private func body(
         of call: WireCall, _ asker: Asker, timeLimit: Duration?, _ attempt: KeyedAttempts.Attempt
-    ) async throws(UpstreamFault) -> [UInt8] {
+    ) async throws(UpstreamFault) -> ([UInt8], UpstreamTiming?) {
         if Task.isCancelled { throw UpstreamFault(.cancelled, "the request was cancelled before it was sent") }
         let decoder = BodyDecoder(
             format: self.format, secret: attempt.secret, maximumBytes: self.configuration.maximumBodyBytes)
@@ -197,7 +200,7 @@ package final class HTTPProvider<Format: WireFormat>: Provider {
         guard let body = try await stream.next()?.first else {
             throw UpstreamFault(.truncated, "the connection closed in the middle of the answer")
         }
-        return body
+        return (body, stream.timing)
     }
 }
 

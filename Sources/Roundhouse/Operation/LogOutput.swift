@@ -10,7 +10,8 @@ public struct LogOutput: LogHandler {
     private let write: @Sendable (String) -> Void
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]
-    public var metadataProvider: Logger.MetadataProvider?
+    /// Unless told otherwise, lines of a call that belongs to a trace say which.
+    public var metadataProvider: Logger.MetadataProvider? = CallTracing.logMetadata
 
     /// - Parameter write: takes a whole line without its end; standard error by default.
     public init(

@@ -19,8 +19,38 @@ struct PromptLog: Sendable {
     }
 
     func begin(_ request: InferenceRequest) -> LoggedText {
-        self.logger.debug("Prompt", metadata: ["request_id": "\(request.id)", "text": "\(Self.text(of: request))"])
-        return LoggedText(request.id, self.logger)
+        let subject = Self.subject(request.id, request.trace)
+        self.logger.debug("Prompt", metadata: subject.merging(["text": "\(Self.text(of: request))"]) { $1 })
+        return LoggedText(subject, self.logger)
+    }
+
+    /// Writes the texts of which vectors are wanted, a line for each; the vectors are no text.
+    func note(_ request: EmbeddingRequest) {
+        self.logger.debug(
+            "Prompt",
+            metadata: Self.subject(request.id, request.trace).merging(
+                ["inputs": "\(request.inputs.count)", "text": "\(Self.text(of: request.inputs))"]) { $1 })
+    }
+
+    /// Whose text it is.
+    private static func subject(_ id: String, _ trace: TraceContext?) -> Logger.Metadata {
+        var subject: Logger.Metadata = ["request_id": "\(id)"]
+        if let trace { subject["trace_id"] = "\(trace.traceID)" }
+        return subject
+    }
+
+    /// The first of them: no one matters more than another.
+    private static func text(of inputs: [String]) -> String {
+        var text = ""
+        for (place, input) in inputs.enumerated() {
+            if place > 0 { text += "\n" }
+            let room = self.longest - text.utf8.count
+            guard input.utf8.count <= room else {
+                return text + String(decoding: input.utf8.prefix(max(room, 0)), as: UTF8.self) + "…"
+            }
+            text += input
+        }
+        return text
     }
 
     /// Of a conversation the texts, with who said them; the newest matter most.
@@ -33,12 +63,12 @@ struct PromptLog: Sendable {
 
 /// An answer under way that is to be logged.
 final class LoggedText: Sendable {
-    private let id: String
+    private let subject: Logger.Metadata
     private let logger: Logger
     private let text = Mutex("")
 
-    fileprivate init(_ id: String, _ logger: Logger) {
-        self.id = id
+    fileprivate init(_ subject: Logger.Metadata, _ logger: Logger) {
+        self.subject = subject
         self.logger = logger
     }
 
@@ -56,6 +86,6 @@ final class LoggedText: Sendable {
 
     func end() {
         let text = self.text.withLock { $0 }
-        self.logger.debug("Answer", metadata: ["request_id": "\(self.id)", "text": "\(text)"])
+        self.logger.debug("Answer", metadata: self.subject.merging(["text": "\(text)"]) { $1 })
     }
 }

@@ -25,12 +25,14 @@ struct EmbeddingOutcome: Sendable {
 extension Pipeline {
     /// Carries out a request for vectors.
     ///
+    /// - Parameter begin: when it was read.
     /// - Throws: ``RequestFailure``.
     func embed(
-        _ order: EmbeddingOrder, deadline: ContinuousClock.Instant?, client: String? = nil
+        _ order: EmbeddingOrder, deadline: ContinuousClock.Instant?, client: String? = nil,
+        arrival begin: ContinuousClock.Instant = .now
     ) async throws(RequestFailure) -> EmbeddingOutcome {
-        let begin = ContinuousClock.now
         let (order, trace) = self.tracing.begin(order, at: begin)
+        self.prompts?.note(order.request)
         let time = WallTime.now()
         let life = RequestLife(
             request: InferenceRequest(
@@ -41,8 +43,13 @@ extension Pipeline {
         do {
             let routed = try await self.router.embed(
                 order.request, target: order.target, routing: order.routing, deadline: deadline,
-                tracer: trace)
+                tracer: trace,
+                beganRouting: { now in
+                    self.phases.add(begin.duration(to: now), to: .admit)
+                    trace?.beganRouting(at: now)
+                })
             let now = ContinuousClock.now
+            self.note(routed)
             let bytes = order.request.inputs.reduce(0) { $0 + $1.utf8.count }
             let usage =
                 routed.answer.usage
@@ -72,6 +79,15 @@ extension Pipeline {
             self.recorder.record(record)
             throw failure
         }
+    }
+
+    /// Counts how the first upstream that was asked came to answer, as for texts.
+    private func note(_ routed: Router.RoutedEmbedding) {
+        guard routed.attempts.count == 1 else { return }
+        self.phases.add(routed.beganAt.duration(to: routed.askedAt), to: .route)
+        guard let timing = routed.answer.timing else { return }
+        self.phases.add(timing.connect, to: .connect)
+        if let firstByte = timing.firstByte { self.phases.add(firstByte, to: .firstByte) }
     }
 }
 

@@ -4,9 +4,9 @@ internal import GRPCTransport
 internal import Inference
 internal import RoundhouseAPI
 
-// The two calls that services make all day do without GRPCCore's layers. What they do is the same to the letter.
+// The calls that services make all day do without GRPCCore's layers. What they do is the same to the letter.
 extension GenerationService {
-    /// Who answers `Generate` and `StreamGenerate` on our own transport.
+    /// Who answers `Generate`, `StreamGenerate` and `Embed` on our own transport.
     var directHandlers: [GRPCTransport.Server.DirectHandler] {
         [
             .init(Roundhouse_V1_GenerationService.Method.Generate.descriptor) { call in
@@ -26,6 +26,16 @@ extension GenerationService {
                 ) { writer, outputs in
                     for output in outputs { try await call.send(writer.encoded(output)) }
                 }
+            },
+            .init(Roundhouse_V1_GenerationService.Method.Embed.descriptor) { call in
+                let request = try ProtobufDeserializer<Roundhouse_V1_EmbedRequest>()
+                    .deserialize(try await call.message())
+                let (outcome, id) = try await self.embed(
+                    request, for: call.details, TraceContext(call.metadata))
+                let begin = ContinuousClock.now
+                let message = Roundhouse_V1_EmbedResponse(outcome, requestID: id)
+                try await call.send(ProtobufSerializer().serialize(message))
+                self.pipeline.phases.add(begin.duration(to: .now), to: .encode)
             },
         ]
     }

@@ -121,13 +121,22 @@ struct GenerationService: Roundhouse_V1_GenerationService.ServiceProtocol {
         request: ServerRequest<Roundhouse_V1_EmbedRequest>,
         context: ServerContext
     ) async throws -> ServerResponse<Roundhouse_V1_EmbedResponse> {
+        let (outcome, id) = try await self.embed(
+            request.message, for: context.transportSpecific as? CallDetails, TraceContext(request.metadata))
+        return ServerResponse(message: Roundhouse_V1_EmbedResponse(outcome, requestID: id))
+    }
+
+    func embed(
+        _ request: Roundhouse_V1_EmbedRequest, for client: CallDetails?, _ trace: TraceContext?
+    ) async throws(RequestFailure) -> (EmbeddingOutcome, requestID: String) {
         var order = try Self.read { () throws(RequestError) in
-            try RequestReader.embeddingOrder(from: request.message, makeID: RequestID.make)
+            try RequestReader.embeddingOrder(from: request, makeID: RequestID.make)
         }
-        order.request.trace = TraceContext(request.metadata)
+        order.request.trace = trace
+        let arrival = self.decoded(client)
         let outcome = try await self.pipeline.embed(
-            order, deadline: context.deadline, client: context.peerIdentity)
-        return ServerResponse(message: Roundhouse_V1_EmbedResponse(outcome, requestID: order.request.id))
+            order, deadline: client?.deadline, client: client?.peerIdentity, arrival: arrival)
+        return (outcome, order.request.id)
     }
 
     func explainRoute(
@@ -160,17 +169,5 @@ extension PipelineOutput {
     /// Whether it is of the answer, and not of what was waited for before it.
     fileprivate var isAnswer: Bool {
         if case .progress = self { false } else { true }
-    }
-}
-
-extension ServerContext {
-    /// When the client will wait no longer; `nil` when it said nothing or the transport does not know.
-    fileprivate var deadline: ContinuousClock.Instant? {
-        (self.transportSpecific as? CallDetails)?.deadline
-    }
-
-    /// The names of the client's certificate; `nil` without one.
-    fileprivate var peerIdentity: String? {
-        (self.transportSpecific as? CallDetails)?.peerIdentity
     }
 }

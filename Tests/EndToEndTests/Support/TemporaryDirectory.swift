@@ -4,8 +4,12 @@ import FoundationEssentials
 final class TemporaryDirectory: Sendable {
     let path: String
 
-    init() throws {
-        self.path = "/tmp/roundhouse-e2e-\(UInt32.random(in: 0 ... .max))"
+    convenience init() throws {
+        try self.init(at: "/tmp/roundhouse-e2e-\(UInt32.random(in: 0 ... .max))")
+    }
+
+    init(at path: String) throws {
+        self.path = path
         try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
     }
 

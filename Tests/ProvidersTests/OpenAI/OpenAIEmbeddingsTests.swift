@@ -119,7 +119,9 @@ import Testing
         } _: { upstream in
             let provider = try Fixture.provider(upstream.baseURL, kind: kind, key: "key-1")
             let answer = try await provider.embed(Self.request(["a"]))
-            #expect(answer == EmbeddingAnswer(vectors: [[0.5]], usage: Usage(inputTokens: 2, outputTokens: 0)))
+            #expect(answer.vectors == [[0.5]] && answer.usage == Usage(inputTokens: 2, outputTokens: 0))
+            let timing = try #require(answer.timing)
+            #expect(timing.connect > .zero && timing.firstByte ?? .zero > .zero, "the upstream's time is told apart")
             #expect(upstream.requests.all.map(\.path) == ["/v1/embeddings"])
         }
     }

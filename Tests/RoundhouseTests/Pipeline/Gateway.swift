@@ -27,12 +27,15 @@ struct Gateway {
     static func with<Result: Sendable>(
         _ providers: ScriptedProvider...,
         issues: [String] = [],
+        interceptors: [any ServerInterceptor] = [],
         body: (Gateway) async throws -> Result
     ) async throws -> Result {
         let records = RecordKeeper()
         let services = try Self.services(providers, records: records, issues: issues)
         let transport = InProcessTransport()
-        return try await withGRPCServer(transport: transport.server, services: services) { _ in
+        return try await withGRPCServer(
+            transport: transport.server, services: services, interceptors: interceptors
+        ) { _ in
             try await withGRPCClient(transport: transport.client) { client in
                 try await body(Gateway(client: client, records: records, providers: providers))
             }

@@ -118,7 +118,7 @@ import Tracing
 }
 
 /// Spans that have ended, in that order.
-private final class Spans: Sendable {
+final class Spans: Sendable {
     private let spans = Mutex<[SpanRecord]>([])
 
     var all: [SpanRecord] { self.spans.withLock { $0 } }
@@ -131,5 +131,5 @@ private final class Spans: Sendable {
 }
 
 extension SpanRecord {
-    fileprivate func attribute(_ key: String) -> Value? { self.attributes.first { $0.key == key }?.value }
+    func attribute(_ key: String) -> Value? { self.attributes.first { $0.key == key }?.value }
 }
