@@ -139,6 +139,7 @@ extension OpenAIError {
         case "UPSTREAM_UNREACHABLE": (.badGateway, self.server, "upstream_unreachable")
         case "UPSTREAM_TRUNCATED": (.badGateway, self.server, "upstream_truncated")
         case "UPSTREAM_MALFORMED": (.badGateway, self.server, "upstream_malformed")
+        case "UPSTREAM_DIVERGED": (.badGateway, self.server, "upstream_diverged")
         case "UPSTREAM_AUTHENTICATION_FAILED": (.badGateway, self.server, "upstream_authentication_failed")
         case "UPSTREAM_MODEL_NOT_FOUND": (.badGateway, self.server, "upstream_model_not_found")
         case "UPSTREAM_ERROR": (.badGateway, self.server, "upstream_error")

@@ -127,7 +127,7 @@ import Testing
         let kinds: [UpstreamFault.Kind] = [
             .rateLimited(retryAfter: nil), .overloaded(retryAfter: nil), .serverError, .unreachable, .timedOut(.total),
             .truncated, .malformed, .contextLengthExceeded, .contentFiltered, .authenticationFailed, .modelNotFound,
-            .invalidRequest, .unsupported, .queueFull, .insufficientMemory, .cancelled,
+            .invalidRequest, .unsupported, .queueFull, .insufficientMemory, .diverged, .cancelled,
         ]
         for kind in kinds {
             let error = OpenAIError(RequestFailure(cause: try Self.failed(kind), requestID: ""))
