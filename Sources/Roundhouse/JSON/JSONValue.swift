@@ -126,7 +126,9 @@ struct JSONValue: Sendable {
     /// `nil` when it is no whole number that fits, in whatever way it is written: `3`, `3.0`, `3e0`.
     var integer: Int64? {
         guard self.kind == .number else { return nil }
-        return self.plainInteger ?? Double(self.raw).flatMap { Int64(exactly: $0) }
+        if let integer = self.plainInteger { return integer }
+        // Beyond 2^53 a Double is near what was written, and no longer the same.
+        return Double(self.raw).flatMap { $0.magnitude <= 0x1p53 ? Int64(exactly: $0) : nil }
     }
 
     /// A number without a fraction and an exponent.
