@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 extension EndToEnd {
-    /// An answer that is cut in the middle is made whole by another model, the real llama.cpp on one side or the other.
+    /// An answer that is cut in the middle is made whole by another attempt, the real llama.cpp on one side or on both.
     @Suite struct Recovery {
         private static let story = "Tell me a story about a fox named Max."
         private static let ending = [" and then", " they all", " went home."]
@@ -107,6 +107,24 @@ extension EndToEnd {
             }
         }
 
+        @Test(arguments: [Roundhouse_V1_RecoveryMode.align, .restart])
+        func `A killed engine's successor says the same, and the client sees one answer`(
+            recovery: Roundhouse_V1_RecoveryMode
+        ) async throws {
+            try await self.withModels("local/small") { _ in
+                [.close]
+            } _: { gateway, _ in
+                let whole = try await Self.whole(gateway)
+                let answer = try await Self.answerOfKilledEngine(gateway, recovery)
+                try Self.check(answer, first: "local/small", second: "local/small")
+                #expect(answer.messages.allSatisfy { $0.superseded.attempt == 0 })
+                // At temperature 0 it begins with what was sent.
+                #expect(answer.text == whole.text)
+                let place = try #require(answer.messages.lastIndex { !$0.started.model.isEmpty })
+                #expect(answer.messages[place].started.continued && answer.messages[place].started.attempt == 2)
+            }
+        }
+
         // MARK: - The cloud cuts
 
         /// What the local model says by itself, and its beginning as the cloud's tokens.
@@ -126,15 +144,66 @@ extension EndToEnd {
 
         @Test func `RESTART: the local engine begins anew when the cloud cuts`() async throws {
             try await self.withModels("cloud/m, local/small") { _ in
-                Self.cut(["Once", " upon"])
+                Self.cut(["Nobody", " knows"])
             } _: { gateway, upstream in
                 let whole = try await Self.whole(gateway)
                 let answer = try await gateway.stream(Self.request(.restart))
                 try Self.check(answer, first: "cloud/m", second: "local/small")
                 let place = try #require(answer.messages.firstIndex { $0.superseded.attempt == 1 })
-                #expect(answer.messages[..<place].map(\.textDelta.text).joined() == "Once upon")
+                #expect(answer.messages[..<place].map(\.textDelta.text).joined() == "Nobody knows")
                 #expect(answer.messages[place...].map(\.textDelta.text).joined() == whole.text)
                 #expect(upstream.requests.all.count == 1)
+            }
+        }
+
+        @Test(arguments: [Roundhouse_V1_RecoveryMode.align, .restart])
+        func `The local engine says by itself what the cloud had said, and goes on where it cut`(
+            recovery: Roundhouse_V1_RecoveryMode
+        ) async throws {
+            let tokens = Recorder<[String]>()
+            try await self.withModels("cloud/m, local/small") { _ in
+                Self.cut(tokens.all.first ?? [])
+            } _: { gateway, _ in
+                let whole = try await Self.whole(gateway)
+                _ = tokens.append { _ in whole.begun }
+                let answer = try await gateway.stream(Self.request(recovery))
+                try Self.check(answer, first: "cloud/m", second: "local/small")
+                #expect(answer.messages.allSatisfy { $0.superseded.attempt == 0 })
+                #expect(answer.text == whole.text)
+                let place = try #require(answer.messages.lastIndex { !$0.started.model.isEmpty })
+                #expect(answer.messages[place].started.continued)
+                #expect(answer.messages[..<place].map(\.textDelta.text).joined() == whole.begun.joined())
+            }
+        }
+
+        @Test func `ALIGN: the local engine says something else, and goes on from what the cloud had said`()
+            async throws
+        {
+            try await self.withModels("cloud/m, local/small") { _ in
+                Self.cut(["Nobody", " knows", " of the fox named"])
+            } _: { gateway, _ in
+                let answer = try await gateway.stream(Self.request(.align))
+                #expect(answer.error == nil && answer.isTruthful, "\(answer)")
+                let completed = try #require(answer.completed)
+                #expect(completed.attempts.map(\.fault) == ["truncated", "diverged", ""])
+                #expect(answer.messages.allSatisfy { $0.superseded.attempt == 0 })
+                #expect(answer.text.hasPrefix("Nobody knows of the fox named") && answer.text.utf8.count > 40)
+                let started = answer.messages.map(\.started).filter { !$0.model.isEmpty }
+                #expect(started.map(\.attempt) == [1, 3] && started.map(\.continued) == [false, true])
+            }
+        }
+
+        @Test func `What is kept back hides a cut`() async throws {
+            try await self.withModels("cloud/m, local/small") { _ in
+                Self.cut(["Nobody", " knows"])
+            } _: { gateway, _ in
+                let whole = try await Self.whole(gateway)
+                var request = Self.request(.fail)
+                request.holdBack.characters = 40
+                let answer = try await gateway.stream(request)
+                #expect(answer.error == nil && answer.isTruthful && answer.text == whole.text, "\(answer)")
+                #expect(answer.completed?.attempts.map(\.model) == ["cloud/m", "local/small"])
+                #expect(answer.messages.count { !$0.started.model.isEmpty } == 1)
             }
         }
 

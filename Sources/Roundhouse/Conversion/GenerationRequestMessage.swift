@@ -38,6 +38,9 @@ protocol GenerationRequestMessage {
     var hasShareIdentical: Bool { get }
     var shareIdentical: Bool { get }
 
+    /// `nil` when nothing is to be kept back, or nothing is sent before its end.
+    var wantedHoldBack: Roundhouse_V1_HoldBack? { get }
+
     /// What happens after a failure in mid-answer when the client does not say.
     static var defaultRecovery: RecoveryMode { get }
 }
@@ -45,8 +48,12 @@ protocol GenerationRequestMessage {
 extension Roundhouse_V1_GenerateRequest: GenerationRequestMessage {
     /// Nobody has seen what the failed attempt said.
     static var defaultRecovery: RecoveryMode { .restart }
+
+    var wantedHoldBack: Roundhouse_V1_HoldBack? { nil }
 }
 
 extension Roundhouse_V1_StreamGenerateRequest: GenerationRequestMessage {
     static var defaultRecovery: RecoveryMode { .fail }
+
+    var wantedHoldBack: Roundhouse_V1_HoldBack? { self.hasHoldBack ? self.holdBack : nil }
 }

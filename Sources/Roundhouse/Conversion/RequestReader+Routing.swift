@@ -81,6 +81,7 @@ extension RequestReader {
             requirements: self.requirements(message.requirements),
             strategy: message.strategy.isEmpty ? nil : message.strategy,
             recovery: self.recovery(message.recovery, default: type(of: message).defaultRecovery),
+            holdBack: message.wantedHoldBack.map { self.holdBack($0) },
             priority: self.priority(message.priority),
             tags: self.tags(message.tags, field: "tags", most: 16),
             allowsSharing: message.hasShareIdentical ? message.shareIdentical : nil,
@@ -96,8 +97,23 @@ extension RequestReader {
         case .fail: .fail
         case .restart: .restart
         case .continue: .continue
+        case .align: .align
         case .UNRECOGNIZED(let number): self.unknown(number, "recovery", of: "", "a RecoveryMode") ?? .fail
         }
+    }
+
+    private mutating func holdBack(_ message: Roundhouse_V1_HoldBack) -> HoldBack {
+        if !message.hasCharacters && !message.hasDuration {
+            self.report(FieldViolation("hold_back", "is empty: characters or duration is expected"))
+        }
+        if message.hasCharacters && message.characters < 1 {
+            self.report(
+                FieldViolation("hold_back.characters", found: "\(message.characters)", expected: "at least 1"))
+        }
+        return HoldBack(
+            characters: message.hasCharacters ? Int(message.characters) : nil,
+            duration: message.hasDuration
+                ? self.positive(message.duration, field: "hold_back.duration") : nil)
     }
 
     mutating func priority(_ priority: Roundhouse_V1_RequestPriority) -> RequestPriority {
@@ -144,7 +160,8 @@ extension RequestReader {
                 ? self.number(message.minQualityScore, in: 0...1, field: "requirements.min_quality_score") : nil,
             minSafetyScore: message.hasMinSafetyScore
                 ? self.number(message.minSafetyScore, in: 0...1, field: "requirements.min_safety_score") : nil,
-            maxLatency: message.hasMaxLatency ? self.latency(message.maxLatency) : nil,
+            maxLatency: message.hasMaxLatency
+                ? self.positive(message.maxLatency, field: "requirements.max_latency") : nil,
             freeOnly: message.freeOnly,
             localOnly: message.localOnly,
             allowedProviders: self.providers(message.allowedProviders, field: "requirements.allowed_providers"),
@@ -162,13 +179,12 @@ extension RequestReader {
         return nil
     }
 
-    private mutating func latency(_ message: Google_Protobuf_Duration) -> Duration? {
-        let latency: Duration? = Duration(message)
-        if let latency, latency > .zero { return latency }
+    private mutating func positive(_ message: Google_Protobuf_Duration, field: String) -> Duration? {
+        let duration: Duration? = Duration(message)
+        if let duration, duration > .zero { return duration }
         self.report(
             FieldViolation(
-                "requirements.max_latency", found: "\(message.seconds)s \(message.nanos)ns",
-                expected: "a duration above 0"))
+                field, found: "\(message.seconds)s \(message.nanos)ns", expected: "a duration above 0"))
         return nil
     }
 

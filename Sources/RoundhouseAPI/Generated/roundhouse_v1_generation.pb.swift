@@ -259,13 +259,20 @@ public nonisolated enum Roundhouse_V1_RecoveryMode: SwiftProtobuf.Enum, Swift.Ca
   /// The stream fails, and its status tells how much was sent.
   case fail // = 1
 
-  /// What was sent is declared void by `superseded`, and the next candidate begins anew.
+  /// The next candidate begins anew. As long as it says what was sent, nothing is: when it has said all of it, the stream
+  /// goes on with the rest, after a `started` with `continued`. When it says something else, what was sent is declared void
+  /// by `superseded`, and all that it says follows.
   case restart // = 2
 
   /// The next candidate that can goes on from the text that was sent, which stays valid. max_output_tokens is of the whole
-  /// answer: the next one may add what is left of it, by an estimate of the tokens that were sent. Where nothing is left
-  /// the answer is completed with FINISH_REASON_LENGTH, and nobody is asked.
+  /// answer: the next one may add what is left of it, by an estimate of the tokens that were sent, one at least.
   case `continue` // = 3
+
+  /// For those who cannot take back what they were sent. The next candidate begins anew, and goes on seamlessly when it has
+  /// said all that was sent. When it says something else it is given up, and the next candidate that can goes on as with
+  /// RECOVERY_MODE_CONTINUE; where none can, or more than text was sent, the stream fails. For Generate the same as
+  /// RECOVERY_MODE_RESTART.
+  case align // = 4
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -278,6 +285,7 @@ public nonisolated enum Roundhouse_V1_RecoveryMode: SwiftProtobuf.Enum, Swift.Ca
     case 1: self = .fail
     case 2: self = .restart
     case 3: self = .continue
+    case 4: self = .align
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -288,6 +296,7 @@ public nonisolated enum Roundhouse_V1_RecoveryMode: SwiftProtobuf.Enum, Swift.Ca
     case .fail: return 1
     case .restart: return 2
     case .continue: return 3
+    case .align: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -298,6 +307,7 @@ public nonisolated enum Roundhouse_V1_RecoveryMode: SwiftProtobuf.Enum, Swift.Ca
     .fail,
     .restart,
     .continue,
+    .align,
   ]
 
 }
@@ -885,6 +895,40 @@ public nonisolated struct Roundhouse_V1_ModelRequirements: Sendable {
   fileprivate var _maxLatency: SwiftProtobuf.Google_Protobuf_Duration? = nil
 }
 
+/// How much of an answer's beginning is kept back. At least one must be set; what is reached first ends it.
+public nonisolated struct Roundhouse_V1_HoldBack: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// So many characters of text, thoughts and arguments of tool calls, at least 1.
+  public var characters: Int32 {
+    get {_characters ?? 0}
+    set {_characters = newValue}
+  }
+  /// Returns true if `characters` has been explicitly set.
+  public var hasCharacters: Bool {self._characters != nil}
+  /// Clears the value of `characters`. Subsequent reads from it will return its default value.
+  public mutating func clearCharacters() {self._characters = nil}
+
+  /// So long from the first output on, above 0.
+  public var duration: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_duration ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_duration = newValue}
+  }
+  /// Returns true if `duration` has been explicitly set.
+  public var hasDuration: Bool {self._duration != nil}
+  /// Clears the value of `duration`. Subsequent reads from it will return its default value.
+  public mutating func clearDuration() {self._duration = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _characters: Int32? = nil
+  fileprivate var _duration: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
 /// A request for a whole answer.
 public nonisolated struct Roundhouse_V1_GenerateRequest: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1091,7 +1135,7 @@ public nonisolated struct Roundhouse_V1_GenerateRequest: @unchecked Sendable {
   fileprivate var _storage = unsafe _StorageClass.defaultInstance
 }
 
-/// A request for a streamed answer. Same fields as GenerateRequest.
+/// A request for a streamed answer. Same fields as GenerateRequest, and what only a stream has.
 public nonisolated struct Roundhouse_V1_StreamGenerateRequest: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1295,6 +1339,18 @@ public nonisolated struct Roundhouse_V1_StreamGenerateRequest: @unchecked Sendab
   public var hasShareIdentical: Bool {_storage._shareIdentical != nil}
   /// Clears the value of `shareIdentical`. Subsequent reads from it will return its default value.
   public mutating func clearShareIdentical() {_uniqueStorage()._shareIdentical = nil}
+
+  /// Keeps the answer's beginning back, so that a failure in it is hidden: the next candidate begins anew, whatever
+  /// `recovery` says, and nothing of the failed one is sent. What was kept is sent at once when the limit is reached or the
+  /// answer ends. Unset: nothing is kept back.
+  public var holdBack: Roundhouse_V1_HoldBack {
+    get {_storage._holdBack ?? Roundhouse_V1_HoldBack()}
+    set {_uniqueStorage()._holdBack = newValue}
+  }
+  /// Returns true if `holdBack` has been explicitly set.
+  public var hasHoldBack: Bool {_storage._holdBack != nil}
+  /// Clears the value of `holdBack`. Subsequent reads from it will return its default value.
+  public mutating func clearHoldBack() {_uniqueStorage()._holdBack = nil}
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1535,7 +1591,7 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
     set {event = .progress(newValue)}
   }
 
-  /// Everything that an attempt sent is void, and a new attempt begins. Only with RECOVERY_MODE_RESTART.
+  /// Everything that was sent is void, and a new attempt begins. Only with RECOVERY_MODE_RESTART.
   public var superseded: Roundhouse_V1_Superseded {
     get {
       if case .superseded(let v)? = event {return v}
@@ -1578,7 +1634,7 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
     case completed(Roundhouse_V1_Completed)
     /// The model is not ready yet. Only before started, and only when include_progress was set.
     case progress(Roundhouse_V1_LoadProgress)
-    /// Everything that an attempt sent is void, and a new attempt begins. Only with RECOVERY_MODE_RESTART.
+    /// Everything that was sent is void, and a new attempt begins. Only with RECOVERY_MODE_RESTART.
     case superseded(Roundhouse_V1_Superseded)
     /// A source of what was said.
     case citation(Roundhouse_V1_Citation)
@@ -1590,13 +1646,13 @@ public nonisolated struct Roundhouse_V1_StreamGenerateResponse: Sendable {
   public init() {}
 }
 
-/// Everything that an attempt sent is void.
+/// Everything that was sent of the answer so far is void.
 public nonisolated struct Roundhouse_V1_Superseded: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// The attempt whose deltas are void, as in its Started.
+  /// The attempt that was cut, as in its Started. What it went on from is void as well.
   public var attempt: Int32 = 0
 
   /// Why it failed, from the same list as Attempt.fault.
@@ -1652,7 +1708,8 @@ public nonisolated struct Roundhouse_V1_Started: Sendable {
   /// Clears the value of `route`. Subsequent reads from it will return its default value.
   public mutating func clearRoute() {self._route = nil}
 
-  /// The attempt goes on from what was sent before, which stays valid: RECOVERY_MODE_CONTINUE.
+  /// The attempt goes on from what was sent before, which stays valid: it was given it (RECOVERY_MODE_CONTINUE), or has said
+  /// the same (RECOVERY_MODE_RESTART, RECOVERY_MODE_ALIGN).
   public var continued: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1876,8 +1933,8 @@ public nonisolated struct Roundhouse_V1_Attempt: @unchecked Sendable {
     set {_uniqueStorage()._provider = newValue}
   }
 
-  /// Why it failed, from a fixed list ("unreachable", "rate_limited", "truncated", ...). Empty for the one that
-  /// answered.
+  /// Why it failed, from a fixed list ("unreachable", "rate_limited", "truncated", ...). "diverged": it was well, but said
+  /// something else than what had been sent, and was given up. Empty for the one that answered.
   public var fault: String {
     get {_storage._fault}
     set {_uniqueStorage()._fault = newValue}
@@ -2356,7 +2413,7 @@ nonisolated extension Roundhouse_V1_ReasoningEffort: SwiftProtobuf._ProtoNamePro
 }
 
 nonisolated extension Roundhouse_V1_RecoveryMode: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RECOVERY_MODE_UNSPECIFIED\0\u{1}RECOVERY_MODE_FAIL\0\u{1}RECOVERY_MODE_RESTART\0\u{1}RECOVERY_MODE_CONTINUE\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RECOVERY_MODE_UNSPECIFIED\0\u{1}RECOVERY_MODE_FAIL\0\u{1}RECOVERY_MODE_RESTART\0\u{1}RECOVERY_MODE_CONTINUE\0\u{1}RECOVERY_MODE_ALIGN\0")
 }
 
 nonisolated extension Roundhouse_V1_RequestPriority: SwiftProtobuf._ProtoNameProviding {
@@ -3022,6 +3079,45 @@ nonisolated extension Roundhouse_V1_ModelRequirements: SwiftProtobuf.Message, Sw
   }
 }
 
+nonisolated extension Roundhouse_V1_HoldBack: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HoldBack"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}characters\0\u{1}duration\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt32Field(value: &self._characters) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._duration) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._characters {
+      try visitor.visitSingularInt32Field(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._duration {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Roundhouse_V1_HoldBack, rhs: Roundhouse_V1_HoldBack) -> Bool {
+    if lhs._characters != rhs._characters {return false}
+    if lhs._duration != rhs._duration {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Roundhouse_V1_GenerateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GenerateRequest"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0\u{2}\u{2}tools\0\u{3}tool_choice\0\u{3}parallel_tool_calls\0\u{3}response_format\0\u{1}reasoning\0\u{1}requirements\0\u{1}strategy\0\u{1}recovery\0\u{1}priority\0\u{1}tags\0\u{1}explain\0\u{3}share_identical\0")
@@ -3248,7 +3344,7 @@ nonisolated extension Roundhouse_V1_GenerateRequest: SwiftProtobuf.Message, Swif
 
 nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".StreamGenerateRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0\u{3}include_progress\0\u{1}tools\0\u{3}tool_choice\0\u{3}parallel_tool_calls\0\u{3}response_format\0\u{1}reasoning\0\u{1}requirements\0\u{1}strategy\0\u{1}recovery\0\u{1}priority\0\u{1}tags\0\u{1}explain\0\u{3}share_identical\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}messages\0\u{1}temperature\0\u{3}top_p\0\u{3}max_output_tokens\0\u{1}stop\0\u{1}seed\0\u{3}presence_penalty\0\u{3}frequency_penalty\0\u{3}request_id\0\u{1}metadata\0\u{3}include_progress\0\u{1}tools\0\u{3}tool_choice\0\u{3}parallel_tool_calls\0\u{3}response_format\0\u{1}reasoning\0\u{1}requirements\0\u{1}strategy\0\u{1}recovery\0\u{1}priority\0\u{1}tags\0\u{1}explain\0\u{3}share_identical\0\u{3}hold_back\0")
 
   fileprivate class _StorageClass {
     var _model: String = String()
@@ -3275,6 +3371,7 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
     var _tags: [String] = []
     var _explain: Bool = false
     var _shareIdentical: Bool? = nil
+    var _holdBack: Roundhouse_V1_HoldBack? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -3309,6 +3406,7 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
       _tags = source._tags
       _explain = source._explain
       _shareIdentical = source._shareIdentical
+      _holdBack = source._holdBack
     }
   }
 
@@ -3351,6 +3449,7 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
         case 22: try { try decoder.decodeRepeatedStringField(value: &_storage._tags) }()
         case 23: try { try decoder.decodeSingularBoolField(value: &_storage._explain) }()
         case 24: try { try decoder.decodeSingularBoolField(value: &_storage._shareIdentical) }()
+        case 25: try { try decoder.decodeSingularMessageField(value: &_storage._holdBack) }()
         default: break
         }
       }
@@ -3435,6 +3534,9 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
       try { if let v = _storage._shareIdentical {
         try visitor.visitSingularBoolField(value: v, fieldNumber: 24)
       } }()
+      try { if let v = _storage._holdBack {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 25)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -3468,6 +3570,7 @@ nonisolated extension Roundhouse_V1_StreamGenerateRequest: SwiftProtobuf.Message
         if _storage._tags != rhs_storage._tags {return false}
         if _storage._explain != rhs_storage._explain {return false}
         if _storage._shareIdentical != rhs_storage._shareIdentical {return false}
+        if _storage._holdBack != rhs_storage._holdBack {return false}
         return true
       }
       if !storagesAreEqual {return false}

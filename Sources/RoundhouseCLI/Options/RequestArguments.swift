@@ -19,12 +19,14 @@ enum PriorityArgument: String, CaseIterable, Sendable, ExpressibleByArgument {
 enum RecoveryArgument: String, CaseIterable, Sendable, ExpressibleByArgument {
     case fail, restart
     case `continue`
+    case align
 
     var message: Roundhouse_V1_RecoveryMode {
         switch self {
         case .fail: .fail
         case .restart: .restart
         case .continue: .continue
+        case .align: .align
         }
     }
 }

@@ -194,6 +194,37 @@ struct RequestOptionsTests {
         #expect(violation.description.contains(example.words), "\(violation.description)")
     }
 
+    @Test("A stream may keep its beginning back, by characters, by time or by both")
+    func holdBack() throws {
+        func read(_ edit: (inout Roundhouse_V1_HoldBack) -> Void) throws -> RoutingOptions {
+            let message = Roundhouse_V1_StreamGenerateRequest.asking("Hi") {
+                $0.recovery = .align
+                $0.holdBack = .init()
+                edit(&$0.holdBack)
+            }
+            return try RequestReader.inferenceRequest(from: message, makeID: { "" }).routing
+        }
+        #expect(try read { $0.characters = 1 }.holdBack == HoldBack(characters: 1))
+        let both = try read {
+            $0.characters = 200
+            $0.duration = .with { $0.nanos = 5_000_000 }
+        }
+        #expect(both.holdBack == HoldBack(characters: 200, duration: .milliseconds(5)) && both.recovery == .align)
+        for (field, edit) in [
+            ("hold_back", { _ in }),
+            ("hold_back.characters", { $0.characters = 0 }),
+            ("hold_back.duration", { $0.duration = .init() }),
+            ("hold_back.duration", { $0.duration = .with { $0.seconds = -1 } }),
+        ] as [(String, (inout Roundhouse_V1_HoldBack) -> Void)] {
+            let error = #expect(throws: RequestError.self) { _ = try read(edit) }
+            guard case .invalidRequest(let violations) = error else {
+                Issue.record("\(String(describing: error))")
+                continue
+            }
+            #expect(violations.map(\.field) == [field])
+        }
+    }
+
     @Test("Generate restarts unseen unless told otherwise, StreamGenerate fails")
     func recovery() throws {
         #expect(try Self.read { _ in }.routing.recovery == .restart)

@@ -75,6 +75,17 @@ struct AttemptPlanTests {
         #expect(pair.run(["a/m": [kind]]) == expected)
     }
 
+    @Test(
+        "One that said something else than what was sent may be asked once more to go on, where everyone is asked once")
+    func diverged() throws {
+        var policy = FallbackPolicy()
+        policy.attemptsPerModel = 1
+        var drive = try Drive("a/m b/m", policy: policy)
+        #expect(drive.run(["a/m": [.truncated], "b/m": [.diverged, .truncated]]) == "a/m b/m b/m end")
+        var other = try Drive("a/m b/m", policy: policy)
+        #expect(other.run(["a/m": [.truncated], "b/m": [.diverged]], mayRetry: false) == "a/m b/m end")
+    }
+
     @Test("Everyone is asked once before anyone is asked twice, and the first to be ready is asked first")
     func secondRound() throws {
         var drive = try Drive("a/m b/m c/m")

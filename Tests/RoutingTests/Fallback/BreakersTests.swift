@@ -31,7 +31,7 @@ private struct Bench {
 
 @Suite("The breakers of models and providers")
 struct BreakersTests {
-    @Test("What opens whose", arguments: UpstreamFault.everyKind)
+    @Test("What opens whose", arguments: UpstreamFault.everyKind + [.diverged])
     func kinds(kind: UpstreamFault.Kind) throws {
         let bench = Bench()
         for _ in 0..<20 { try bench.take(kind, "a/m") }
@@ -43,7 +43,7 @@ struct BreakersTests {
         case .serverError, .timedOut, .truncated, .malformed, .modelNotFound:
             #expect((model, provider) == (.open, .closed))
         case .rateLimited, .overloaded, .contextLengthExceeded, .contentFiltered, .invalidRequest, .unsupported,
-            .queueFull, .insufficientMemory, .cancelled:
+            .queueFull, .insufficientMemory, .diverged, .cancelled:
             #expect((model, provider) == (.closed, .closed))
         }
         #expect(bench.events.events.count == (model == .open ? 1 : 0) + (provider == .open ? 1 : 0))

@@ -35,7 +35,7 @@ struct BudgetTests {
 
     @Test(
         "A model that failed is kept back as configured or as it asked, one that is not to blame is not",
-        arguments: UpstreamFault.everyKind, [Duration.zero, .milliseconds(1_500)])
+        arguments: UpstreamFault.everyKind + [.diverged], [Duration.zero, .milliseconds(1_500)])
     func exclusions(kind: UpstreamFault.Kind, afterFault: Duration) throws {
         let model = RoutingFigures()[try modelID("a/m")]
         let fault = UpstreamFault(kind, "")

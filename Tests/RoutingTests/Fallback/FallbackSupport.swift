@@ -122,6 +122,7 @@ func candidates(_ line: String, in figures: RoutingFigures = RoutingFigures()) t
 }
 
 extension UpstreamFault {
+    /// What may come of asking: that an answer is another one than what was sent is found later.
     static let everyKind: [Kind] = [
         .rateLimited(retryAfter: nil), .rateLimited(retryAfter: .seconds(1)), .overloaded(retryAfter: nil),
         .overloaded(retryAfter: .seconds(2)), .serverError, .unreachable, .timedOut(.connect), .timedOut(.firstToken),
