@@ -86,13 +86,21 @@ struct Composition: Sendable {
         )
         self.router = router
         self.openRouter = restored.openRouter
-        try Self.check(configuration.routing, in: registry.snapshot, strategies: router.selector.strategyNames)
+        let problems = Self.problems(
+            of: configuration.routing, in: registry.snapshot, strategies: router.selector.strategyNames)
+        guard problems.isEmpty else {
+            throw StartError(problems.map { "\($0.key): \($0.detail)" }.joined(separator: "; "))
+        }
         restored.openRouter.onChange { filter in
             router.selector.setPolicy(SelectionPolicy(configuration.routing, filter: filter))
             router.selector.prepare(registry.snapshot)
         }
         self.shared = SharedCalls(isStandard: configuration.routing.shareIdentical)
         self.switcher = ModelSwitcher(loading: manager, events: self.events)
+        foundations.live.begin(
+            ConfigurationApplier(
+                foundations: foundations, registry: registry, editor: self.editor, joint: joint, router: router,
+                openRouter: restored.openRouter, events: self.events))
         let preloaded = local.preloaded
         self.starting = StartingModels(preloaded)
         let statistics = self.statistics
@@ -149,7 +157,8 @@ struct Composition: Sendable {
             openRouter: self.openRouter,
             saveState: foundations.saving(events: self.events, statistics: statistics),
             hardware: foundations.hardware.read,
-            unloadGrace: configuration.lifecycle.unloadGrace
+            unloadGrace: configuration.lifecycle.unloadGrace,
+            configuration: foundations.live
         )
         self.services = try foundations.services(
             ports,
@@ -189,19 +198,26 @@ struct Composition: Sendable {
         var since: Int64
     }
 
+    /// What a configuration registers.
+    static func said(
+        _ configuration: RoundhouseConfiguration, _ local: LocalModels
+    ) throws(StartError) -> StoredRegistry {
+        let remote = try ConfiguredProviders(configuration.providers)
+        let own =
+            configuration.local.enabled ? [ProviderDescription(id: .local, kind: ProviderID.local.rawValue)] : []
+        return StoredRegistry(
+            models: local.descriptions + remote.models,
+            providers: own + remote.descriptions,
+            aliases: configuration.aliases.map { Alias($0) }
+        )
+    }
+
     private static func restore(
         _ configuration: RoundhouseConfiguration,
         _ local: LocalModels,
         from foundations: Foundations
     ) async throws(StartError) -> Restored {
-        let remote = try ConfiguredProviders(configuration.providers)
-        let own =
-            configuration.local.enabled ? [ProviderDescription(id: .local, kind: ProviderID.local.rawValue)] : []
-        let said = StoredRegistry(
-            models: local.descriptions + remote.models,
-            providers: own + remote.descriptions,
-            aliases: configuration.aliases.map { Alias($0) }
-        )
+        let said = try Self.said(configuration, local)
         let now = WallTime.now().microsecondsSince1970
         let store = foundations.store
         var settings = EventLog.Settings()
@@ -224,17 +240,17 @@ struct Composition: Sendable {
 
     /// What only the registry can tell of the routing's configuration.
     ///
-    /// - Throws: ``StartError`` with everything that is wrong.
-    private static func check(
-        _ routing: RoundhouseConfiguration.Routing,
+    /// - Returns: everything that is wrong, by key.
+    static func problems(
+        of routing: RoundhouseConfiguration.Routing,
         in snapshot: RegistrySnapshot,
         strategies: [String]
-    ) throws(StartError) {
+    ) -> [(key: String, detail: String)] {
         var problems = RoutingRule.validate(routing.rules.map(RoutingRule.init), in: snapshot, strategies: strategies)
-            .map { "routing.rules[\($0.index)]: \($0)" }
+            .map { ("routing.rules[\($0.index)]", "\($0)") }
         if !strategies.contains(routing.strategy) {
-            problems.append(
-                "routing.strategy: found '\(routing.strategy)', expected one of \(strategies.joined(separator: ", "))")
+            let known = strategies.joined(separator: ", ")
+            problems.append(("routing.strategy", "found '\(routing.strategy)', expected one of \(known)"))
         }
         let chains = [
             ("context_length", routing.fallback.contextLength), ("content_filter", routing.fallback.contentFilter),
@@ -242,22 +258,24 @@ struct Composition: Sendable {
         for (name, chain) in chains {
             for (index, model) in chain.enumerated() where snapshot.model(model) == nil {
                 problems.append(
-                    "routing.fallback.\(name)[\(index)]: found '\(model)', expected a model that is registered")
+                    ("routing.fallback.\(name)[\(index)]", "found '\(model)', expected a model that is registered"))
             }
         }
         for (index, setting) in routing.autoSwitch.enumerated() {
             guard let alias = snapshot.alias(setting.alias) else {
                 problems.append(
-                    "routing.auto_switch[\(index)].alias: found '\(setting.alias)', expected an alias that exists")
+                    ("routing.auto_switch[\(index)].alias", "found '\(setting.alias)', expected an alias that exists"))
                 continue
             }
             if Set(alias.targets).count < 2 {
                 problems.append(
-                    "routing.auto_switch[\(index)].alias: found '\(setting.alias)' with one target, expected two at least"
-                )
+                    (
+                        "routing.auto_switch[\(index)].alias",
+                        "found '\(setting.alias)' with one target, expected two at least"
+                    ))
             }
         }
-        guard problems.isEmpty else { throw StartError(problems.joined(separator: "; ")) }
+        return problems
     }
 
     // MARK: - Who speaks to providers

@@ -18,6 +18,11 @@ internal import Tracing
 /// What everything else of a server stands on: the store, the port, the threads.
 struct Foundations: Sendable {
     let configuration: RoundhouseConfiguration
+    /// The same as it may change while the server runs.
+    let live: LiveConfiguration
+    /// Moves what is logged; `nil` where the loggers are somebody else's.
+    let logThreshold: LogThreshold?
+    let requestLines: SwitchedRequestLines
     /// Absolute.
     let dataDirectory: String
     let environment: [String: String]
@@ -58,10 +63,15 @@ struct Foundations: Sendable {
         version: String,
         strategies: [any SelectionStrategy] = [],
         tracer: (any Tracer)? = nil,
+        live: LiveConfiguration? = nil,
+        logThreshold: LogThreshold? = nil,
         logger: Logger
     ) throws(StartError) {
         self.strategies = strategies
         self.configuration = configuration
+        self.live = live ?? LiveConfiguration(configuration, dataDirectory: dataDirectory)
+        self.logThreshold = logThreshold
+        self.requestLines = SwitchedRequestLines(configuration.log.requests, logger: logger)
         self.dataDirectory = dataDirectory
         self.environment = environment
         self.version = version
@@ -258,9 +268,8 @@ extension Foundations {
             httpAddresses: self.httpAddresses.reader(),
             condition: self.condition()
         )
-        let lines = RequestLogLines(self.configuration.log.requests, logger: self.logger)
         let books: [any RequestRecorder] = self.configuration.telemetry.enabled ? [self.requestBooks] : []
-        let recorder = RecorderFanOut(recorders: books + (lines.map { [$0] } ?? []) + recorders)
+        let recorder = RecorderFanOut(recorders: books + [self.requestLines] + recorders)
         let pipeline = Pipeline(
             router: router, recorder: recorder, counters: counters, shared: shared, phases: self.phases,
             tracing: RequestTracing(self.tracing.tracer) { [registry = ports.registry] in

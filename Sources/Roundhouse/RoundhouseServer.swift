@@ -64,6 +64,36 @@ public final class RoundhouseServer: Sendable {
         )
     }
 
+    /// A server whose configuration came from a file, and may change with it.
+    ///
+    /// - Parameters:
+    ///   - loader: as it made `loaded`.
+    ///   - threshold: of the loggers, which `log.level` moves.
+    /// - Throws: ``StartError``.
+    package init(
+        _ loaded: LoadedConfiguration,
+        loader: ConfigurationLoader,
+        threshold: LogThreshold,
+        logger: Logger
+    ) throws(StartError) {
+        self.logger = logger
+        self.foundations = try Foundations(
+            loaded.configuration,
+            dataDirectory: loaded.dataDirectory,
+            environment: loader.environment,
+            version: Self.version,
+            live: LiveConfiguration(loaded, loader: loader),
+            logThreshold: threshold,
+            logger: logger
+        )
+    }
+
+    /// Reads the configuration file again and takes what counts without a restart; says in the log what that was. When
+    /// the file is wrong, the log says why, and what held goes on to hold.
+    package func reloadConfiguration() async {
+        await self.foundations.live.reload(telling: self.logger)
+    }
+
     /// Serves until a shutdown has ended. Cancelling the task shuts down at once.
     ///
     /// What starts first ends last: what writes to the disk outlives the engines, and they outlive the gRPC port, so that

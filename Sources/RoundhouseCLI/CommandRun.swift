@@ -68,6 +68,11 @@ protocol ClientCommand: AsyncParsableCommand, Sendable {
 
 extension ClientCommand {
     func run() async throws {
+        try await self.ask()
+    }
+
+    /// Asks the server.
+    func ask() async throws {
         let settings = self.connection.settings(environment: ProcessInfo.processInfo.environment)
         try await CommandRun.perform(json: self.connection.json, address: settings.address) { console in
             try await ClientConnection(settings: settings).withGateway { gateway in

@@ -14,7 +14,7 @@ struct ServeCommand: AsyncParsableCommand {
             Logs go to standard error. Once it serves, one line of JSON goes to standard output: \
             {"event":"ready","grpc":"127.0.0.1:50051","http":"127.0.0.1:8080","pid":4711,"version":"…","models":2}.
             SIGTERM or SIGINT lets running requests end within grpc.shutdown_grace; a second one ends them at once. \
-            SIGHUP is ignored.
+            SIGHUP reads the configuration file again and takes what counts without a restart.
             """
     )
 
@@ -43,18 +43,16 @@ struct ServeCommand: AsyncParsableCommand {
         // gRPC's own lines would stand between ours, which machines may read; what matters of them, the bridge reports.
         // Whoever sets the variable has them.
         _ = unsafe setenv("GRPC_VERBOSITY", "NONE", 0)
-        let loaded = try self.load()
+        let loader = self.loader
+        let loaded = try self.load(loader)
         let log = loaded.configuration.log
-        LoggingSystem.bootstrap { label in LogOutput(label: label, log: log) }
+        let threshold = LogThreshold(log.level)
+        LoggingSystem.bootstrap { label in LogOutput(label: label, log: log, threshold: threshold) }
         defer { LogOutput.flush() }
         let logger = Logger(label: "roundhouse")
         for warning in loaded.warnings { logger.warning("Configuration: \(warning)") }
         do {
-            let server = try RoundhouseServer(
-                loaded.configuration,
-                dataDirectory: loaded.dataDirectory,
-                logger: logger
-            )
+            let server = try RoundhouseServer(loaded, loader: loader, threshold: threshold, logger: logger)
             try await Self.serve(server)
         } catch let error as StartError {
             Self.complain("\(error)")
@@ -62,7 +60,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private func load() throws -> LoadedConfiguration {
+    private var loader: ConfigurationLoader {
         var overrides: [ConfigurationLoader.Override] = []
         func override(_ key: String, _ value: String?, _ flag: String) {
             if let value { overrides.append(.init(key: key, value: value, flag: flag)) }
@@ -73,13 +71,17 @@ struct ServeCommand: AsyncParsableCommand {
         override("http.insecure", self.insecure ? "true" : nil, "--insecure")
         override("log.level", self.logLevel, "--log-level")
         override("log.format", self.logFormat, "--log-format")
+        return ConfigurationLoader(
+            file: self.config,
+            dataDirectory: self.dataDir,
+            environment: ProcessInfo.processInfo.environment,
+            overrides: overrides
+        )
+    }
+
+    private func load(_ loader: ConfigurationLoader) throws -> LoadedConfiguration {
         do {
-            return try ConfigurationLoader(
-                file: self.config,
-                dataDirectory: self.dataDir,
-                environment: ProcessInfo.processInfo.environment,
-                overrides: overrides
-            ).load()
+            return try loader.load()
         } catch {
             for problem in error.problems { Self.complain("\(problem)") }
             throw ExitCode(EX_CONFIG)
@@ -92,9 +94,16 @@ struct ServeCommand: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 var isShuttingDown = false
-                for await signal in signals where signal != .sighup {
-                    if isShuttingDown { server.shutdownNow() } else { server.beginGracefulShutdown() }
-                    isShuttingDown = true
+                await withDiscardingTaskGroup { reloads in
+                    for await signal in signals {
+                        // Beside the signals, which must not wait for it.
+                        guard signal != .sighup else {
+                            reloads.addTask { await server.reloadConfiguration() }
+                            continue
+                        }
+                        if isShuttingDown { server.shutdownNow() } else { server.beginGracefulShutdown() }
+                        isShuttingDown = true
+                    }
                 }
             }
             try await server.run { ready in

@@ -165,6 +165,31 @@ package final class RegistryEditor: RegistryEditing {
         }
     }
 
+    // MARK: - The configuration file
+
+    /// What would be registered if the configuration file said this. Writes nothing.
+    package func preview(_ config: StoredRegistry) async throws(RegistryEditError) -> RegistrySnapshot {
+        do {
+            let stored = try await self.storage.loadRegistry()
+            let (registry, _, _) = ConfigMerge.merge(config: config, stored: stored, now: self.now())
+            return try RegistrySnapshot(
+                providers: registry.providers, models: registry.models, aliases: registry.aliases)
+        } catch {
+            throw .storage("\(error)")
+        }
+    }
+
+    /// Joins what is registered with what the configuration file says now, as a start does.
+    ///
+    /// - Throws: ``RegistryEditError/storage(_:)``; nothing has changed then.
+    package func take(_ config: StoredRegistry) async throws(RegistryEditError) -> ConfigMerge.Summary {
+        try await self.turns.take { () async throws(RegistryEditError) in
+            let (snapshot, summary) = try await self.storage.restore(config: config, now: self.now())
+            self.registry.replace(with: snapshot)
+            return summary
+        }
+    }
+
     // MARK: - Discovery
 
     package func takeDiscovery(

@@ -11,6 +11,8 @@ struct ConfigurationDecoder {
     private(set) var warnings: [ConfigurationProblem] = []
     /// Where each key that somebody set got its value, by full path.
     private(set) var origins: [String: ConfigurationLocation] = [:]
+    /// Keys that the file sets and a variable or a flag sets again.
+    private(set) var overridden: Set<String> = []
 
     init(file: String, context: ScalarContext) {
         self.file = file
@@ -53,6 +55,10 @@ struct ConfigurationDecoder {
     }
 
     mutating func note(_ path: String, _ origin: ConfigurationLocation) {
+        switch (self.origins[path], origin) {
+        case (.file, .environment), (.file, .flag): self.overridden.insert(path)
+        default: break
+        }
         self.origins[path] = origin
     }
 

@@ -11,6 +11,8 @@ package struct ConfigurationLoader: Sendable {
     package var overrides: [Override]
     /// What relative paths in flags and variables start from. `nil`: the process's own.
     package var workingDirectory: String?
+    /// Whether variables that set keys count; those that `${NAME}` refers to always do.
+    var readsVariables = true
 
     /// A flag that sets a key: `--grpc 127.0.0.1:0` sets `grpc.address`.
     package struct Override: Sendable, Hashable {
@@ -44,27 +46,54 @@ package struct ConfigurationLoader: Sendable {
     ///
     /// - Throws: ``ConfigurationError`` with every problem that there is.
     package func load() throws(ConfigurationError) -> LoadedConfiguration {
-        let dataDirectory = try self.resolvedDataDirectory()
-        let standard = Paths.join(dataDirectory, "roundhouse.yaml")
-        let named = self.file ?? self.environment["ROUNDHOUSE_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
-        let shown = named ?? standard
-        let path = Paths.absolute(shown, from: self.directory, home: self.environment["HOME"])
+        let place = try self.place()
         do {
-            let text = try Paths.read(path, limit: 4 << 20)
-            var loaded = try self.load(yaml: text, named: shown, path: path, dataDirectory: dataDirectory)
-            loaded.file = path
-            return loaded
+            let text = try Paths.read(place.path, limit: Self.longest)
+            return try self.load(yaml: text, in: place)
         } catch let failure as Paths.ReadFailure {
-            guard failure.isMissing, named == nil else {
+            guard failure.isMissing, !place.isNamed else {
                 let problem = "cannot be read (\(failure.reason)), expected a configuration file"
-                throw Self.error(.file(path: shown, line: 0, column: 0), problem)
+                throw Self.error(.file(path: place.shown, line: 0, column: 0), problem)
             }
-            return try self.load(yaml: "", named: shown, path: path, dataDirectory: dataDirectory)
+            return try self.load(yaml: nil, in: place)
         } catch let error as ConfigurationError {
             throw error
         } catch {
-            throw Self.error(.file(path: shown, line: 0, column: 0), "cannot be read (\(error))")
+            throw Self.error(.file(path: place.shown, line: 0, column: 0), "cannot be read (\(error))")
         }
+    }
+
+    /// The most bytes of a configuration file.
+    static let longest = 4 << 20
+
+    /// Where the file is, or would be.
+    struct Place: Sendable {
+        /// Absolute.
+        var path: String
+        /// As messages call it.
+        var shown: String
+        /// Whether somebody said where it is, so that it must be there.
+        var isNamed: Bool
+        var dataDirectory: String
+    }
+
+    func place() throws(ConfigurationError) -> Place {
+        let dataDirectory = try self.resolvedDataDirectory()
+        let named = self.file ?? self.environment["ROUNDHOUSE_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+        let shown = named ?? Paths.join(dataDirectory, "roundhouse.yaml")
+        return Place(
+            path: Paths.absolute(shown, from: self.directory, home: self.environment["HOME"]), shown: shown,
+            isNamed: named != nil, dataDirectory: dataDirectory)
+    }
+
+    /// Puts everything together with this text in the place of the file.
+    ///
+    /// - Parameter yaml: `nil`: there is no file.
+    func load(yaml: String?, in place: Place) throws(ConfigurationError) -> LoadedConfiguration {
+        var loaded = try self.load(
+            yaml: yaml ?? "", named: place.shown, path: place.path, dataDirectory: place.dataDirectory)
+        loaded.file = yaml == nil ? nil : place.path
+        return loaded
     }
 
     /// The same for a text that need not be in a file.
@@ -92,7 +121,9 @@ package struct ConfigurationLoader: Sendable {
             decoder.mapping(root, at: "", SettingTables.root, into: &configuration)
         }
         decoder.context.directory = self.directory
-        decoder.apply(environment: self.environment, mentionedIn: yaml, to: &configuration)
+        if self.readsVariables {
+            decoder.apply(environment: self.environment, mentionedIn: yaml, to: &configuration)
+        }
         for override in self.overrides {
             decoder.apply(override.value, at: override.key, from: .flag(override.flag), to: &configuration)
         }
@@ -102,7 +133,8 @@ package struct ConfigurationLoader: Sendable {
             configuration: configuration,
             dataDirectory: dataDirectory,
             warnings: decoder.warnings,
-            origins: decoder.origins
+            origins: decoder.origins,
+            overridden: decoder.overridden
         )
     }
 
@@ -137,6 +169,8 @@ package struct LoadedConfiguration: Sendable {
     package var warnings: [ConfigurationProblem]
     /// Where each key that somebody set got its value.
     var origins: [String: ConfigurationLocation]
+    /// Keys that the file sets in vain: a variable or a flag sets them again.
+    var overridden: Set<String> = []
 
     /// The configuration in force as YAML: every key, secrets as `[redacted]`, and a comment at each value that a
     /// variable or a flag set.

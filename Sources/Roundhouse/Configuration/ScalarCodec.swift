@@ -6,10 +6,20 @@ struct ScalarCodec<Value>: Sendable {
     let expectation: String
     /// Whether the text must never be shown.
     var isSecret = false
+    /// Whether the text names a program.
+    var isCommand = false
     /// Reads the text.
     let parse: @Sendable (String, ScalarContext) -> Result<Value, ScalarMismatch>
     /// Writes the value so that ``parse`` reads the same again, secrets aside.
     let render: @Sendable (Value) -> String
+
+    /// The value on its way into YAML, of a secret no more than that it is one.
+    func written(_ value: Value) -> YAMLValue {
+        if let secret = value as? SecretString { return .secret(secret) }
+        return .text(self.render(value))
+    }
+
+    var traits: SettingTraits { self.isSecret ? .secret : self.isCommand ? .command : [] }
 }
 
 /// What reading a value may depend on.
@@ -107,7 +117,8 @@ extension ScalarCodec where Value == String {
     }
 
     /// A line for a shell.
-    static let command = Self(expectation: "a command of 1 to 4096 characters on one line") { text, _ in
+    static let command = Self(expectation: "a command of 1 to 4096 characters on one line", isCommand: true) {
+        text, _ in
         let isFit =
             (1...4096).contains(text.count) && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
         return isFit ? .success(text) : .failure(ScalarMismatch())

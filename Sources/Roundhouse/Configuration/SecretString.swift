@@ -88,7 +88,7 @@ enum SecretExpansion {
         )
     }
 
-    private static func isVariableName(_ text: String) -> Bool {
+    static func isVariableName(_ text: String) -> Bool {
         guard let first = text.utf8.first, first == UInt8(ascii: "_") || Self.isLetter(first) else { return false }
         return text.utf8.allSatisfy {
             Self.isLetter($0) || $0 == UInt8(ascii: "_") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)

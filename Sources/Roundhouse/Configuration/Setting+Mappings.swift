@@ -36,7 +36,9 @@ extension Setting where Root == RoundhouseConfiguration {
                         }
                     }
                 )
-            }
+            },
+            copy: { $1[keyPath: path] = $0[keyPath: path] },
+            traits: .named
         )
     }
 }
@@ -63,8 +65,10 @@ extension Setting where Root == RoundhouseConfiguration.Provider {
                 }
             },
             render: { root in
-                .map(root[keyPath: path].map { ($0.name, .text(SecretString.redacted)) })
-            }
+                .map(root[keyPath: path].map { ($0.name, .secret($0.value)) })
+            },
+            copy: { $1[keyPath: path] = $0[keyPath: path] },
+            traits: [.named, .secret]
         )
     }
 }

@@ -19,6 +19,9 @@ struct Setting<Root>: Sendable {
     var decodeText: (@Sendable (String, String, inout Root, inout ConfigurationDecoder) -> Void)?
     /// `nil` when there is nothing to show.
     let render: @Sendable (Root) -> YAMLValue?
+    /// Takes the value from one configuration into another; `nil` for keys of elements.
+    var copy: (@Sendable (Root, inout Root) -> Void)?
+    var traits: SettingTraits = []
 
     /// What the template shows.
     enum Sample: Sendable {
@@ -36,7 +39,23 @@ struct Setting<Root>: Sendable {
     }
 }
 
-/// A ``Setting`` without its type, for the template and the docs.
+/// What else there is to know of a key.
+struct SettingTraits: OptionSet, Sendable {
+    let rawValue: Int
+
+    /// Its value must never be shown.
+    static let secret = SettingTraits(rawValue: 1)
+    /// Its value names a program, which the server runs.
+    static let command = SettingTraits(rawValue: 2)
+    /// It holds a mapping whose keys the user chooses.
+    static let named = SettingTraits(rawValue: 4)
+    /// A new value counts without a restart.
+    static let live = SettingTraits(rawValue: 8)
+    /// Of an element that is live: it says what is done when the server starts.
+    static let start = SettingTraits(rawValue: 16)
+}
+
+/// A ``Setting`` without its type, for the template, the docs, and whoever walks a configuration by its keys.
 struct SettingDescription: Sendable {
     var key: String
     var summary: String
@@ -50,6 +69,12 @@ struct SettingDescription: Sendable {
     /// Whether variables and flags can set it.
     var isScalar: Bool
     var elements: [SettingDescription]
+    var traits: SettingTraits
+
+    /// The key that tells one element of a list from the others: the first that it must have.
+    var identity: String? { self.elements.first(where: \.isRequired)?.key }
+    /// Whether its value is told to nobody: a secret, or a command, which may hold one.
+    var isMasked: Bool { !self.traits.isDisjoint(with: [.secret, .command]) }
 }
 
 extension Setting {
@@ -72,8 +97,20 @@ extension Setting {
             isRequired: self.isRequired,
             isAlternative: isAlternative,
             isScalar: self.decodeText != nil,
-            elements: self.elements
+            elements: self.elements,
+            traits: self.traits
         )
+    }
+
+    /// The same key, of which a new value counts without a restart.
+    var live: Self { self.with(.live) }
+    /// The same key, which says what is done when the server starts.
+    var atStart: Self { self.with(.start) }
+
+    private func with(_ trait: SettingTraits) -> Self {
+        var setting = self
+        setting.traits.insert(trait)
+        return setting
     }
 }
 
@@ -99,7 +136,9 @@ extension Setting {
             decodeText: { text, name, root, decoder in
                 if let value = decoder.read(text, at: name, codec) { root[keyPath: path] = value }
             },
-            render: { .text(codec.render($0[keyPath: path])) }
+            render: { codec.written($0[keyPath: path]) },
+            copy: { $1[keyPath: path] = $0[keyPath: path] },
+            traits: codec.traits
         )
     }
 
@@ -122,7 +161,9 @@ extension Setting {
             decodeText: { text, name, root, decoder in
                 if let value = decoder.read(text, at: name, codec) { root[keyPath: path] = value }
             },
-            render: { root in root[keyPath: path].map { .text(codec.render($0)) } }
+            render: { root in root[keyPath: path].map(codec.written) },
+            copy: { $1[keyPath: path] = $0[keyPath: path] },
+            traits: codec.traits
         )
     }
 
@@ -143,7 +184,9 @@ extension Setting {
                 guard let values = decoder.list(node, at: name, codec, expected: expectation) else { return }
                 root[keyPath: path] = values
             },
-            render: { root in .list(root[keyPath: path].map { .text(codec.render($0)) }) }
+            render: { root in .list(root[keyPath: path].map(codec.written)) },
+            copy: { $1[keyPath: path] = $0[keyPath: path] },
+            traits: codec.traits
         )
     }
 
@@ -165,7 +208,9 @@ extension Setting {
                 guard let values = decoder.list(node, at: name, codec, expected: expectation) else { return }
                 root[keyPath: path] = values
             },
-            render: { root in root[keyPath: path].map { .list($0.map { .text(codec.render($0)) }) } }
+            render: { root in root[keyPath: path].map { .list($0.map(codec.written)) } },
+            copy: { $1[keyPath: path] = $0[keyPath: path] },
+            traits: codec.traits
         )
     }
 
@@ -194,7 +239,8 @@ extension Setting {
                     root[keyPath: path].append(element)
                 }
             },
-            render: { root in .list(root[keyPath: path].map { table.rendered($0) }) }
+            render: { root in .list(root[keyPath: path].map { table.rendered($0) }) },
+            copy: { $1[keyPath: path] = $0[keyPath: path] }
         )
     }
 }

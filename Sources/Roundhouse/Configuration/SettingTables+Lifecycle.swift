@@ -25,27 +25,27 @@ extension SettingTables {
         .optional(
             "lifecycle.memory_quota.cpu", \.lifecycle.memoryQuota.cpu, Self.memory, sample: .example("8GiB"),
             "What models may take of main memory together, in place of its share."
-        ),
+        ).live,
         .optional(
             "lifecycle.memory_quota.gpu", \.lifecycle.memoryQuota.gpu, Self.memory, sample: .example("20GiB"),
             "The same for each GPU."
-        ),
+        ).live,
         .scalar(
             "lifecycle.max_loaded_models", \.lifecycle.maxLoadedModels, .integer(0...10_000),
             "Models in memory at a time; 0 sets no limit."
-        ),
+        ).live,
         .scalar(
             "lifecycle.max_concurrent_loads", \.lifecycle.maxConcurrentLoads, .integer(1...64),
             "Models that load at the same time; more wait."
-        ),
+        ).live,
         .scalar(
             "lifecycle.max_queue", \.lifecycle.maxQueue, .integer(1...1_000_000),
             "Requests that may wait for one model to load; more are refused."
-        ),
+        ).live,
         .scalar(
             "lifecycle.min_residency", \.lifecycle.minResidency, .duration(.zero...Self.hour),
             "A loaded model in use is not drained for another before this time has passed, so that two do not chase each other."
-        ),
+        ).live,
         .scalar(
             "lifecycle.idle_ttl", \.lifecycle.idleTTL, .duration(.zero...Self.year),
             "A model is unloaded after so long without a request; 0s: never."
@@ -65,11 +65,11 @@ extension SettingTables {
         .scalar(
             "lifecycle.max_restarts", \.lifecycle.maxRestarts, .integer(0...1000),
             "Restarts in a row of an engine that crashes, before its model counts as failed."
-        ),
+        ).live,
         .scalar(
             "lifecycle.probe_interval", \.lifecycle.probeInterval, .duration(.milliseconds(100)...Self.hour),
             "How often a loaded model is asked whether it still answers."
-        ),
+        ).live,
         .scalar(
             "lifecycle.unload_grace", \.lifecycle.unloadGrace, .duration(.zero...Self.hour),
             "How long requests may go on in a model that is unloaded by force."

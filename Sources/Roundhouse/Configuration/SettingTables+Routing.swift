@@ -8,27 +8,27 @@ extension SettingTables {
         .scalar(
             "routing.strategy", \.routing.strategy, .strategy,
             "How candidates are ordered when neither the request nor a rule says."
-        ),
+        ).live,
         .scalar(
             "routing.weights.quality", \.routing.weights.quality, .decimal(0...1000),
             "How much the quality score counts for performance_based. Only the ratio of the three counts."
-        ),
+        ).live,
         .scalar(
             "routing.weights.latency", \.routing.weights.latency, .decimal(0...1000),
             "How much the time to the first token counts."
-        ),
+        ).live,
         .scalar(
             "routing.weights.success", \.routing.weights.success, .decimal(0...1000),
             "How much the part of requests that go well counts."
-        ),
+        ).live,
         .scalar(
             "routing.affinity", \.routing.affinity, .bool,
             "Sends requests with the same beginning to the engine that has it in its cache."
-        ),
+        ).live,
         .scalar(
             "routing.affinity_max_imbalance", \.routing.affinityMaxImbalance, .integer(0...1000),
             "How many more requests than on the idlest candidate may run there before others are preferred."
-        ),
+        ).live,
         .scalar(
             "routing.share_identical", \.routing.shareIdentical, .bool,
             "Lets identical repeatable requests in flight share one upstream call. A request may decide for itself."
@@ -119,7 +119,7 @@ extension SettingTables {
             "routing.rules", \.routing.rules, of: Self.rule,
             prototype: { RoundhouseConfiguration.Rule(name: "") },
             "Who answers which requests. The first rule whose conditions hold decides."
-        ),
+        ).live,
         .elements(
             "routing.auto_switch", \.routing.autoSwitch, of: Self.autoSwitch,
             prototype: { RoundhouseConfiguration.AutoSwitch(alias: "") },

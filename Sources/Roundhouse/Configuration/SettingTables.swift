@@ -9,7 +9,7 @@ enum SettingTables {
                 "providers", \.providers, of: Self.provider,
                 prototype: { RoundhouseConfiguration.Provider(id: .local, kind: .custom, baseURL: "") },
                 "Upstreams that are asked over the network."
-            ),
+            ).live,
             .aliases(
                 "aliases", \.aliases,
                 """
@@ -18,7 +18,7 @@ enum SettingTables {
                 local/small, weight: 1 }] }. Without 'default' there, it stands for local/small and then local/tiny, or for every configured model by priority when those are not \
                 served.
                 """
-            ),
+            ).live,
         ]
 
     private static let grpc: [Setting<RoundhouseConfiguration>] = [
@@ -103,12 +103,12 @@ enum SettingTables {
     ]
 
     private static let log: [Setting<RoundhouseConfiguration>] = [
-        .scalar("log.level", \.log.level, .choice, "The least serious message that goes to standard error."),
+        .scalar("log.level", \.log.level, .choice, "The least serious message that goes to standard error.").live,
         .scalar("log.format", \.log.format, .choice, "Lines for people or for machines."),
         .scalar(
             "log.requests", \.log.requests, .choice,
             "Which requests have a line of their own when they have ended: names and figures, never their text."
-        ),
+        ).live,
         .scalar(
             "log.prompts", \.log.prompts, .bool,
             "Writes prompts and answers, too, at level debug, the first 16 KiB of each. Whoever reads the log reads them."
@@ -147,7 +147,7 @@ enum SettingTables {
             Serves local/small and local/tiny, which ship with Roundhouse. They prove that the path works and are no \
             assistants, so 'auto' asks them last (priority 900 and 910).
             """
-        ),
+        ).live,
         .scalar(
             "local.preload", \.local.preload, .bool,
             "Loads every model with the server, so that the first request need not wait. Lazy models never are."
@@ -160,7 +160,7 @@ enum SettingTables {
             "local.models", \.local.models, of: Self.localModel,
             prototype: { RoundhouseConfiguration.LocalModel(name: "", path: "") },
             "More models to run here, each a GGUF file."
-        ),
+        ).live,
         .list(
             "local.model_folders", \.local.modelFolders, .path,
             """
@@ -199,7 +199,7 @@ enum SettingTables {
         .optional(
             "preload", \.preload, .bool, sample: .example("false"),
             "Loads it with the server. Without it: local.preload. Lazy models never are."
-        ),
+        ).atStart,
         .scalar("pinned", \.pinned, .bool, "Never evicts it and never unloads it for being idle."),
         .optional(
             "idle_ttl", \.idleTTL, .duration(.zero ... .seconds(365 * 86_400)), sample: .example("30m"),
@@ -293,7 +293,8 @@ enum SettingTables {
             Without it: true for these kinds.
             """
         ),
-        .scalar("discover", \.discover, .bool, "Asks the provider at start what models it has, and registers them."),
+        .scalar("discover", \.discover, .bool, "Asks the provider at start what models it has, and registers them.")
+            .atStart,
         .elements(
             "models", \.models, of: Self.model,
             prototype: { RoundhouseConfiguration.Model(name: "") },

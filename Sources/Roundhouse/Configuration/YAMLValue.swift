@@ -1,16 +1,27 @@
 /// A value on its way into YAML text.
 indirect enum YAMLValue: Sendable {
     case text(String)
+    /// Written as `[redacted]`.
+    case secret(SecretString)
     case list([YAMLValue])
     case map([(String, YAMLValue)])
 
     /// On one line.
-    var flow: String {
+    var flow: String { self.flow(secrets: Self.quote(SecretString.redacted)) }
+
+    /// On one line.
+    ///
+    /// - Parameter secrets: YAML that stands for each secret.
+    func flow(secrets: String) -> String {
         switch self {
-        case .text(let text): Self.quote(text)
-        case .list(let values): "[\(values.map(\.flow).joined(separator: ", "))]"
-        case .map(let pairs) where pairs.isEmpty: "{}"
-        case .map(let pairs): "{ \(pairs.map { "\(Self.quote($0)): \($1.flow)" }.joined(separator: ", ")) }"
+        case .text(let text): return Self.quote(text)
+        case .secret: return secrets
+        case .list(let values):
+            return "[\(values.map { $0.flow(secrets: secrets) }.joined(separator: ", "))]"
+        case .map(let pairs) where pairs.isEmpty: return "{}"
+        case .map(let pairs):
+            let written = pairs.map { "\(Self.quote($0)): \($1.flow(secrets: secrets))" }
+            return "{ \(written.joined(separator: ", ")) }"
         }
     }
 
@@ -30,9 +41,23 @@ indirect enum YAMLValue: Sendable {
                     + elements.enumerated().flatMap { index, element in
                         element.item(indentation: indentation + 2, path: "\(full)[\(index)]", comment: comment)
                     }
-            case .text, .list, .map:
+            case .text, .secret, .list, .map:
                 return ["\(start) \(value.flow)\(note)"]
             }
+        }
+    }
+
+    /// Whether both mean the same, secrets included.
+    func isSame(as other: YAMLValue) -> Bool {
+        switch (self, other) {
+        case (.text(let left), .text(let right)): left == right
+        case (.secret(let left), .secret(let right)): left == right
+        case (.list(let left), .list(let right)):
+            left.count == right.count && zip(left, right).allSatisfy { $0.isSame(as: $1) }
+        case (.map(let left), .map(let right)):
+            left.count == right.count
+                && zip(left, right).allSatisfy { $0.0 == $1.0 && $0.1.isSame(as: $1.1) }
+        case (.text, _), (.secret, _), (.list, _), (.map, _): false
         }
     }
 

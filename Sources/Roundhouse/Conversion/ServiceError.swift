@@ -130,6 +130,7 @@ extension ServiceError {
         case let error as SwitchError: self.init(error)
         case let error as ProfileError: self.init(error)
         case let error as StoreError: self.init(error)
+        case let error as ConfigurationRefusal: self.init(error)
         case is CancellationError: self.init(.cancelled, "CANCELLED", "the client cancelled the call")
         case let error as any RPCErrorConvertible:
             self.init(error.rpcErrorCode, "INTERNAL", error.rpcErrorMessage)

@@ -8,7 +8,9 @@ public struct LogOutput: LogHandler {
     private let label: String
     private let format: RoundhouseConfiguration.Log.Format
     private let write: @Sendable (String) -> Void
-    public var logLevel: Logger.Level
+    private let threshold: LogThreshold
+    /// What somebody set for this logger alone.
+    private var chosen: Logger.Level?
     public var metadata: Logger.Metadata = [:]
     /// Unless told otherwise, lines of a call that belongs to a trace say which.
     public var metadataProvider: Logger.MetadataProvider? = CallTracing.logMetadata
@@ -19,10 +21,25 @@ public struct LogOutput: LogHandler {
         log: RoundhouseConfiguration.Log,
         write: @escaping @Sendable (String) -> Void = LogOutput.standardError
     ) {
+        self.init(label: label, log: log, threshold: LogThreshold(log.level), write: write)
+    }
+
+    /// - Parameter threshold: may be shared, and moved while the loggers are in use.
+    package init(
+        label: String,
+        log: RoundhouseConfiguration.Log,
+        threshold: LogThreshold,
+        write: @escaping @Sendable (String) -> Void = LogOutput.standardError
+    ) {
         self.label = label
         self.format = log.format
-        self.logLevel = Logger.Level(rawValue: log.level.rawValue) ?? .info
+        self.threshold = threshold
         self.write = write
+    }
+
+    public var logLevel: Logger.Level {
+        get { self.chosen ?? self.threshold.level }
+        set { self.chosen = newValue }
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -1,5 +1,6 @@
 internal import Inference
 internal import Logging
+internal import Synchronization
 
 /// Writes a line into the log for each request that has ended.
 ///
@@ -50,5 +51,24 @@ struct RequestLogLines: RequestRecorder {
     /// With microseconds.
     private static func milliseconds(_ duration: Duration) -> Double {
         (duration / .microseconds(1)).rounded() / 1000
+    }
+}
+
+/// Writes lines for those requests that the configuration wants, which it may change.
+final class SwitchedRequestLines: RequestRecorder {
+    private let logger: Logger
+    private let lines: Mutex<RequestLogLines?>
+
+    init(_ requests: RoundhouseConfiguration.Log.Requests, logger: Logger) {
+        self.logger = logger
+        self.lines = Mutex(RequestLogLines(requests, logger: logger))
+    }
+
+    func set(_ requests: RoundhouseConfiguration.Log.Requests) {
+        self.lines.withLock { $0 = RequestLogLines(requests, logger: self.logger) }
+    }
+
+    func record(_ record: RequestRecord) {
+        self.lines.withLock { $0 }?.record(record)
     }
 }

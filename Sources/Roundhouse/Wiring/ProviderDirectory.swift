@@ -31,10 +31,12 @@ final class ProviderDirectory: Sendable {
     /// A provider as it was when its parts were made.
     private struct Entry {
         var description: ProviderDescription
+        /// What the configuration said of it, when that counted.
+        var configured: RoundhouseConfiguration.Provider?
         var parts: Parts
     }
 
-    private let configured: [ProviderID: RoundhouseConfiguration.Provider]
+    private let said: Mutex<[ProviderID: RoundhouseConfiguration.Provider]>
     private let environment: [String: String]
     private let group: any EventLoopGroup
     private let userAgent: String
@@ -46,10 +48,24 @@ final class ProviderDirectory: Sendable {
         group: any EventLoopGroup,
         version: String
     ) {
-        self.configured = Dictionary(configured.map { ($0.id, $0) }) { first, _ in first }
+        self.said = Mutex(Self.byID(configured))
         self.environment = environment
         self.group = group
         self.userAgent = "roundhouse/\(version)"
+    }
+
+    private static func byID(
+        _ providers: [RoundhouseConfiguration.Provider]
+    ) -> [ProviderID: RoundhouseConfiguration.Provider] {
+        Dictionary(providers.map { ($0.id, $0) }) { first, _ in first }
+    }
+
+    /// What the configuration says of its providers.
+    var configured: [RoundhouseConfiguration.Provider] { self.said.withLock { Array($0.values) } }
+
+    /// Sets what the configuration says of its providers from the next ``update(to:)`` on.
+    func configure(_ providers: [RoundhouseConfiguration.Provider]) {
+        self.said.withLock { $0 = Self.byID(providers) }
     }
 
     /// What speaks to a provider; `nil` when it is not registered or nothing could be made for it.
@@ -73,10 +89,15 @@ final class ProviderDirectory: Sendable {
         let known = self.entries.withLock { $0 }
         for description in snapshot.providers where description.id != .local {
             let wanted = Self.essence(description)
-            guard known[description.id]?.description != wanted else { continue }
+            let isConfigured = description.provenance.source == .config
+            let configured = isConfigured ? self.said.withLock { $0[description.id] } : nil
+            let entry = known[description.id]
+            guard entry?.description != wanted || entry?.configured?.endpoint != configured?.endpoint else { continue }
             do throws(Unusable) {
                 let parts = try self.parts(for: description)
-                self.entries.withLock { $0[description.id] = Entry(description: wanted, parts: parts) }
+                self.entries.withLock {
+                    $0[description.id] = Entry(description: wanted, configured: configured, parts: parts)
+                }
                 changes[description.id] = .success(parts)
             } catch {
                 self.entries.withLock { $0[description.id] = nil }
@@ -126,7 +147,22 @@ final class ProviderDirectory: Sendable {
         for description: ProviderDescription
     ) throws(Unusable) -> Parts {
         let configuration = try self.configuration(for: description)
-        let isManaged = self.configured[description.id]?.isManaged ?? true
+        let isManaged = self.said.withLock { $0[description.id]?.isManaged } ?? true
+        return try self.parts(for: configuration, isManaged: isManaged)
+    }
+
+    /// Why nothing could be made for a provider as the configuration has it; `nil` when it could.
+    func problem(of provider: RoundhouseConfiguration.Provider) -> FieldProblem? {
+        do throws(Unusable) {
+            let configuration = ConfiguredProviders.adapter(provider, userAgent: self.userAgent)
+            _ = try self.parts(for: configuration, isManaged: provider.isManaged)
+            return nil
+        } catch {
+            return FieldProblem(error.field, found: "a value that cannot be used", expected: error.expected)
+        }
+    }
+
+    private func parts(for configuration: EndpointConfiguration, isManaged: Bool) throws(Unusable) -> Parts {
         do throws(EndpointConfiguration.Invalid) {
             return Parts(
                 adapter: try ProviderAdapters.adapter(for: configuration, group: self.group),
@@ -149,7 +185,9 @@ final class ProviderDirectory: Sendable {
             )
         }
         var configuration: EndpointConfiguration
-        if let configured = self.configured[description.id], description.provenance.source == .config {
+        if let configured = self.said.withLock({ $0[description.id] }),
+            description.provenance.source == .config
+        {
             configuration = ConfiguredProviders.adapter(configured, userAgent: self.userAgent)
         } else {
             configuration = EndpointConfiguration(id: description.id, kind: kind)
@@ -190,5 +228,16 @@ final class ProviderDirectory: Sendable {
             let text = String(decoding: data, as: UTF8.self)
             return Secret(String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()))
         }
+    }
+}
+
+extension RoundhouseConfiguration.Provider {
+    /// Itself without what does not concern how it is spoken to, so that a new model cuts no connection.
+    fileprivate var endpoint: RoundhouseConfiguration.Provider {
+        var endpoint = self
+        endpoint.models = []
+        endpoint.priority = 0
+        endpoint.discover = false
+        return endpoint
     }
 }

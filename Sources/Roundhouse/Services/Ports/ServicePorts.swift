@@ -38,6 +38,8 @@ struct ServicePorts: Sendable {
     var hardware: @Sendable () async -> HardwareReading = { HardwareReading() }
     /// How long requests may go on when an unload is forced and its caller says nothing.
     var unloadGrace = Duration.seconds(10)
+    /// The configuration, and its file.
+    var configuration = LiveConfiguration()
     /// The moment of the calendar.
     var now: @Sendable () -> WallTime = { .now() }
 }

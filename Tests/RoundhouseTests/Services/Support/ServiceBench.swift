@@ -34,6 +34,7 @@ struct ServiceBench {
     /// Of watches.
     let time = ProbeTime()
     let watchEnd = WatchEnd()
+    private(set) var configuration = LiveConfiguration()
     private(set) var client: GRPCClient<Transport>?
 
     /// What the ports that are closures answer.
@@ -83,8 +84,12 @@ struct ServiceBench {
         }
     }
 
-    static func with<Result: Sendable>(_ body: (ServiceBench) async throws -> Result) async throws -> Result {
+    static func with<Result: Sendable>(
+        configuration: LiveConfiguration = LiveConfiguration(),
+        _ body: (ServiceBench) async throws -> Result
+    ) async throws -> Result {
         var bench = try ServiceBench()
+        bench.configuration = configuration
         let transport = InProcessTransport()
         let services = bench.services
         return try await withThrowingTaskGroup(of: Void.self) { [switcher = bench.switcher] group in
@@ -235,6 +240,7 @@ extension ServiceBench {
             droppedRecords: { scripts.now.dropped },
             saveState: { try scripts.now.saved.get() },
             hardware: { scripts.now.hardware },
+            configuration: self.configuration,
             now: { WallTime(microsecondsSince1970: 1_000_000_000) }
         )
     }
