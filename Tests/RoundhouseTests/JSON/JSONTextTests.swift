@@ -16,7 +16,7 @@ import Testing
         let numbers = try #require(root["a"])
         #expect(numbers.elements.map(\.raw) == ["1", "-0", "2.5e3", "-1.25E-2", "9223372036854775807", "1e400"])
         #expect(numbers.elements.map(\.integer) == [1, 0, 2500, nil, .max, nil])
-        #expect(numbers.elements.map(\.number) == [1, 0, 2500, -0.0125, 9_223_372_036_854_775_807, .infinity])
+        #expect(numbers.elements.map(\.number) == [1, 0, 2500, -0.0125, 0x1p63, .infinity])
         #expect(root.members.map { $0.value }[1].string == "x\n\"\\/ü😀")
         #expect(root["empty"]?.raw == #"[{}, [], ""]"#)
         #expect(root["words"]?.elements.map(\.boolean) == [true, false, nil])
