@@ -109,6 +109,14 @@ extension RoundhouseConfiguration {
         public var maxBodyBytes = 32 << 20
         /// A body that has not come whole for so long is refused and its connection closed. 100 ms to 1 h, default 60 s.
         public var bodyTimeout = Duration.seconds(60)
+        /// Silence in an event stream after which a comment is sent, so that nobody in between takes the connection for dead.
+        /// 100 ms to 1 h, default 15 s.
+        public var keepAliveInterval = Duration.seconds(15)
+        /// How long the status of an event stream may wait for the first output; then it is 200, whatever follows. 100 ms to
+        /// 1 h; `nil`, the default: as long as it takes.
+        public var firstBytePatience: Duration?
+        /// A client that takes nothing of an event stream for so long is dropped. 100 ms to 1 h, default 60 s.
+        public var slowConsumerTimeout = Duration.seconds(60)
 
         public init() {}
     }

@@ -100,6 +100,20 @@ enum SettingTables {
             "http.body_timeout", \.http.bodyTimeout, .duration(.milliseconds(100) ... .seconds(3600)),
             "A body that has not come whole after so long is refused with status 408 and its connection closed."
         ),
+        .scalar(
+            "http.keep_alive_interval", \.http.keepAliveInterval, .duration(.milliseconds(100) ... .seconds(3600)),
+            "Silence in an event stream after which a comment is sent."
+        ),
+        .optional(
+            "http.first_byte_patience", \.http.firstBytePatience, .duration(.milliseconds(100) ... .seconds(3600)),
+            sample: .example("50s"),
+            "An event stream's status waits for the first output; after so long it is 200, whatever follows."
+        ),
+        .scalar(
+            "http.slow_consumer_timeout", \.http.slowConsumerTimeout,
+            .duration(.milliseconds(100) ... .seconds(3600)),
+            "A client that takes nothing of an event stream for so long is dropped."
+        ),
     ]
 
     private static let log: [Setting<RoundhouseConfiguration>] = [

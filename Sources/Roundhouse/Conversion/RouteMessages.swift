@@ -57,3 +57,12 @@ extension Roundhouse_V1_EmbedResponse {
         self.latency = .init(outcome.latency)
     }
 }
+
+extension RouteExplanation {
+    /// `roundhouse.v1.RouteDecision` as JSON, for answers that are no messages.
+    var json: String? {
+        var options = JSONEncodingOptions()
+        options.preserveProtoFieldNames = true
+        return try? Roundhouse_V1_RouteDecision(self).jsonString(options: options)
+    }
+}

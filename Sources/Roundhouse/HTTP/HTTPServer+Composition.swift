@@ -1,6 +1,7 @@
 internal import Inference
 internal import Logging
 internal import ModelRegistry
+internal import Providers
 internal import Routing
 
 extension HTTPServer {
@@ -21,6 +22,41 @@ extension HTTPServer {
             Readiness(condition(), Readiness.Models(registry.snapshot) { router.availability(of: $0) })
         }
         let metrics = MetricsRoutes(composition.metrics)
-        self.init(settings, routes: [health, metrics], logger: foundations.logger)
+        var routes: [any HTTPRoutes] = [health, metrics]
+        if let pipeline = composition.pipeline {
+            let limits = BodyLimits(bytes: http.maxBodyBytes, time: http.bodyTimeout)
+            routes.append(
+                OpenAIGenerationRoutes(
+                    generation: OpenAIGeneration(pipeline, composition.registry, http), bodyLimits: limits))
+            routes.append(OpenAIEmbeddingRoutes(pipeline: pipeline, limits: limits))
+        }
+        routes.append(
+            OpenAIModelRoutes(
+                registry: { registry.snapshot }, canAnswer: { router.availability(of: $0).canAnswer }))
+        self.init(settings, routes: routes, logger: foundations.logger)
+    }
+}
+
+extension OpenAIGeneration {
+    fileprivate init(_ pipeline: Pipeline, _ registry: Registry, _ http: RoundhouseConfiguration.HTTP) {
+        self.init(
+            pipeline: pipeline,
+            streams: Streams(
+                keepAliveInterval: http.keepAliveInterval, firstBytePatience: http.firstBytePatience,
+                slowReaderLimit: http.slowConsumerTimeout),
+            passesExtraFields: { id in
+                // Our own engine speaks OpenAI's wire format.
+                if id == .local { return true }
+                return registry.snapshot.provider(id).flatMap { ProviderKind(rawValue: $0.kind) }?.passesExtraFields
+                    ?? false
+            })
+    }
+}
+
+extension Composition {
+    /// The one that gRPC's calls run through.
+    fileprivate var pipeline: Pipeline? {
+        for case let service as GenerationService in self.services { return service.pipeline }
+        return nil
     }
 }

@@ -5,6 +5,7 @@ import TestSupport
 /// The table of outcomes in `docs/Reliability.md`.
 struct FaultTable {
     let outcomes: [FaultOutcome]
+    let doorOutcomes: [DoorOutcome]
 
     static let begin = "<!-- fault table -->"
     static let end = "<!-- end of fault table -->"
@@ -18,10 +19,11 @@ struct FaultTable {
                 + "has the fault, the second is well;",
             "no model is asked twice. An answer has \(bytes(FaultCell.words)) bytes of text; a fault in mid-answer comes after "
                 + "\(bytes(FaultCell.half)) of them.",
-            "Under RESTART the second says something else, under ALIGN the same.",
+            "Under RESTART the second says something else, under ALIGN the same. The last two columns are a stream of",
+            "`/v1/chat/completions`, whose recovery is ALIGN: as the others, and when there is no second candidate.",
             "",
-            "| the upstream | the attempt is recorded as | FAIL | RESTART | CONTINUE | ALIGN |",
-            "|---|---|---|---|---|---|",
+            "| the upstream | the attempt is recorded as | FAIL | RESTART | CONTINUE | ALIGN | `/v1` | `/v1`, nobody else |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         var notes: [String] = []
         for fault in Fault.allCases {
@@ -33,7 +35,16 @@ struct FaultTable {
                     outcomes.first { $0.cell.recovery == mode }?.summary ?? ""
                 }
             }
-            lines.append("| \(fault.rawValue) | \(reason) | \(summaries.joined(separator: " | ")) |")
+            let doors = [false, true].map { isAlone in
+                self.cell(
+                    fault, isAlone ? "`/v1`, nobody else" : "`/v1`", &notes,
+                    onWire: { wire in
+                        self.doorOutcomes.first {
+                            $0.cell.wire == wire && $0.cell.fault == fault && $0.cell.isAlone == isAlone
+                        }?.summary ?? ""
+                    })
+            }
+            lines.append("| \(fault.rawValue) | \(reason) | \((summaries + doors).joined(separator: " | ")) |")
         }
         if !notes.isEmpty { lines += [""] + notes.map { "- \($0)" } }
         return lines.joined(separator: "\n")
@@ -43,9 +54,15 @@ struct FaultTable {
     private func cell(
         _ fault: Fault, _ column: String, _ notes: inout [String], _ text: ([FaultOutcome]) -> String
     ) -> String {
-        let texts = WireSample.all.map { wire in
-            (wire, text(self.outcomes.filter { $0.cell.wire == wire && $0.cell.fault == fault }))
-        }
+        self.cell(
+            fault, column, &notes,
+            onWire: { wire in text(self.outcomes.filter { $0.cell.wire == wire && $0.cell.fault == fault }) })
+    }
+
+    private func cell(
+        _ fault: Fault, _ column: String, _ notes: inout [String], onWire text: (WireSample) -> String
+    ) -> String {
+        let texts = WireSample.all.map { ($0, text($0)) }
         let counts = texts.map { candidate in texts.count { $0.1 == candidate.1 } }
         guard let most = zip(texts, counts).max(by: { $0.1 < $1.1 })?.0.1 else { return "" }
         for (wire, different) in texts where different != most {

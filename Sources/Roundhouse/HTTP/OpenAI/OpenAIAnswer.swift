@@ -69,9 +69,10 @@ struct OpenAIAnswer: Sendable {
             buffer.writeJSON(logprobs: self.logprobs, self.form.endpoint)
         }
         buffer.writeStaticString(#","finish_reason":""#)
-        buffer.writeStaticString(completion.openAIReason(hasRefusal: self.refusal != nil))
+        buffer.writeStaticString(self.form.reason(completion.finishReason, hasRefusal: self.refusal != nil))
         buffer.writeStaticString(#""}],"usage":"#)
         buffer.writeJSON(completion.usage)
+        if let route = self.started?.explanation?.json { buffer.writeJSON(route: route) }
         buffer.writeStaticString("}\n")
         return buffer
     }
@@ -83,7 +84,13 @@ struct OpenAIAnswer: Sendable {
         buffer.writeStaticString(#","refusal":"#)
         buffer.writeJSON(self.refusal)
         self.writeReasoning(into: &buffer)
-        if !self.calls.isEmpty {
+        if self.form.usesFunctions, let call = self.calls[0] {
+            buffer.writeStaticString(#","function_call":{"name":"#)
+            buffer.writeJSON(call.name)
+            buffer.writeStaticString(#","arguments":"#)
+            buffer.writeJSON(call.argumentsJSON)
+            buffer.writeStaticString("}")
+        } else if !self.calls.isEmpty {
             buffer.writeStaticString(#","tool_calls":["#)
             for (place, index) in self.calls.keys.sorted().enumerated() {
                 guard let call = self.calls[index] else { continue }

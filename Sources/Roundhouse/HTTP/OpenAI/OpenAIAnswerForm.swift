@@ -8,6 +8,8 @@ struct OpenAIAnswerForm: Sendable {
     var requestID: String
     /// Seconds since 1970-01-01 UTC.
     var created: Int64
+    /// Calls of tools are told in the form that they had first: one `function_call`.
+    var usesFunctions = false
 
     /// `{"id":…,"object":…,"created":…,"model":…,"choices":[{"index":0`, which something must follow.
     ///
@@ -28,15 +30,15 @@ struct OpenAIAnswerForm: Sendable {
     }
 }
 
-extension Completion {
+extension OpenAIAnswerForm {
     /// `finish_reason`.
     ///
     /// - Parameter hasRefusal: the answer holds the words of a refusal; who reads these need not be told by another reason.
-    func openAIReason(hasRefusal: Bool) -> StaticString {
-        switch self.finishReason {
+    func reason(_ reason: FinishReason, hasRefusal: Bool) -> StaticString {
+        switch reason {
         case .stop, .other: "stop"
         case .length: "length"
-        case .toolCalls: "tool_calls"
+        case .toolCalls: self.usesFunctions ? "function_call" : "tool_calls"
         case .contentFilter: "content_filter"
         case .refusal: hasRefusal ? "stop" : "content_filter"
         }
@@ -77,6 +79,13 @@ extension ByteBuffer {
         self.writeStaticString(completion.isShared ? "true}" : "false}")
     }
 
+    /// `,"roundhouse":{"route":…}`: why who was chosen.
+    mutating func writeJSON(route: String) {
+        self.writeStaticString(#","roundhouse":{"route":"#)
+        self.writeString(route)
+        self.writeStaticString("}")
+    }
+
     /// An element of `annotations`. What the upstream does not say of its place is 0.
     mutating func writeJSON(_ citation: Citation) {
         let kind: StaticString = citation.url == nil ? "document_citation" : "url_citation"
@@ -102,19 +111,6 @@ extension ByteBuffer {
         }
         self.writeStaticString(#","title":"#)
         self.writeJSON(citation.title ?? citation.url ?? "")
-        self.writeStaticString("}}")
-    }
-
-    /// The object of an error, as it stands in a body and in a stream: `{"error":{…}}`.
-    mutating func writeJSON(_ error: OpenAIError) {
-        self.writeStaticString(#"{"error":{"message":"#)
-        self.writeJSON(error.message)
-        self.writeStaticString(#","type":"#)
-        self.writeJSON(error.type)
-        self.writeStaticString(#","param":"#)
-        self.writeJSON(error.param)
-        self.writeStaticString(#","code":"#)
-        self.writeJSON(error.code)
         self.writeStaticString("}}")
     }
 }

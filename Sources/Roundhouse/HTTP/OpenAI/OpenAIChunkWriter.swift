@@ -46,7 +46,7 @@ struct OpenAIChunkWriter {
     /// The event of a failure that can no longer be a status.
     static func write(_ error: OpenAIError, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("data: ")
-        buffer.writeJSON(error)
+        buffer.writeBytes(error.json)
         buffer.writeStaticString("\n\n")
     }
 
@@ -66,7 +66,9 @@ struct OpenAIChunkWriter {
             self.hasRefusal = true
             self.writeDelta(into: &buffer) { $0.writeField("refusal", text) }
         case .toolCallDelta(let delta):
-            self.writeDelta(into: &buffer) { $0.writeJSON(delta) }
+            guard self.form.usesFunctions else { return self.writeDelta(into: &buffer) { $0.writeJSON(delta) } }
+            // There is one at most in this form.
+            if delta.index == 0 { self.writeDelta(into: &buffer) { $0.writeFunctionCall(delta) } }
         case .citation(let citation):
             self.writeDelta(into: &buffer) {
                 $0.writeStaticString(#""annotations":["#)
@@ -108,7 +110,7 @@ struct OpenAIChunkWriter {
         self.endChoice(nil, into: &buffer)
     }
 
-    /// The first chunk says who speaks.
+    /// The first chunk says who speaks and, when that was asked for, why.
     private mutating func begin(into buffer: inout ByteBuffer) {
         guard !self.hasBegun else { return }
         self.hasBegun = true
@@ -118,12 +120,13 @@ struct OpenAIChunkWriter {
             buffer.writeImmutableBuffer(self.head)
             buffer.writeStaticString(#"{"index":0,"delta":{"role":"assistant","content":"","refusal":null}"#)
         case .completion:
-            guard let echo = self.echo else { return }
+            guard self.echo != nil || self.started?.explanation != nil else { return }
             buffer.writeImmutableBuffer(self.head)
             buffer.writeStaticString(#"{"index":0,"text":"#)
-            buffer.writeJSON(echo)
+            buffer.writeJSON(self.echo ?? "")
         }
         buffer.writeStaticString(#","logprobs":null,"finish_reason":null}]"#)
+        if let route = self.started?.explanation?.json { buffer.writeJSON(route: route) }
         self.endChunk(into: &buffer)
     }
 
@@ -156,7 +159,7 @@ struct OpenAIChunkWriter {
         buffer.writeImmutableBuffer(self.head)
         buffer.writeStaticString(
             self.form.endpoint == .chat ? #"{"index":0,"delta":{}"# : #"{"index":0,"text":"""#)
-        self.endChoice(completion.openAIReason(hasRefusal: self.hasRefusal), into: &buffer)
+        self.endChoice(self.form.reason(completion.finishReason, hasRefusal: self.hasRefusal), into: &buffer)
         if self.includesUsage {
             buffer.writeImmutableBuffer(self.head)
             buffer.writeStaticString(#"],"usage":"#)
@@ -177,6 +180,17 @@ extension ByteBuffer {
         self.writeStaticString(name)
         self.writeStaticString("\":")
         self.writeJSON(text)
+    }
+
+    /// `"function_call":{…}`
+    fileprivate mutating func writeFunctionCall(_ delta: ToolCallDelta) {
+        self.writeStaticString(#""function_call":{"#)
+        if let name = delta.name {
+            self.writeField("name", name)
+            self.writeStaticString(",")
+        }
+        self.writeField("arguments", delta.argumentsFragment)
+        self.writeStaticString("}")
     }
 
     /// `"tool_calls":[…]` with one fragment.
