@@ -64,27 +64,30 @@ extension OpenAIFields {
 
     // MARK: - Hold-back
 
-    static let longestHoldBack = (characters: 1_000_000, milliseconds: 600_000)
-
+    /// By the names of `roundhouse.v1.HoldBack`, with milliseconds beside its duration.
     private mutating func holdBack(_ object: JSONValue) -> HoldBack? {
-        let characters = self.integer(object["characters"], in: 1...Self.longestHoldBack.characters)
-        let milliseconds = self.integer(object["milliseconds"], in: 1...Self.longestHoldBack.milliseconds)
-        for member in object.members where !member.key.isString("characters") && !member.key.isString("milliseconds") {
-            self.report(member.value, "is not known; expected characters or milliseconds", .unknown)
+        var holdBack = HoldBack()
+        for member in object.members where !member.value.isNull {
+            switch member.key.string {
+            case "characters": holdBack.characters = self.count(member.value)
+            case "milliseconds": holdBack.duration = self.count(member.value).map { .milliseconds($0) }
+            case "duration": holdBack.duration = self.duration(member.value)
+            default:
+                self.report(member.value, "is not known; expected characters, milliseconds or duration", .unknown)
+            }
         }
-        guard characters != nil || milliseconds != nil else { return nil }
-        return HoldBack(characters: characters, duration: milliseconds.map { .milliseconds($0) })
+        let isEmpty = object.members.allSatisfy { $0.value.isNull }
+        if isEmpty { self.report(object, "is empty; expected characters or milliseconds", .missing) }
+        return holdBack == HoldBack() ? nil : holdBack
     }
 
     /// `200`, `500ms` or `200, 500ms`.
     private mutating func holdBack(_ text: String, _ field: String) -> HoldBack? {
         var holdBack = HoldBack()
         for part in Self.list(text) {
-            if let characters = Int(part), (1...Self.longestHoldBack.characters).contains(characters) {
-                holdBack.characters = characters
-            } else if let time = DurationText.parse(part), time > .zero,
-                time <= .milliseconds(Self.longestHoldBack.milliseconds)
-            {
+            if let characters = Int32(part), characters > 0 {
+                holdBack.characters = Int(characters)
+            } else if let time = DurationText.parse(part), time > .zero {
                 holdBack.duration = time
             } else {
                 self.report(

@@ -154,6 +154,8 @@ import Testing
         .with(
             #""roundhouse":{"hold_back":{"words":1}}"#, "roundhouse.hold_back.words", "unknown_parameter",
             "milliseconds"),
+        .with(
+            #""roundhouse":{"hold_back":{}}"#, "roundhouse.hold_back", "missing_required_parameter", "is empty"),
         .with(#""roundhouse":{"tags":["\u0001"]}"#, "roundhouse.tags[0]", "invalid_value", "control characters"),
         .with(
             #""roundhouse":{"requirements":{"capabilities":["fly"]}}"#, "roundhouse.requirements.capabilities[0]",

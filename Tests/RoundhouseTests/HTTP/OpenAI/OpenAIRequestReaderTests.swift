@@ -268,7 +268,10 @@ import Testing
         }
     }
 
-    @Test func `Hold-backs of a header may be of one kind`() throws {
+    @Test func `Hold-backs may be of one kind`() throws {
+        #expect(
+            try Self.chat(with: #""roundhouse":{"hold_back":{"duration":"0.25s"}}"#).routing.holdBack
+                == HoldBack(duration: .milliseconds(250)))
         #expect(
             try Self.chat(with: #""seed":1"#, ["x-roundhouse-hold-back": "9"]).routing.holdBack
                 == HoldBack(characters: 9))
