@@ -187,7 +187,7 @@ extension EndToEnd {
                 let completed = try #require(answer.completed)
                 #expect(completed.attempts.map(\.fault) == ["truncated", "diverged", ""])
                 #expect(answer.messages.allSatisfy { $0.superseded.attempt == 0 })
-                #expect(answer.text.hasPrefix("Nobody knows of the fox named") && answer.text.utf8.count > 40)
+                #expect(answer.text.hasPrefix("Nobody knows of the fox named"))
                 let started = answer.messages.map(\.started).filter { !$0.model.isEmpty }
                 #expect(started.map(\.attempt) == [1, 3] && started.map(\.continued) == [false, true])
             }
