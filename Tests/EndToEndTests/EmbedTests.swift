@@ -40,6 +40,25 @@ extension EndToEnd {
             }
         }
 
+        @Test func `Its phases are counted, from its bytes to those of its answer`() async throws {
+            try await FaultUpstream.run { _ in
+                Self.answer
+            } _: { upstream in
+                try await RunningServer.with(Self.configuration(upstream.baseURL)) { server in
+                    _ = try await server.withClient { try await $0.generation.embed(Self.request()) }
+                    let ours = ["decode", "admit", "route", "connect", "encode"].map { ($0, "gateway") }
+                    for (phase, side) in ours + [("first_byte", "upstream")] {
+                        let line = "roundhouse_phase_seconds_count{phase=\"\(phase)\",side=\"\(side)\"} 1"
+                        // The answer is there a moment before its last phase is counted.
+                        let isCounted = try await Processes.until(within: .seconds(10)) {
+                            try await server.ask("/metrics").body.split(separator: "\n").contains { $0 == line }
+                        }
+                        #expect(isCounted, "\(phase)")
+                    }
+                }
+            }
+        }
+
         @Test(arguments: ["all", "first/e", "auto", ""])
         func `Vectors come in the order of the texts, with their usage and cost`(_ model: String) async throws {
             try await FaultUpstream.run { _ in

@@ -157,12 +157,20 @@ import Testing
         ) { _ in
             [.wait(gate)] + .whole(Fixture.whole)
         } _: { upstream, provider in
-            let tasks = (0..<4).map { _ in Task { await fault { _ = try await Self.ask(provider) } } }
+            func begin() -> [Task<UpstreamFault?, Never>] {
+                (0..<2).map { _ in Task { await fault { _ = try await Self.ask(provider) } } }
+            }
+            let asked = begin()
+            while provider.requestCounts != (2, 0) { try await Task.sleep(for: .milliseconds(1)) }
+            let waiting = begin()
             while provider.requestCounts != (2, 2) { try await Task.sleep(for: .milliseconds(1)) }
             #expect(await fault { _ = try await Self.ask(provider) }?.kind == .overloaded(retryAfter: nil))
             _ = await upstream.requests.element(1)
-            for task in tasks { task.cancel() }
-            for task in tasks { #expect(await task.value?.kind == .cancelled) }
+            // Those that wait leave first: when one that is worked on did, its place would be the next one's, rightly.
+            for tasks in [waiting, asked] {
+                for task in tasks { task.cancel() }
+                for task in tasks { #expect(await task.value?.kind == .cancelled) }
+            }
             gate.open()
             try await Self.expectAnswer(provider)
             #expect(upstream.requests.all.count == 3)

@@ -129,7 +129,7 @@ extension RoundhouseConfiguration {
         public var format = Format.text
         /// Which requests have a line when they have ended. Default `failures`.
         public var requests = Requests.failures
-        /// Writes prompts and answers, their first 16 KiB each, at level debug. Default `false`.
+        /// Writes prompts, texts for vectors and answers, 16 KiB of each at most, at level debug. Default `false`.
         public var prompts = false
 
         public init() {}

@@ -6,7 +6,8 @@ internal import Synchronization
 ///
 /// A line goes out at once, in one write, where the descriptor takes it, so that the last lines of a process that dies are
 /// there. Where it does not, a pipe whose reader hangs, lines wait in memory, at most ``capacity`` bytes, for a thread of
-/// Dispatch that may block; what comes beyond that is lost and counted. Requests go on either way.
+/// Dispatch that may block; what comes beyond that is lost and counted, as is what nobody is left to read. Requests go on
+/// either way.
 final class LogPipe: Sendable {
     static let standardError = LogPipe(descriptor: STDERR_FILENO)
 
@@ -47,7 +48,12 @@ final class LogPipe: Sendable {
         bytes.append(UInt8(ascii: "\n"))
         let startsDraining = self.state.withLock { state in
             if !state.isDraining {
-                let rest = bytes.count <= Self.atomic && self.takesMore ? self.write(bytes) : bytes[...]
+                let left = bytes.count <= Self.atomic && self.takesMore ? self.write(bytes) : bytes[...]
+                guard let rest = left else {
+                    // Not told in the log as well: nobody reads it.
+                    state.lost += 1
+                    return false
+                }
                 guard !rest.isEmpty else { return false }
                 state.waiting += rest
                 state.isDraining = true
@@ -80,10 +86,13 @@ final class LogPipe: Sendable {
             guard !bytes.isEmpty else { return }
             var rest = bytes[...]
             while !rest.isEmpty {
-                let before = rest.count
-                rest = self.write(Array(rest))
-                // Somebody made it a descriptor that says "not now" instead of waiting, or the reader is gone for good.
-                if rest.count == before, !self.waits() { break }
+                // As many as before: somebody made it a descriptor that says "not now" instead of waiting.
+                guard let left = self.write(Array(rest)), left.count < rest.count || self.waits() else {
+                    let lines = rest.count { $0 == UInt8(ascii: "\n") }
+                    self.state.withLock { $0.lost += lines }
+                    break
+                }
+                rest = left
             }
         }
     }
@@ -103,13 +112,12 @@ final class LogPipe: Sendable {
         return isReady && poll.revents & Int16(POLLERR | POLLNVAL | POLLHUP) == 0
     }
 
-    /// - Returns: what was not written.
-    private func write(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
+    /// - Returns: what was not written; `nil` when nothing ever will be, since the reader is gone for good.
+    private func write(_ bytes: [UInt8]) -> ArraySlice<UInt8>? {
         let count = unsafe bytes.withUnsafeBytes { buffer in
             unsafe Glibc.write(self.descriptor, buffer.baseAddress, buffer.count)
         }
         if count >= 0 { return bytes[count...] }
-        // With no reader left, nobody misses them.
-        return errno == EAGAIN || errno == EINTR ? bytes[...] : []
+        return errno == EAGAIN || errno == EINTR ? bytes[...] : nil
     }
 }

@@ -35,6 +35,28 @@ import Testing
         close(ends[1])
     }
 
+    @Test func `Lines that nobody is left to read are counted, those that waited for it, too`() throws {
+        // As the server does: a pipe without a reader is an error and not the end.
+        signal(SIGPIPE, SIG_IGN)
+        var ends: [CInt] = [0, 0]
+        try #require(unsafe pipe(&ends) == 0)
+        let pipe = LogPipe(descriptor: ends[1])
+        let line = String(repeating: "x", count: 199)
+        let count = 2000
+        for _ in 0..<count { pipe.write(line) }
+        #expect(pipe.lost == 0, "all of it has room in memory")
+        close(ends[0])
+        pipe.flush(within: .seconds(30))
+        // What the kernel had taken by then, 64 KiB at most, is not ours any more.
+        #expect(pipe.lost <= count && pipe.lost >= count - 65_536 / 200, "\(pipe.lost)")
+        let before = pipe.lost
+        for _ in 0..<3 { pipe.write("nobody") }
+        #expect(pipe.lost == before + 3)
+        // A line that says so would be lost as well.
+        #expect(pipe.takeLost() == 0)
+        close(ends[1])
+    }
+
     private static func readAll(_ descriptor: CInt, until count: Int) -> [String] {
         var bytes: [UInt8] = []
         var newlines = 0
