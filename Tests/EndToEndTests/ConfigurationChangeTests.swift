@@ -3,6 +3,7 @@ import GRPCCore
 import GRPCProtobuf
 import Glibc
 import RoundhouseAPI
+import Subprocess
 import SwiftProtobuf
 import TestSupport
 import Testing
