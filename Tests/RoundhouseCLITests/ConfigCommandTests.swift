@@ -25,7 +25,8 @@ struct ConfigCommandTests {
             with: Roundhouse_V1_GetConfigResponse.with {
                 $0.settings = [
                     Self.setting("grpc.address", "127.0.0.1:50051", "default", restart: true),
-                    Self.setting("log.level", "debug", "file"), Self.setting("log.format", "text", "command_line", restart: true),
+                    Self.setting("log.level", "debug", "file"),
+                    Self.setting("log.format", "text", "command_line", restart: true),
                 ]
                 $0.path = "/data/roundhouse.yaml"
                 $0.fileExists = true
@@ -88,7 +89,9 @@ struct ConfigCommandTests {
     @Test("keys are set in turns with their values, and each is told whether it holds")
     func set() async throws {
         let console = RecordingConsole()
-        let arguments = ["config", "set", "log.level", "debug", "grpc.address", "", "log.format", "json", "--etag", "e"]
+        let arguments = [
+            "config", "set", "log.level", "debug", "grpc.address", "", "log.format", "json", "--etag", "e",
+        ]
         #expect(try await self.server.run(arguments, console: console) == .success)
         #expect(
             console.transcript.output == """
@@ -103,8 +106,10 @@ struct ConfigCommandTests {
         #expect(request.changes.settings == ["log.level": "debug", "grpc.address": "", "log.format": "json"])
         #expect(request.etag == "e" && !request.validateOnly)
         let dry = RecordingConsole()
-        #expect(try await self.server.run(["config", "set", "log.level", "debug", "--dry-run"], console: dry) == .success)
-        #expect(dry.transcript.output.hasPrefix("/data/roundhouse.yaml would be written\n  log.level would hold at once\n"))
+        #expect(
+            try await self.server.run(["config", "set", "log.level", "debug", "--dry-run"], console: dry) == .success)
+        #expect(
+            dry.transcript.output.hasPrefix("/data/roundhouse.yaml would be written\n  log.level would hold at once\n"))
         #expect(self.server.requests(Roundhouse_V1_UpdateConfigRequest.self).last?.validateOnly == true)
     }
 

@@ -122,7 +122,9 @@ extension ConfigurationRow {
         switch self.value {
         case .list(let values)?: return values.isEmpty
         case .map(let pairs)?: return pairs.isEmpty
-        case .text?, .secret?, nil: return true
+        case nil: return true
+        // What one alias or one header says.
+        case .text?, .secret?: return false
         }
     }
 }

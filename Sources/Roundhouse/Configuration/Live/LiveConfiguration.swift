@@ -138,8 +138,9 @@ final class LiveConfiguration: Sendable {
             var warnings: [String] = []
             let new = try Self.text(change, over: old, place, loader, &warnings)
             let loaded = try Self.load(new, place, loader)
-            try self.refuseCommands(in: loaded, beside: try? loader.load(yaml: old, in: place))
-            var outcome = self.outcome(of: loaded, place, etag: ConfigurationFile.etag(of: new))
+            let before = try? loader.load(yaml: old, in: place)
+            try self.refuseCommands(in: loaded, beside: before)
+            var outcome = self.outcome(of: loaded, after: before, place, etag: ConfigurationFile.etag(of: new))
             outcome.warnings += warnings + loaded.warnings.map(\.description)
             outcome.noteOverridden(loaded, from: old, to: new)
             try await self.check(loaded)
@@ -169,7 +170,7 @@ final class LiveConfiguration: Sendable {
         return try await self.turns.take { () async throws(ConfigurationRefusal) in
             let (place, text) = try Self.read(loader)
             let loaded = try Self.load(text, place, loader)
-            var outcome = self.outcome(of: loaded, place, etag: ConfigurationFile.etag(of: text))
+            var outcome = self.outcome(of: loaded, after: nil, place, etag: ConfigurationFile.etag(of: text))
             outcome.warnings += loaded.warnings.map(\.description)
             try await self.check(loaded)
             outcome.warnings += try await self.take(loaded)
@@ -204,15 +205,28 @@ final class LiveConfiguration: Sendable {
         guard refused.isEmpty else { throw .commands(refused.map(\.key)) }
     }
 
+    /// - Parameter file: as it was before; `nil` when it was wrong, or is not known.
     private func outcome(
-        of loaded: LoadedConfiguration, _ place: ConfigurationLoader.Place, etag: String
+        of loaded: LoadedConfiguration, after file: LoadedConfiguration?, _ place: ConfigurationLoader.Place,
+        etag: String
     ) -> ConfigurationOutcome {
-        let changes = self.changes(to: loaded)
+        // What does not hold yet: of keys that wait, those too that waited before.
+        let ahead = self.changes(to: loaded)
         let waits = self.state.withLock { $0.applier == nil }
+        let waiting = Set(ahead.filter { $0.needsRestart || waits }.map(\.key))
+        let edited = file.map { file in
+            ConfigurationRows.changes(from: ConfigurationRows.all(of: file), to: ConfigurationRows.all(of: loaded))
+        }
+        var changes = edited ?? ahead
+        // What was edited by hand and is taken now, along with the rest.
+        let known = Set(changes.map(\.key))
+        changes += ahead.filter { !waiting.contains($0.key) && !known.contains($0.key) }
+        changes = changes.enumerated().sorted { ($0.element.rank, $0.offset) < ($1.element.rank, $1.offset) }
+            .map(\.element)
         var outcome = ConfigurationOutcome(path: place.path, etag: etag)
         outcome.changed = changes.map(\.key)
-        outcome.applied = changes.filter { !$0.needsRestart && !waits }.map(\.key)
-        outcome.pending = changes.filter { $0.needsRestart || waits }.map(\.key)
+        outcome.applied = outcome.changed.filter { !waiting.contains($0) }
+        outcome.pending = outcome.changed.filter(waiting.contains)
         return outcome
     }
 
