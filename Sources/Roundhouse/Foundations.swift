@@ -51,6 +51,8 @@ struct Foundations: Sendable {
     let installer: ModelInstaller
     let hardware: HardwareReader
     let tracing: TraceSetup
+    /// By which HTTP reaches the services of the gRPC port.
+    let loopback = LoopbackTransport()
     /// Ends watches of metrics.
     let watchEnd = WatchEnd()
     private let watches = Watches()

@@ -123,6 +123,7 @@ public final class RoundhouseServer: Sendable {
     public func beginGracefulShutdown() {
         self.foundations.health.shutdown()
         self.foundations.transport.beginGracefulShutdown()
+        self.foundations.loopback.beginGracefulShutdown()
         self.foundations.endWatches()
         // Last, so that it is true for whoever reads it.
         self.logger.info("Shutting down: running requests may end, new ones are refused")
@@ -133,6 +134,7 @@ public final class RoundhouseServer: Sendable {
         self.foundations.health.shutdown()
         self.foundations.endWatches()
         self.foundations.transport.shutdownNow()
+        self.foundations.loopback.shutdownNow()
         self.logger.notice("Shutting down at once: running requests are cancelled")
     }
 
@@ -190,8 +192,17 @@ public final class RoundhouseServer: Sendable {
             group.addTask { await composition.aliasSupervisor.run() }
             group.addTask { await reporter.run() }
             group.addTask { await composition.discoverAtStart() }
-            let http = HTTPServer(composition)
+            let http: HTTPServer?
+            do throws(StartError) {
+                http = try HTTPServer(composition)
+            } catch {
+                group.cancelAll()
+                return .failure(error)
+            }
             if let http {
+                let inside = GRPCServer(
+                    transport: self.foundations.loopback, services: composition.services, interceptors: [])
+                group.addTask { try? await inside.serve() }
                 group.addTask { await http.run() }
                 do throws(StartError) {
                     self.foundations.httpAddresses.set([try await http.boundAddress()])

@@ -6,7 +6,9 @@ internal import Routing
 
 extension HTTPServer {
     /// The port as the configuration wants it; `nil` when it wants none.
-    convenience init?(_ composition: Composition) {
+    ///
+    /// - Throws: ``StartError`` when the routes of the API are contradictory.
+    convenience init?(_ composition: Composition) throws(StartError) {
         let foundations = composition.foundations
         let http = foundations.configuration.http
         guard let address = http.address else { return nil }
@@ -33,6 +35,12 @@ extension HTTPServer {
         routes.append(
             OpenAIModelRoutes(
                 registry: { registry.snapshot }, canAnswer: { router.availability(of: $0).canAnswer }))
+        routes.append(
+            try RESTRoutes(
+                foundations.loopback,
+                RESTRoutes.Settings(
+                    body: BodyLimits(bytes: http.maxBodyBytes, time: http.bodyTimeout),
+                    keepAliveInterval: http.keepAliveInterval, slowReaderLimit: http.slowConsumerTimeout)))
         self.init(settings, routes: routes, logger: foundations.logger)
     }
 }

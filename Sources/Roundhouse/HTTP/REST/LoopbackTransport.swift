@@ -1,5 +1,6 @@
 internal import GRPCCore
 internal import GRPCTransport
+internal import Inference
 internal import Synchronization
 
 /// A transport without a wire: calls come from this process, by ``call(_:_:metadata:deadline:)``. HTTP so reaches the same
@@ -9,6 +10,7 @@ final class LoopbackTransport: ServerTransport {
 
     private let calls: AsyncStream<LoopbackCall>
     private let continuation: AsyncStream<LoopbackCall>.Continuation
+    private let stop = StopSignal()
 
     init() {
         (self.calls, self.continuation) = AsyncStream.makeStream()
@@ -21,16 +23,29 @@ final class LoopbackTransport: ServerTransport {
                 _ stream: RPCStream<Inbound, Outbound>, _ context: ServerContext
             ) async -> Void
     ) async throws {
-        await withDiscardingTaskGroup { group in
-            for await call in self.calls {
-                group.addTask { await call.run(streamHandler) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await withDiscardingTaskGroup { group in
+                    for await call in self.calls {
+                        group.addTask { await call.run(streamHandler) }
+                    }
+                }
+                self.stop.send()
             }
+            await self.stop.wait()
+            group.cancelAll()
         }
     }
 
     /// Refuses new calls; running ones may end.
     func beginGracefulShutdown() {
         self.continuation.finish()
+    }
+
+    /// Refuses new calls, and cancels running ones.
+    func shutdownNow() {
+        self.continuation.finish()
+        self.stop.send()
     }
 
     /// Begins a call with one message.
