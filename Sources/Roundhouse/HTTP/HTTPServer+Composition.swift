@@ -41,6 +41,7 @@ extension HTTPServer {
                 RESTRoutes.Settings(
                     body: BodyLimits(bytes: http.maxBodyBytes, time: http.bodyTimeout),
                     keepAliveInterval: http.keepAliveInterval, slowReaderLimit: http.slowConsumerTimeout)))
+        routes.append(ReferenceRoutes(version: foundations.version))
         self.init(settings, routes: routes, logger: foundations.logger)
     }
 }

@@ -1,0 +1,127 @@
+/// A JSON value whose members keep their order, so that the same reference is the same text at every start.
+indirect enum OrderedJSON: Sendable, Hashable {
+    struct Member: Sendable, Hashable {
+        var key: String
+        var value: OrderedJSON
+    }
+
+    case null
+    case boolean(Bool)
+    case integer(Int64)
+    /// Finite; JSON has no other numbers.
+    case number(Double)
+    case string(String)
+    case array([OrderedJSON])
+    case object([Member])
+
+    /// The value of a member; `nil` when there is none, or this is no object.
+    subscript(key: String) -> OrderedJSON? {
+        guard case .object(let members) = self else { return nil }
+        return members.first { $0.key == key }?.value
+    }
+}
+
+// So that examples stand in the source as they are sent.
+extension OrderedJSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    init(stringLiteral value: String) { self = .string(value) }
+    init(integerLiteral value: Int64) { self = .integer(value) }
+    init(floatLiteral value: Double) { self = .number(value) }
+    init(booleanLiteral value: Bool) { self = .boolean(value) }
+    init(nilLiteral: ()) { self = .null }
+    init(arrayLiteral elements: OrderedJSON...) { self = .array(elements) }
+    init(dictionaryLiteral elements: (String, OrderedJSON)...) {
+        self = .object(elements.map { Member(key: $0, value: $1) })
+    }
+}
+
+/// Collects the members of an object; what is not there is left out.
+struct JSONMembers {
+    private(set) var members: [OrderedJSON.Member] = []
+
+    var tree: OrderedJSON { .object(self.members) }
+
+    mutating func add(_ key: String, _ value: OrderedJSON?) {
+        if let value { self.members.append(OrderedJSON.Member(key: key, value: value)) }
+    }
+
+    /// A text that says something.
+    mutating func add(_ key: String, text: String) {
+        if !text.isEmpty { self.add(key, .string(text)) }
+    }
+
+    /// A list that has something.
+    mutating func add(_ key: String, list: [OrderedJSON]) {
+        if !list.isEmpty { self.add(key, .array(list)) }
+    }
+}
+
+extension OrderedJSON {
+    /// - Parameter indented: each member on a line of its own; else all in one line.
+    func text(indented: Bool) -> String {
+        var bytes: [UInt8] = []
+        self.write(to: &bytes, level: indented ? 0 : nil)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// - Parameter level: how far it is indented; `nil`: all in one line.
+    private func write(to bytes: inout [UInt8], level: Int?) {
+        switch self {
+        case .null: bytes += "null".utf8
+        case .boolean(let value): bytes += (value ? "true" : "false").utf8
+        case .integer(let value): bytes += String(value).utf8
+        // Swift's shortest text that reads back as the same, such as 0.7 or 1e-05, is JSON for every finite value.
+        case .number(let value): bytes += (value.isFinite ? value.description : "null").utf8
+        case .string(let value): Self.quote(value, to: &bytes)
+        case .array(let values):
+            Self.write(values, between: "[", and: "]", to: &bytes, level: level) { value, bytes, level in
+                value.write(to: &bytes, level: level)
+            }
+        case .object(let members):
+            Self.write(members, between: "{", and: "}", to: &bytes, level: level) { member, bytes, level in
+                Self.quote(member.key, to: &bytes)
+                bytes += (level == nil ? ":" : ": ").utf8
+                member.value.write(to: &bytes, level: level)
+            }
+        }
+    }
+
+    private static func write<Element>(
+        _ elements: [Element], between open: String, and close: String, to bytes: inout [UInt8], level: Int?,
+        each: (Element, inout [UInt8], Int?) -> Void
+    ) {
+        bytes += open.utf8
+        let inner = level.map { $0 + 1 }
+        for (index, element) in elements.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            Self.breakLine(inner, in: &bytes)
+            each(element, &bytes, inner)
+        }
+        if !elements.isEmpty { Self.breakLine(level, in: &bytes) }
+        bytes += close.utf8
+    }
+
+    private static func breakLine(_ level: Int?, in bytes: inout [UInt8]) {
+        guard let level else { return }
+        bytes.append(UInt8(ascii: "\n"))
+        bytes += repeatElement(UInt8(ascii: " "), count: level * 2)
+    }
+
+    private static func quote(_ text: String, to bytes: inout [UInt8]) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case UInt8(ascii: "\n"): bytes += "\\n".utf8
+            case ..<0x20:
+                bytes += (byte < 0x10 ? "\\u000" : "\\u00").utf8
+                bytes += String(byte, radix: 16).utf8
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+}
