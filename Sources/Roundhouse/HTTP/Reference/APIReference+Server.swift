@@ -15,7 +15,8 @@ extension APIReference {
         reference.groups = [OpenAIReference.group] + rest.groups + [ServerReference.group]
         reference.operations = OpenAIReference.operations + rest.operations + ServerReference.operations
         reference.components =
-            (OpenAIReference.requests + OpenAIReference.answers + rest.components + ServerReference.components)
+            (OpenAIReference.requests + OpenAIReference.answers + rest.components + [RESTReference.errorBody]
+            + ServerReference.components)
             .sorted { $0.name < $1.name }
         reference.failures = [OpenAIReference.failure, ServerReference.failure] + RESTReference.failures
         return reference
@@ -26,23 +27,51 @@ extension RESTReference {
     /// What REST's routes answer when all is not well.
     static let failures: [APIReference.Failure] = [
         Self.failure(
-            "Error", "What is wrong: a `google.rpc.Status`.", code: 14, "no model can answer now"),
+            "Error", "What is wrong: a `google.rpc.Status`, with HTTP's status for its code.", code: 503, "UNAVAILABLE",
+            "no model can answer now"),
         Self.failure(
             "InvalidRequest",
             "The request is wrong (`INVALID_ARGUMENT`, `OUT_OF_RANGE`), or not possible now (`FAILED_PRECONDITION`).",
-            code: 3, "temperature: 3.0; expected a number from 0 to 2"),
+            code: 400, "INVALID_ARGUMENT", "temperature is '3.0'; expected a number from 0 to 2"),
         Self.failure(
-            "NotFound", "There is nothing of this name (`NOT_FOUND`).", code: 5, "there is no model 'local/big'"),
+            "NotFound", "There is nothing of this name (`NOT_FOUND`).", code: 404, "NOT_FOUND",
+            "model 'local/big' does not exist"),
         Self.failure(
-            "Conflict", "It changed meanwhile (`ABORTED`), or is there already (`ALREADY_EXISTS`).", code: 10,
-            "the model has changed; its etag is \"7\""),
+            "Conflict", "It changed meanwhile (`ABORTED`), or is there already (`ALREADY_EXISTS`).", code: 409,
+            "ABORTED",
+            "the model has changed since this etag"),
     ]
 
+    /// In the shape of AIP-193.
+    static let errorBody = APIReference.Component(
+        name: "ErrorBody",
+        schema: .object(
+            "What is wrong.", required: ["error"],
+            [
+                "error": .object(
+                    "A `google.rpc.Status`.", required: ["code", "status", "message", "details"],
+                    [
+                        "code": .integer("HTTP's status.", least: 400, most: 599),
+                        "status": .string("The name of gRPC's status.", example: "NOT_FOUND"),
+                        "message": .string("A sentence that says what to do."),
+                        "details": .array(
+                            of: ProtoSchemas.reference(to: "google.protobuf.Any"),
+                            """
+                            A `google.rpc.ErrorInfo` with the domain `roundhouse` and a reason such as `MODEL_NOT_FOUND`; \
+                            of an invalid request, a `google.rpc.BadRequest` that names every field at fault.
+                            """),
+                    ])
+            ]))
+
     private static func failure(
-        _ name: String, _ text: ReferenceText, code: Int64, _ message: String
+        _ name: String, _ text: ReferenceText, code: Int64, _ status: String, _ message: String
     ) -> APIReference.Failure {
         APIReference.Failure(
-            name: name, text: text, schema: .reference("google.rpc.Status"),
-            example: ["code": .integer(code), "message": .string(message), "details": []])
+            name: name, text: text, schema: .reference(Self.errorBody.name),
+            example: [
+                "error": [
+                    "code": .integer(code), "status": .string(status), "message": .string(message), "details": [],
+                ]
+            ])
     }
 }

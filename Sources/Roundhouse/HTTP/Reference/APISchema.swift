@@ -95,8 +95,11 @@ extension APISchema {
         APISchema(form: .choice(values.map { Choice(value: $0) }), text: text)
     }
 
-    static func integer(_ text: ReferenceText = "", least: Int64? = nil, most: Int64? = nil) -> APISchema {
-        let limits = NumberLimits(least: least.map(OrderedJSON.integer), most: most.map(OrderedJSON.integer))
+    static func integer(
+        _ text: ReferenceText = "", least: Int64? = nil, most: Int64? = nil, format: String? = nil
+    ) -> APISchema {
+        let limits = NumberLimits(
+            format: format, least: least.map(OrderedJSON.integer), most: most.map(OrderedJSON.integer))
         return APISchema(form: .integer(limits), text: text)
     }
 
@@ -127,7 +130,15 @@ extension APISchema {
     static func object(
         _ text: ReferenceText = "", required: [String] = [], _ properties: KeyValuePairs<String, APISchema>
     ) -> APISchema {
-        let properties = properties.map { Property(name: $0, schema: $1, isRequired: required.contains($0)) }
+        self.object(text, required: required, properties.map { (name: $0.key, schema: $0.value) })
+    }
+
+    static func object(
+        _ text: ReferenceText, required: [String], _ properties: [(name: String, schema: APISchema)]
+    ) -> APISchema {
+        let properties = properties.map { name, schema in
+            Property(name: name, schema: schema, isRequired: required.contains(name))
+        }
         return APISchema(form: .object(Object(properties: properties)), text: text)
     }
 

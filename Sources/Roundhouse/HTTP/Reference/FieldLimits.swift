@@ -1,15 +1,18 @@
 /// What the server checks beyond the types of fields, where it is worth telling: a request that keeps to it is not refused
-/// for its form.
-///
-/// The checks themselves are in the readers of `Conversion` and `Services`; a test sends values at each bound.
+/// for its form. The checks themselves are in the readers of `Conversion` and `Services`.
 enum FieldLimits {
     /// - Parameters:
     ///   - field: `page_size`.
     ///   - message: its short name, `GenerateRequest`.
     static func apply(to schema: inout APISchema, of field: String, in message: Substring) {
+        // Both have the same fields.
+        let message = message == "StreamGenerateRequest" ? "GenerateRequest" : message
         guard let limit = self.byField["\(message).\(field)"] ?? self.everywhere[field] else { return }
         limit.apply(to: &schema)
     }
+
+    /// What is limited: `GenerateRequest.temperature`.
+    static var names: [String] { self.byField.keys.sorted() }
 
     /// Fields without which a request is refused.
     static func required(in message: Substring) -> [String] { self.required[message] ?? [] }
@@ -17,6 +20,7 @@ enum FieldLimits {
     enum Limit: Sendable {
         case integers(Int64, Int64?)
         case numbers(Double, Double)
+        case atLeast(Double, example: Double)
         /// Above 0, up to this.
         case positive(upTo: Double)
         /// How many elements.
@@ -36,6 +40,10 @@ enum FieldLimits {
             case (.numbers(let least, let most), .number(var limits)):
                 (limits.least, limits.most) = (.number(least), .number(most))
                 schema.form = .number(limits)
+            case (.atLeast(let least, let example), .number(var limits)):
+                limits.least = .number(least)
+                schema.form = .number(limits)
+                schema.example = .number(example)
             case (.positive(let most), .number(var limits)):
                 (limits.above, limits.most) = (.integer(0), .number(most))
                 schema.form = .number(limits)
@@ -94,9 +102,9 @@ extension FieldLimits {
         "GenerateRequest.tools": .count(0, 128),
         "GenerateRequest.top_p": .positive(upTo: 1),
         "Image.media_type": .example("image/png"),
-        "ImageDetail.data": .length(1, 27_962_028),
+        "Image.data": .length(1, 27_962_028),
         "JsonSchema.schema_json": .example(#"{"type":"object","properties":{"city":{"type":"string"}}}"#),
-        "ListAffordableModelsRequest.max_cost_per_token": .numbers(0, Double.greatestFiniteMagnitude),
+        "ListAffordableModelsRequest.max_cost_per_token": .atLeast(0, example: 0.000_002),
         "ListModelsRequest.filter": .example(#"capabilities:vision AND price_output <= 0.6"#),
         "ListRequestsRequest.filter": .example("status != OK AND latency > 2s"),
         "ModelRequirements.capabilities": .values([

@@ -2,7 +2,7 @@
 extension OpenAIReference {
     static var answers: [APIReference.Component] {
         [
-            .init(name: "OpenAIAnswerMessage", schema: self.message),
+            .init(name: "OpenAIAnswerMessage", schema: self.answerMessage),
             .init(name: "OpenAIChatChunk", schema: self.chatChunk),
             .init(name: "OpenAIChatCompletion", schema: self.chatCompletion),
             .init(name: "OpenAICompletion", schema: self.completion),
@@ -39,7 +39,7 @@ extension OpenAIReference {
             ])
     }
 
-    private static var message: APISchema {
+    private static var answerMessage: APISchema {
         .object(
             "What the model said.", required: ["role", "content"],
             [
@@ -123,11 +123,28 @@ extension OpenAIReference {
 
     private static var model: APISchema {
         .object(
-            "A model or an alias.", required: ["id", "object", "created", "owned_by"],
+            "A model or an alias.", required: ["id", "object", "created", "owned_by", "roundhouse"],
             [
                 "id": .string("What requests name.", example: "local/small"),
                 "object": .constant("model"), "created": self.created,
-                "owned_by": .string("Its provider."),
+                "owned_by": .string("Its provider; `roundhouse` for an alias."),
+                "roundhouse": .object(
+                    "What the registry knows besides.", required: ["kind", "available"],
+                    [
+                        "kind": .choice("model", "alias"),
+                        "available": .boolean("Whether a request sent now has a chance."),
+                        "display_name": .string("Of a model: for people."),
+                        "category": .string("Of a model: what comes out of it.", example: "text"),
+                        "capabilities": .array(of: .string(), "Of a model: what it can do."),
+                        "context_length": .integer("Of a model: tokens of prompt and answer together.", least: 0),
+                        "max_output_tokens": .integer("Of a model: the longest answer.", least: 0),
+                        "input_price_nano_usd": .integer("Of a model: for a million tokens of the prompt.", least: 0),
+                        "output_price_nano_usd": .integer("Of a model: for a million tokens of the answer.", least: 0),
+                        "aliases": .array(of: .string(), "Of a model: aliases that lead to it."),
+                        "tags": .array(of: .string(), "Of a model: its labels."),
+                        "mode": .string("Of an alias: how its targets share the requests."),
+                        "targets": .array(of: .string(), "Of an alias: the models that it leads to."),
+                    ]),
             ])
     }
 

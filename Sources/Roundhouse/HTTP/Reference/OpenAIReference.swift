@@ -67,7 +67,7 @@ enum OpenAIReference {
             failures: self.generationFailures)
     }
 
-    private static let generationFailures = ["400", "404", "413", "429", "503"]
+    private static let generationFailures = ["400", "404", "413", "415", "429", "503"]
 
     private static func answer(_ whole: String, _ chunk: String, _ text: ReferenceText) -> APIReference.Answer {
         APIReference.Answer(
@@ -86,6 +86,7 @@ enum OpenAIReference {
             name: "x-request-id",
             schema: .string("The request's name in logs and records: yours, or one that was made.")),
         .init(name: "x-roundhouse-model", schema: .string("The model that answered: `provider/name`.")),
+        .init(name: "x-roundhouse-provider", schema: .string("Its provider.")),
         .init(name: "x-roundhouse-attempts", schema: .integer("How many upstreams were asked.", least: 0)),
         .init(
             name: "x-roundhouse-cost-usd", schema: .string("What the answer cost, in US dollars, where that is known.")),

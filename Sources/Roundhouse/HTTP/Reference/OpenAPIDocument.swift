@@ -5,7 +5,7 @@ struct OpenAPIDocument {
     let reference: APIReference
 
     var tree: OrderedJSON {
-        var document = JSONMembers()
+        var document = OrderedMembers()
         document.add("openapi", "3.1.1")
         document.add("info", self.info)
         document.add("servers", [["url": "/", "description": "This server."]])
@@ -29,18 +29,18 @@ struct OpenAPIDocument {
     /// In the order in which they appear first.
     private var paths: OrderedJSON {
         var order: [String] = []
-        var items: [String: JSONMembers] = [:]
+        var items: [String: OrderedMembers] = [:]
         for operation in self.reference.operations {
             if items[operation.path] == nil { order.append(operation.path) }
-            items[operation.path, default: JSONMembers()].add(operation.method.rawValue, self.tree(of: operation))
+            items[operation.path, default: OrderedMembers()].add(operation.method.rawValue, self.tree(of: operation))
         }
-        var paths = JSONMembers()
+        var paths = OrderedMembers()
         for path in order { paths.add(path, items[path]?.tree) }
         return paths.tree
     }
 
     private var components: OrderedJSON {
-        var (schemas, responses) = (JSONMembers(), JSONMembers())
+        var (schemas, responses) = (OrderedMembers(), OrderedMembers())
         for component in self.reference.components { schemas.add(component.name, Self.tree(of: component.schema)) }
         for failure in self.reference.failures {
             let content = APIReference.Content(
@@ -55,14 +55,14 @@ struct OpenAPIDocument {
 
 extension OpenAPIDocument {
     private func tree(of operation: APIReference.Operation) -> OrderedJSON {
-        var tree = JSONMembers()
+        var tree = OrderedMembers()
         tree.add("tags", [.string(operation.group)])
         tree.add("summary", text: operation.summary)
         tree.add("description", text: operation.text.markdown)
         tree.add("operationId", .string(operation.id))
         tree.add("parameters", list: operation.parameters.map(Self.tree))
         tree.add("requestBody", operation.body.map(Self.tree))
-        var answers = JSONMembers()
+        var answers = OrderedMembers()
         for answer in operation.answers { answers.add(answer.status, Self.tree(of: answer)) }
         for failure in operation.failures {
             answers.add(failure.status, ["$ref": .string("#/components/responses/\(failure.name)")])
@@ -73,7 +73,7 @@ extension OpenAPIDocument {
     }
 
     private static func tree(of parameter: APIReference.Parameter) -> OrderedJSON {
-        var tree = JSONMembers()
+        var tree = OrderedMembers()
         tree.add("name", .string(parameter.name))
         tree.add("in", .string(parameter.place.rawValue))
         tree.add("description", text: parameter.schema.text.markdown)
@@ -87,17 +87,17 @@ extension OpenAPIDocument {
     }
 
     private static func tree(of body: APIReference.Body) -> OrderedJSON {
-        var content = JSONMembers()
+        var content = OrderedMembers()
         content.add("schema", self.tree(of: body.schema))
         content.add("example", body.example)
         return ["required": .boolean(body.isRequired), "content": ["application/json": content.tree]]
     }
 
     private static func tree(of answer: APIReference.Answer) -> OrderedJSON {
-        var tree = JSONMembers()
+        var tree = OrderedMembers()
         tree.add("description", .string(answer.text.markdown))
         if !answer.headers.isEmpty {
-            var headers = JSONMembers()
+            var headers = OrderedMembers()
             for header in answer.headers {
                 var schema = header.schema
                 schema.text = ""
@@ -107,9 +107,9 @@ extension OpenAPIDocument {
             }
             tree.add("headers", headers.tree)
         }
-        var contents = JSONMembers()
+        var contents = OrderedMembers()
         for content in answer.contents {
-            var media = JSONMembers()
+            var media = OrderedMembers()
             media.add("schema", self.tree(of: content.schema))
             media.add("example", content.example)
             contents.add(content.mediaType, media.tree)
@@ -123,7 +123,7 @@ extension OpenAPIDocument {
 
 extension OpenAPIDocument {
     static func tree(of schema: APISchema) -> OrderedJSON {
-        var tree = JSONMembers()
+        var tree = OrderedMembers()
         if schema.isNullable, case .reference = schema.form {
             var plain = schema
             (plain.isNullable, plain.text, plain.example) = (false, "", nil)
@@ -144,7 +144,7 @@ extension OpenAPIDocument {
         return [schema.text.markdown, lines.joined(separator: "\n")].filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
-    private static func add(_ form: APISchema.Form, isNullable: Bool, to tree: inout JSONMembers) {
+    private static func add(_ form: APISchema.Form, isNullable: Bool, to tree: inout OrderedMembers) {
         func type(_ name: OrderedJSON) { tree.add("type", isNullable ? [name, "null"] : name) }
         switch form {
         case .anything: break
@@ -182,7 +182,7 @@ extension OpenAPIDocument {
         }
     }
 
-    private static func add(_ limits: APISchema.NumberLimits, to tree: inout JSONMembers) {
+    private static func add(_ limits: APISchema.NumberLimits, to tree: inout OrderedMembers) {
         tree.add("format", limits.format.map(OrderedJSON.string))
         if limits.above == nil { tree.add("minimum", limits.least ?? self.range(of: limits.format)?.least) }
         tree.add("exclusiveMinimum", limits.above)
@@ -199,8 +199,8 @@ extension OpenAPIDocument {
         }
     }
 
-    private static func add(_ object: APISchema.Object, to tree: inout JSONMembers) {
-        var properties = JSONMembers()
+    private static func add(_ object: APISchema.Object, to tree: inout OrderedMembers) {
+        var properties = OrderedMembers()
         for property in object.properties { properties.add(property.name, self.tree(of: property.schema)) }
         if !object.properties.isEmpty { tree.add("properties", properties.tree) }
         tree.add("required", list: object.properties.filter(\.isRequired).map { .string($0.name) })

@@ -37,7 +37,7 @@ extension OrderedJSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, 
 }
 
 /// Collects the members of an object; what is not there is left out.
-struct JSONMembers {
+struct OrderedMembers {
     private(set) var members: [OrderedJSON.Member] = []
 
     var tree: OrderedJSON { .object(self.members) }
@@ -71,8 +71,7 @@ extension OrderedJSON {
         case .null: bytes += "null".utf8
         case .boolean(let value): bytes += (value ? "true" : "false").utf8
         case .integer(let value): bytes += String(value).utf8
-        // Swift's shortest text that reads back as the same, such as 0.7 or 1e-05, is JSON for every finite value.
-        case .number(let value): bytes += (value.isFinite ? value.description : "null").utf8
+        case .number(let value): bytes += Self.text(of: value).utf8
         case .string(let value): Self.quote(value, to: &bytes)
         case .array(let values):
             Self.write(values, between: "[", and: "]", to: &bytes, level: level) { value, bytes, level in
@@ -85,6 +84,18 @@ extension OrderedJSON {
                 member.value.write(to: &bytes, level: level)
             }
         }
+    }
+
+    /// As people write it where that is not long: `0.000002` rather than `2e-06`.
+    private static func text(of number: Double) -> String {
+        guard number.isFinite else { return "null" }
+        if number == number.rounded(), abs(number) < 1e15 { return String(Int64(number)) }
+        // Swift's shortest text that reads back as the same is JSON for every finite value.
+        let text = number.magnitude.description
+        let sign = number < 0 ? "-" : ""
+        let parts = text.split(separator: "e-")
+        guard parts.count == 2, let exponent = Int(parts[1]), exponent < 12 else { return sign + text }
+        return sign + "0." + String(repeating: "0", count: exponent - 1) + parts[0].filter { $0 != "." }.trimmingZeros
     }
 
     private static func write<Element>(
@@ -124,4 +135,9 @@ extension OrderedJSON {
         }
         bytes.append(UInt8(ascii: "\""))
     }
+}
+
+extension String {
+    /// Without the zeros at its end.
+    fileprivate var trimmingZeros: String { String(self.reversed().drop { $0 == "0" }.reversed()) }
 }

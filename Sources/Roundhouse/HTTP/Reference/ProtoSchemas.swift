@@ -71,9 +71,10 @@ extension ProtoSchemas {
         object.isClosed = self.requested.contains(message.name)
         let required = FieldLimits.required(in: message.shortName)
         object.properties = message.fields.map { field in
+            // What goes out has every field that cannot be unset, also with its default.
             APISchema.Property(
-                name: field.name, schema: self.schema(of: field, in: message), isRequired: required.contains(field.name)
-            )
+                name: field.name, schema: self.schema(of: field, in: message),
+                isRequired: object.isClosed ? required.contains(field.name) : !field.hasPresence)
         }
         object.alternatives = message.oneofs.enumerated().map { index, oneof in
             let text = ReferenceText(comment: oneof.comment)

@@ -33,10 +33,10 @@ struct RESTReference {
 
     /// What requests and answers are made of.
     var components: [APIReference.Component] {
-        let names = self.bindings.flatMap { [$0.inputType, $0.outputType] } + [Self.status]
+        let names = self.bindings.flatMap { [$0.inputType, $0.outputType] }
         let components = self.schemas.components(reachedFrom: names)
         // What nobody refers to is there in another form, as the parameters of a GET.
-        var wanted = Set(self.operations.flatMap(\.references) + [Self.status])
+        var wanted = Set(self.operations.flatMap(\.references))
         var queue = Array(wanted)
         let byName = Dictionary(components.map { ($0.name, $0.schema) }) { first, _ in first }
         while let name = queue.popLast() {
@@ -44,8 +44,6 @@ struct RESTReference {
         }
         return components.filter { wanted.contains($0.name) }
     }
-
-    private static let status = "google.rpc.Status"
 
     private func makeOperations() -> [APIReference.Operation] {
         var operations: [APIReference.Operation] = []
@@ -160,7 +158,11 @@ extension RESTReference {
         case .none: return nil
         case .field(let name):
             guard let field = input.field(named: name) else { return nil }
-            return APIReference.Body(schema: self.schemas.schema(of: field, in: input), isRequired: true)
+            var schema = self.schemas.schema(of: field, in: input)
+            if input.field(named: "update_mask") != nil {
+                schema.text.append("Without `update_mask`, what is in the body is changed, and nothing else.")
+            }
+            return APIReference.Body(schema: schema, isRequired: true)
         case .all:
             let isRequired = !FieldLimits.required(in: input.shortName).isEmpty
             let taken = binding.pathFields

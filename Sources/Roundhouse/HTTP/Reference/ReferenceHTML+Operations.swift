@@ -36,7 +36,7 @@ extension ReferenceHTML {
 
     /// The script puts the address that the page came from in the place of the usual one.
     private static func write(_ line: CurlLine, to page: inout HTMLText) {
-        page.text("\(line.command) ")
+        page.text(line.command)
         page.element("span", ["class": "origin"], text: CurlLine.origin)
         page.text(line.rest)
     }
@@ -90,10 +90,10 @@ extension ReferenceHTML {
                     }
                 }
             }
-            for failure in operation.failures {
-                page.element("dt", text: failure.status == "default" ? "else" : failure.status)
+            for (name, statuses) in operation.statusesByFailure {
+                page.element("dt", text: statuses.map { $0 == "default" ? "else" : $0 }.joined(separator: ", "))
                 page.element("dd") { page in
-                    let known = self.reference.failures.first { $0.name == failure.name }
+                    let known = self.reference.failures.first { $0.name == name }
                     page.element("p") { page in
                         page.prose(known?.text.summary ?? "")
                         page.text(": ")
@@ -105,9 +105,27 @@ extension ReferenceHTML {
     }
 }
 
+extension APIReference.Operation {
+    /// In the order of the first status of each.
+    fileprivate var statusesByFailure: [(name: String, statuses: [String])] {
+        var found: [(name: String, statuses: [String])] = []
+        for failure in self.failures {
+            if let index = found.firstIndex(where: { $0.name == failure.name }) {
+                found[index].statuses.append(failure.status)
+            } else {
+                found.append((failure.name, [failure.status]))
+            }
+        }
+        return found
+    }
+}
+
 /// An operation as a command to copy.
 struct CurlLine {
     static let origin = "http://localhost:8080"
+
+    /// What a shell takes as it stands.
+    private static let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/:.-_".utf8)
 
     /// What stands before the address, and what behind it.
     private(set) var command = "curl -s"
@@ -122,7 +140,10 @@ struct CurlLine {
         let method = operation.method.rawValue.uppercased()
         let isSaid = operation.method == .get || (operation.method == .post && operation.body != nil)
         if !isSaid { self.command += " -X \(method)" }
-        self.rest = Self.path(of: operation)
+        let path = Self.path(of: operation)
+        let isPlain = path.utf8.allSatisfy { Self.plain.contains($0) }
+        self.command += isPlain ? " " : " '"
+        self.rest = isPlain ? path : "\(path)'"
         if isStream { self.rest += " \\\n  -H 'Accept: text/event-stream'" }
         guard operation.body != nil else { return }
         self.rest +=
@@ -144,7 +165,8 @@ struct CurlLine {
 
     /// For a shell.
     private static func quoted(_ json: OrderedJSON) -> String {
-        let text = json.text(indented: false)
+        let line = json.text(indented: false)
+        let text = line.utf8.count > 72 ? json.text(indented: true) : line
         return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
     }
 }

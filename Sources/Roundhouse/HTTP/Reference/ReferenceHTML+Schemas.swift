@@ -128,6 +128,7 @@ extension ReferenceHTML {
             page.text(", ")
             page.element("code", text: pattern)
         }
+        if limits.shortest == 1, limits.longest == nil { return page.text(", not empty") }
         let least = limits.shortest.map { "\($0)" }
         let most = limits.longest.map { "\($0)" }
         self.write(least: least, most: most, unit: " characters", to: &page)

@@ -14,7 +14,7 @@ struct ReferenceHTML {
     /// Nothing is loaded, and no style or script runs but the page's own, known by their digests.
     static let policy = """
         default-src 'none'; style-src '\(digest(of: ReferenceStyle.css))'; \
-        script-src '\(digest(of: ReferenceStyle.script))'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+        script-src '\(digest(of: ReferenceStyle.script))'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
         """
 
     private static func digest(of text: String) -> String {

@@ -56,7 +56,7 @@ enum ReferenceStyle {
         td p{margin:0 0 .2rem}
         th em{display:block;color:var(--delete);font-style:normal;font-size:12px}
         th small{display:block;color:var(--soft);font-size:12px}
-        .answers{display:grid;grid-template-columns:3.5rem minmax(0,1fr);margin:0}
+        .answers{display:grid;grid-template-columns:5.5rem minmax(0,1fr);margin:0}
         .answers dt{font:600 13px/1.8 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
         .answers dd{margin:0}
         [hidden]{display:none!important}
@@ -79,6 +79,8 @@ enum ReferenceStyle {
           const words = field.value.toLowerCase().split(/\\s+/).filter(Boolean);
           for (const one of all) one.hidden = !words.every(word => one.dataset.find.includes(word));
         });
+        if (matchMedia("(max-width:56rem)").matches)
+          for (const group of document.querySelectorAll("nav details")) group.open = false;
         addEventListener("keydown", event => {
           if (event.target === field) { if (event.key === "Escape") { field.value = ""; field.dispatchEvent(new Event("input")); field.blur(); } }
           else if (event.key === "/" && !event.ctrlKey && !event.metaKey) { event.preventDefault(); field.focus(); }
