@@ -34,7 +34,7 @@ log: {{ level: warning }}
 http: {{ address: "127.0.0.1:0" }}
 grpc: {{ address: "127.0.0.1:0" }}
 local: {{ enabled: false }}
-routing: {{ fallback: {{ max_retries: 0 }} }}
+routing: {{ fallback: {{ max_attempts: 1 }} }}
 providers:
   - id: scripted
     kind: custom
