@@ -12,6 +12,10 @@ extension ByteBuffer {
 
     /// The characters of a string, without quotes, so that several texts can make one.
     mutating func writeJSON(inside text: String) {
+        if Self.isPlain(text) {
+            self.writeString(text)
+            return
+        }
         let bytes = text.utf8
         var begin = bytes.startIndex
         var place = begin
@@ -25,7 +29,18 @@ extension ByteBuffer {
             }
             place = next
         }
-        if begin == bytes.startIndex { self.writeString(text) } else { self.writeBytes(bytes[begin...]) }
+        self.writeBytes(bytes[begin...])
+    }
+
+    /// Whether nothing in it needs to be escaped, as in most tokens: they are copied as they are.
+    private static func isPlain(_ text: String) -> Bool {
+        let utf8 = text.utf8
+        let bytes = utf8.span
+        for place in 0..<bytes.count {
+            let byte = bytes[place]
+            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return false }
+        }
+        return true
     }
 
     private mutating func writeJSON(escape byte: UInt8) {
