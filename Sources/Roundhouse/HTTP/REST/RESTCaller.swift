@@ -57,7 +57,10 @@ struct RESTCaller: Sendable {
         guard binding.body != .none else { return nil }
         let bytes = try await request.wholeBody(context, within: self.settings.body)
         // As by `curl -X POST`: nothing is said, and nothing is needed.
-        guard bytes.readableBytes > 0 else { return nil }
+        guard bytes.readableBytes > 0 else {
+            try request.refuseOtherOrigins()
+            return nil
+        }
         try request.requireJSON()
         do {
             return try JSONText(Array(buffer: bytes))
@@ -106,6 +109,18 @@ struct RESTCaller: Sendable {
 extension RESTBinding {
     /// Watches last until somebody ends them; there is no last message to answer with.
     fileprivate var neverEnds: Bool { self.isServerStreaming && self.rpc.name.hasPrefix("Watch") }
+}
+
+extension Request {
+    /// Pages of other origins can have browsers send a request without a body, and without asking us first.
+    fileprivate func refuseOtherOrigins() throws(HTTPProblem) {
+        guard let origin = self.headers[.origin], let host = self.head.authority,
+            origin != "http://\(host)", origin != "https://\(host)"
+        else { return }
+        throw HTTPProblem(
+            status: .forbidden,
+            message: "a page of '\(origin.prefix(100))' may not do this; send 'Content-Type: application/json' and a body")
+    }
 }
 
 extension HTTPContext {

@@ -91,6 +91,7 @@ extension HTTPResponse.Status {
     /// The nearest there is, for what gRPC has no status.
     fileprivate var rpcCode: RPCError.Code {
         switch self.code {
+        case 403: .permissionDenied
         case 404: .notFound
         case 405: .unimplemented
         case 408: .deadlineExceeded

@@ -209,6 +209,18 @@ struct RESTRoutesTests {
         }
     }
 
+    @Test("A page of another origin cannot have a browser send a request without a body")
+    func otherOrigins() async throws {
+        try await RESTBench.with { bench in
+            for (origin, status) in [("http://evil.example", 403), ("null", 403), ("http://test", 200)] {
+                let answer = try await bench.http.ask(
+                    "/api/v1/models/local/tiny:unload", method: "POST", headers: ["Origin: \(origin)"])
+                #expect(answer.status == status, "\(answer.body)")
+            }
+            #expect(bench.methods.calls.count == 1)
+        }
+    }
+
     @Test("The list of what there is has one line for all of it")
     func index() async throws {
         try await RESTBench.with { bench in
