@@ -101,8 +101,8 @@ extension DescriptorPool {
 extension ProtoLiteral {
     /// Also from a string, which JSON has for numbers of 64 bits.
     fileprivate func integer<Integer: FixedWidthInteger>(_: Integer.Type) throws(ProtoExpectation) -> Integer {
-        if let text = self.numberText {
-            if let number = Integer(text), !text.hasPrefix("+") { return number }
+        if let text = self.numberText, !text.hasPrefix("+") {
+            if let number = Integer(text) { return number }
             // 3.0 and 3e2 are whole numbers too.
             if text.utf8.allSatisfy({ $0 != UInt8(ascii: "x") && $0 != UInt8(ascii: "p") }),
                 let number = Double(text), abs(number) < 0x1p53, let whole = Integer(exactly: number)

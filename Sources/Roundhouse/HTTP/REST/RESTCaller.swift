@@ -102,7 +102,8 @@ struct RESTCaller: Sendable {
         var fields = fields
         fields[.contentType] = "application/json"
         return Response(
-            status: .ok, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: text + [UInt8(ascii: "\n")])))
+            status: .ok, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: text + [UInt8(ascii: "\n")]))
+        )
     }
 }
 
@@ -119,7 +120,8 @@ extension Request {
         else { return }
         throw HTTPProblem(
             status: .forbidden,
-            message: "a page of '\(origin.prefix(100))' may not do this; send 'Content-Type: application/json' and a body")
+            message:
+                "a page of '\(origin.prefix(100))' may not do this; send 'Content-Type: application/json' and a body")
     }
 }
 

@@ -55,7 +55,8 @@ struct RESTHeaders: Sendable {
 
     /// `10S`: at most eight digits and a unit.
     private static func grpcTimeout(_ text: String) -> Duration? {
-        guard let unit = text.utf8.last, (2...9).contains(text.utf8.count), let count = Int64(text.dropLast()), count >= 0
+        guard let unit = text.utf8.last, (2...9).contains(text.utf8.count), let count = Int64(text.dropLast()),
+            count >= 0
         else { return nil }
         switch unit {
         case UInt8(ascii: "H"): return .seconds(count * 3600)

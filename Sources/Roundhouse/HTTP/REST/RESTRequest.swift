@@ -69,7 +69,8 @@ struct RESTRequest {
                 let value = try self.pool.value(of: ProtoLiteral(text: text, for: field), for: field)
                 if let other = self.draft.value(at: path), other != value {
                     self.reader.report(
-                        variable.name, "is '\(text.prefix(100))' in the path and another one in the body; expected the same")
+                        variable.name,
+                        "is '\(text.prefix(100))' in the path and another one in the body; expected the same")
                 }
                 self.draft.set(value, at: path)
             } catch {
@@ -130,7 +131,9 @@ struct RESTRequest {
             }
         }
         let isMessage = self.pool.message(of: field).map { WellKnownType(rawValue: $0.name) == nil } ?? false
-        if isMessage { return self.reader.report(name, "is no single value; give its fields, as in '\(name).name=value'") }
+        if isMessage {
+            return self.reader.report(name, "is no single value; give its fields, as in '\(name).name=value'")
+        }
         if !field.isRepeated, texts.count > 1 { return self.reader.report(name, "is given \(texts.count) times") }
         let values = texts.compactMap { self.value(of: $0, field, named: name) }
         guard let first = values.first else { return }
@@ -175,7 +178,9 @@ struct RESTRequest {
         guard case .field(let body) = self.binding.body, let mask = self.type.field(named: "update_mask"),
             mask.kind == .message(WellKnownType.fieldMask.rawValue), self.draft[mask.number] == nil
         else { return }
-        let named = self.binding.template.variables.filter { $0.field.first == body }.compactMap { $0.field.dropFirst().first }
+        let named = self.binding.template.variables.filter { $0.field.first == body }.compactMap {
+            $0.field.dropFirst().first
+        }
         let paths = self.bodyFields.filter { !named.contains($0) && $0 != "etag" }
         guard !paths.isEmpty else { return }
         var draft = ProtoDraft()

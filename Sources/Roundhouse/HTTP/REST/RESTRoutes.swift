@@ -81,7 +81,9 @@ struct RESTRoutes: HTTPRoutes {
         case .none:
             throw HTTPProblem(
                 status: .notFound,
-                message: "nothing is at '\(path.prefix(200))'; /docs lists the routes, and /openapi.json has them for programs")
+                message:
+                    "nothing is at '\(path.prefix(200))'; /docs lists the routes, and /openapi.json has them for programs"
+            )
         }
     }
 }

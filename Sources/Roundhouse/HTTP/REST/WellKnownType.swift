@@ -20,7 +20,8 @@ enum WellKnownType: String, Sendable, CaseIterable {
         var draft = ProtoDraft()
         switch self {
         case .timestamp, .duration:
-            guard let (seconds, nanoseconds) = self == .timestamp ? TimestampText.parse(text) : Self.duration(text) else {
+            guard let (seconds, nanoseconds) = self == .timestamp ? TimestampText.parse(text) : Self.duration(text)
+            else {
                 throw ProtoExpectation(self.form)
             }
             draft[1] = .varint(UInt64(bitPattern: seconds))

@@ -82,7 +82,9 @@ struct ProtoJSONTests {
                 == #"{"status":"","message":"","models_loaded":[],"loaded_counts":{},"total_loaded":0,"results":[],"elapsed_time_seconds":0}"#
         )
         let model = try Self.json(Roundhouse_V1_Model())
-        for part in [#""loaded":false"#, #""state":"MODEL_STATE_UNSPECIFIED""#, #""capabilities":[]"#, #""size_bytes":0"#] {
+        for part in [
+            #""loaded":false"#, #""state":"MODEL_STATE_UNSPECIFIED""#, #""capabilities":[]"#, #""size_bytes":0"#,
+        ] {
             #expect(model.contains(part), "\(model)")
         }
         #expect(!model.contains("quality_score") && !model.contains("create_time") && !model.contains("null"))
@@ -112,9 +114,15 @@ struct ProtoJSONTests {
             (#"{"model":["a"]}"#, "model", "is a list at byte 9; expected a string"),
             (#"{"model":"a","model":"b"}"#, "model", "is given twice (at byte 13)"),
             (#"{"messages":{}}"#, "messages", "is an object at byte 12; expected a list"),
-            (#"{"messages":[{"parts":[{"text":1}]}]}"#, "messages[0].parts[0].text", "is 1 at byte 31; expected a string"),
+            (
+                #"{"messages":[{"parts":[{"text":1}]}]}"#, "messages[0].parts[0].text",
+                "is 1 at byte 31; expected a string"
+            ),
             (#"{"messages":[null]}"#, "messages[0]", "is null at byte 13; expected an object"),
-            (#"{"messages":[{"role":"BOSS"}]}"#, "messages[0].role", "is 'BOSS' at byte 21; expected one of ROLE_UNSPECIFIED, "),
+            (
+                #"{"messages":[{"role":"BOSS"}]}"#, "messages[0].role",
+                "is 'BOSS' at byte 21; expected one of ROLE_UNSPECIFIED, "
+            ),
             (#"[]"#, "body", "is a list at byte 0; expected an object"),
         ])
     func violations(text: String, field: String, description: String) throws {
@@ -135,7 +143,8 @@ struct ProtoJSONTests {
         "Numbers are taken in every way that JSON has, and no others",
         arguments: [
             ("3", 3), ("3.0", 3), ("3e2", 300), ("\"3\"", 3), ("-3", -3), ("9223372036854775807", .max),
-            ("\"-9223372036854775808\"", .min), ("9223372036854775808", nil), ("3.5", nil), ("\"\"", nil), ("\" 3\"", nil),
+            ("\"-9223372036854775808\"", .min), ("9223372036854775808", nil), ("3.5", nil), ("\"\"", nil),
+            ("\" 3\"", nil),
             ("\"+3\"", nil), ("\"0x3\"", nil), ("true", nil), ("[3]", nil),
         ] as [(String, Int64?)])
     func integers(text: String, value: Int64?) throws {

@@ -86,7 +86,9 @@ struct RESTBindingTests {
             #expect(ours.fields.map(\.isRepeated) == message.field.map { $0.label == .repeated })
             #expect(ours.isMapEntry == message.options.mapEntry)
             for (field, theirs) in zip(ours.fields, message.field) {
-                #expect(ProtoField.Kind(type: theirs.type.rawValue, name: String(theirs.typeName.dropFirst())) == field.kind)
+                #expect(
+                    ProtoField.Kind(type: theirs.type.rawValue, name: String(theirs.typeName.dropFirst())) == field.kind
+                )
                 let isReal = theirs.hasOneofIndex && !theirs.proto3Optional
                 #expect(field.oneof == (isReal ? Int(theirs.oneofIndex) : nil), "\(name).\(field.name)")
                 #expect(field.hasPresence == (!field.isRepeated && (theirs.type == .message || theirs.hasOneofIndex)))

@@ -18,7 +18,9 @@ struct RESTRequestTests {
         let pool = try Self.pool.get()
         let parts = request.split(separator: " ", maxSplits: 1)
         let target = parts[1].split(separator: "?", maxSplits: 1)
-        guard case .found(let binding, let variables) = try RESTBindings(pool).match(method: String(parts[0]), path: target[0])
+        guard
+            case .found(let binding, let variables) = try RESTBindings(pool).match(
+                method: String(parts[0]), path: target[0])
         else { throw NoRoute(request: request) }
         #expect(binding.inputType == M.protoMessageName)
         let bytes = try RESTRequest.message(
@@ -31,7 +33,9 @@ struct RESTRequestTests {
         let pool = try Self.pool.get()
         let parts = request.split(separator: " ", maxSplits: 1)
         let target = parts[1].split(separator: "?", maxSplits: 1)
-        guard case .found(let binding, let variables) = try RESTBindings(pool).match(method: String(parts[0]), path: target[0])
+        guard
+            case .found(let binding, let variables) = try RESTBindings(pool).match(
+                method: String(parts[0]), path: target[0])
         else { throw NoRoute(request: request) }
         let error = #expect(throws: ServiceError.self, "\(request)") {
             try RESTRequest.message(
@@ -117,7 +121,8 @@ struct RESTRequestTests {
     @Test("The path wins over nothing: a body that says the same may, another one may not")
     func pathAndBody() throws {
         let same = try Self.message(
-            "POST /api/v1/models/local%2Ftiny:load", body: #"{"model":"local/tiny"}"#, as: Roundhouse_V1_LoadModelRequest.self)
+            "POST /api/v1/models/local%2Ftiny:load", body: #"{"model":"local/tiny"}"#,
+            as: Roundhouse_V1_LoadModelRequest.self)
         #expect(same.model == "local/tiny")
         let violations = try Self.violations("POST /api/v1/models/local/tiny:load", body: #"{"model":"local/other"}"#)
         #expect(violations.map(\.field) == ["model"])
@@ -131,7 +136,8 @@ struct RESTRequestTests {
             ("", #"{"lazy":false,"displayName":"x"}"#, ["lazy", "display_name"]),
             ("", #"{"quality_score":null}"#, ["quality_score"]),
             ("", #"{"id":"local/a","etag":"1","tags":[]}"#, ["tags"]),
-            ("", "{}", []), ("?update_mask=lazy,displayName", #"{"lazy":true,"tags":["a"]}"#, ["lazy", "display_name"]),
+            ("", "{}", []),
+            ("?update_mask=lazy,displayName", #"{"lazy":true,"tags":["a"]}"#, ["lazy", "display_name"]),
         ] as [(String, String, [String])])
     func masks(query: String, body: String, paths: [String]) throws {
         let request = try Self.message(

@@ -64,11 +64,13 @@ struct RESTRoutesTests {
             ("POST /api/v1/setup/ai-models/install", ""), ("POST /api/v1/setup/ai-models/enable", ""),
             ("POST /api/v1/setup/ai-models/uninstall", ""), ("GET /api/v1/setup/inference-engines/status", ""),
             ("POST /api/v1/setup/inference-engines/install", ""), ("GET /api/v1/models", "models"),
-            ("GET /api/v1/models/loaded", "models"), ("GET /api/v1/models/current", ""), ("GET /api/v1/models/free", "models"),
+            ("GET /api/v1/models/loaded", "models"), ("GET /api/v1/models/current", ""),
+            ("GET /api/v1/models/free", "models"),
             ("GET /api/v1/models/affordable", "models"), ("GET /api/v1/models/statistics", ""),
             ("GET /api/v1/models/local/tiny", "model"), ("GET /api/v1/models/local/tiny/capabilities", "capabilities"),
             ("GET /api/v1/models/by-provider/local", "models"), ("POST /api/v1/models/load", ""),
-            ("POST /api/v1/models/unload", ""), ("POST /api/v1/models/switch", ""), ("POST /api/v1/models/discover", ""),
+            ("POST /api/v1/models/unload", ""), ("POST /api/v1/models/switch", ""),
+            ("POST /api/v1/models/discover", ""),
             ("POST /api/v1/models/save-state", ""), ("POST /api/v1/models/local/tiny/profile", ""),
             ("GET /api/v1/models/openrouter/filter", ""), ("POST /api/v1/models/openrouter/filter", ""),
             ("POST /api/v1/content/generate", "text"),
@@ -76,7 +78,8 @@ struct RESTRoutesTests {
     func promised(route: String, fields: String) throws {
         let pool = try Self.pool.get()
         let parts = route.split(separator: " ")
-        guard case .found(let binding, _) = try RESTBindings(pool).match(method: String(parts[0]), path: parts[1]) else {
+        guard case .found(let binding, _) = try RESTBindings(pool).match(method: String(parts[0]), path: parts[1])
+        else {
             Issue.record("\(route) is missing")
             return
         }
@@ -166,21 +169,27 @@ struct RESTRoutesTests {
             ("GET", "/api/v1/models/load", [], "", 405, "UNIMPLEMENTED"),
             ("POST", "/api/v1/models/load", ["Content-Type: text/plain"], "{}", 415, "INVALID_ARGUMENT"),
             ("POST", "/api/v1/models/load", [], "{}", 415, "INVALID_ARGUMENT"),
-            ("POST", "/api/v1/models/load", [RESTBench.json], "{\"model\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", 413, "RESOURCE_EXHAUSTED"),
+            (
+                "POST", "/api/v1/models/load", [RESTBench.json],
+                "{\"model\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", 413, "RESOURCE_EXHAUSTED"
+            ),
             ("POST", "/api/v1/models/load", [RESTBench.json], "{\"model\":", 400, "INVALID_ARGUMENT"),
             ("POST", "/api/v1/models/load", [RESTBench.json], "{\"nothing\":1}", 400, "INVALID_ARGUMENT"),
             ("GET", "/api/v1/models?nothing=1", [], "", 400, "INVALID_ARGUMENT"),
             ("GET", "/api/v1/models", ["Grpc-Timeout: soon"], "", 400, "INVALID_ARGUMENT"),
             ("GET", "/api/v1/events:watch", [], "", 406, "INVALID_ARGUMENT"),
         ] as [(String, String, [String], String, Int, String)])
-    func refused(method: String, path: String, headers: [String], body: String, status: Int, name: String) async throws {
+    func refused(method: String, path: String, headers: [String], body: String, status: Int, name: String) async throws
+    {
         var settings = RESTRoutes.Settings()
         settings.body.bytes = 32
         try await RESTBench.with(settings) { bench in
             let answer = try await bench.http.ask(path, method: method, headers: headers, body: body)
             #expect(answer.status == status, "\(answer.body)")
             #expect(answer.headers["content-type"] == "application/json")
-            #expect(answer.body.hasPrefix(#"{"error":{"code":\#(status),"status":"\#(name)","message":""#), "\(answer.body)")
+            #expect(
+                answer.body.hasPrefix(#"{"error":{"code":\#(status),"status":"\#(name)","message":""#), "\(answer.body)"
+            )
             #expect(bench.methods.calls.isEmpty)
             if status == 405 { #expect(answer.headers["allow"]?.contains("POST") == true) }
         }
@@ -241,7 +250,9 @@ struct RESTRoutesTests {
             }
             let answer = try await bench.http.ask("/api/v1/models")
             #expect(answer.status == 503 && answer.headers["retry-after"] == "2")
-            #expect(answer.body.hasPrefix(#"{"error":{"code":503,"status":"UNAVAILABLE","message":"it \"failed\"","details":[{"#))
+            #expect(
+                answer.body.hasPrefix(
+                    #"{"error":{"code":503,"status":"UNAVAILABLE","message":"it \"failed\"","details":[{"#))
             for part in [
                 #""@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"MODEL_LOAD_FAILED","domain":"roundhouse","metadata":{"model":"local/tiny"}"#,
                 #""@type":"type.googleapis.com/google.rpc.RetryInfo","retry_delay":"1.500s""#,
@@ -275,18 +286,21 @@ struct RESTRoutesTests {
             }
             func ask(_ accept: String) async throws -> String {
                 let answer = try await bench.wholeAnswer(
-                    "/api/v1/generate:stream", method: "POST", headers: [RESTBench.json, "Accept: \(accept)"], body: "{}")
+                    "/api/v1/generate:stream", method: "POST", headers: [RESTBench.json, "Accept: \(accept)"],
+                    body: "{}")
                 return try #require(answer)
             }
             let events = try await ask("text/event-stream")
             #expect(events.contains("\r\nContent-Type: text/event-stream; charset=utf-8\r\n"), "\(events)")
-            #expect(events.components(of: "data: {\"started\":{") == 2 && events.components(of: "}\n\n") == 2)
+            #expect(
+                events.components(of: "data: {\"sequence\":0,\"started\":{") == 2 && events.components(of: "}\n\n") == 2
+            )
             #expect(events.hasSuffix("\r\n0\r\n\r\n"))
             let lines = try await ask("application/json;q=0.5, application/x-ndjson")
             #expect(lines.contains("\r\nContent-Type: application/x-ndjson\r\n"))
-            #expect(lines.components(of: "{\"started\":{") == 2 && lines.components(of: "}\n") == 2)
+            #expect(lines.components(of: "\"started\":{") == 2 && lines.components(of: "}\n") == 2)
             let last = try await ask("*/*")
-            #expect(last.components(of: "{\"started\":{") == 1 && last.contains("\"model\":\"b\""), "\(last)")
+            #expect(last.components(of: "\"started\":{") == 1 && last.contains("\"model\":\"b\""), "\(last)")
             #expect(last.contains("\r\nContent-Type: application/json\r\n"))
         }
     }
@@ -309,28 +323,37 @@ struct RESTRoutesTests {
         }
     }
 
-    @Test("A stream that fails before its first message has the status of an error", arguments: ["text/event-stream", "application/x-ndjson"])
+    @Test(
+        "A stream that fails before its first message has the status of an error",
+        arguments: ["text/event-stream", "application/x-ndjson"])
     func failsFirst(accept: String) async throws {
         try await RESTBench.with { bench in
             bench.methods.answer { _, _ in throw ServiceError.modelNotFound("x/y") }
             let answer = try #require(
                 try await bench.wholeAnswer(
-                    "/api/v1/generate:stream", method: "POST", headers: [RESTBench.json, "Accept: \(accept)"], body: "{}"))
+                    "/api/v1/generate:stream", method: "POST", headers: [RESTBench.json, "Accept: \(accept)"],
+                    body: "{}"))
             #expect(answer.hasPrefix("HTTP/1.1 404 Not Found"), "\(answer)")
             #expect(answer.contains(#""status":"NOT_FOUND""#) && answer.contains("Content-Type: application/json"))
         }
     }
 
-    @Test("A stream that fails later says so at its end, and is no whole answer", arguments: [("text/event-stream", "event: error\ndata: {\"error\":{"), ("application/x-ndjson", "\n{\"error\":{")])
+    @Test(
+        "A stream that fails later says so at its end, and is no whole answer",
+        arguments: [
+            ("text/event-stream", "event: error\ndata: {\"error\":{"), ("application/x-ndjson", "{\"error\":{"),
+        ])
     func failsLater(accept: String, expected: String) async throws {
         try await RESTBench.with { bench in
             bench.methods.answer { _, writer in
-                try await writer.write(try Roundhouse_V1_StreamGenerateResponse.with { $0.started.model = "a" }.serializedBytes())
+                try await writer.write(
+                    try Roundhouse_V1_StreamGenerateResponse.with { $0.started.model = "a" }.serializedBytes())
                 throw ServiceError(.unavailable, "UPSTREAM_TRUNCATED", "it was cut")
             }
             let answer = try #require(
                 try await bench.wholeAnswer(
-                    "/api/v1/generate:stream", method: "POST", headers: [RESTBench.json, "Accept: \(accept)"], body: "{}"))
+                    "/api/v1/generate:stream", method: "POST", headers: [RESTBench.json, "Accept: \(accept)"],
+                    body: "{}"))
             #expect(answer.hasPrefix("HTTP/1.1 200 OK"))
             #expect(answer.contains(expected) && answer.contains("UPSTREAM_TRUNCATED"), "\(answer)")
             // The chunk of no bytes would say that all is there.
@@ -338,13 +361,16 @@ struct RESTRoutesTests {
         }
     }
 
-    @Test("A client that leaves ends the call", arguments: ["application/json", "text/event-stream", "application/x-ndjson"])
+    @Test(
+        "A client that leaves ends the call",
+        arguments: ["application/json", "text/event-stream", "application/x-ndjson"])
     func leaving(accept: String) async throws {
         try await RESTBench.with { bench in
             let (began, ended) = (StopSignal(), StopSignal())
             bench.methods.answer { _, writer in
                 if accept != "application/json" {
-                    try await writer.write(try Roundhouse_V1_StreamGenerateResponse.with { $0.started.model = "a" }.serializedBytes())
+                    try await writer.write(
+                        try Roundhouse_V1_StreamGenerateResponse.with { $0.started.model = "a" }.serializedBytes())
                 }
                 began.send()
                 try? await Task.sleep(for: .seconds(60))
