@@ -1,5 +1,3 @@
-internal import RoundhouseAPI
-
 /// What the API consists of, read once from its descriptor set: messages, enumerations and services with their comments
 /// and HTTP annotations. Whatever speaks HTTP is made from it, so that a change of a proto changes routes, JSON and
 /// documentation at once.
@@ -17,11 +15,6 @@ struct DescriptorPool: Sendable {
             // FileDescriptorSet.file
             if field.number == 1, case .range(let range) = field.value { try self.add(file: range, of: reader) }
         }
-    }
-
-    /// That of the server's own API.
-    static func own() throws(WireReader.Malformed) -> DescriptorPool {
-        try DescriptorPool(descriptorSet: DescriptorSet.serializedBytes)
     }
 
     func message(_ name: String) -> ProtoMessage? { self.messages[name] }
