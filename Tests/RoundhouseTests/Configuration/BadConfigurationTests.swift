@@ -92,7 +92,7 @@ struct BadConfigurationTests {
             yaml: "hello",
             problems: [
                 "roundhouse.yaml:1:1: key '': found a single value, expected a mapping with keys such as grpc, http, log, "
-                    + "storage, local, lifecycle, routing, openrouter, providers, aliases"
+                    + "storage, telemetry, local, lifecycle, routing, openrouter, providers, aliases"
             ]
         ),
     ]
