@@ -48,6 +48,8 @@ struct Foundations: Sendable {
     let transport: GRPCTransport.Server
     let addresses: BoundAddresses
     let httpAddresses = BoundAddresses()
+    /// Of requests over HTTP, when the server ends.
+    let httpEnd = DrainLimit()
     let installer: ModelInstaller
     let hardware: HardwareReader
     let tracing: TraceSetup

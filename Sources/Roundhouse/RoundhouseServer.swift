@@ -124,6 +124,7 @@ public final class RoundhouseServer: Sendable {
         self.foundations.health.shutdown()
         self.foundations.transport.beginGracefulShutdown()
         self.foundations.loopback.beginGracefulShutdown()
+        self.foundations.httpEnd.begin(within: self.foundations.configuration.grpc.shutdownGrace)
         self.foundations.endWatches()
         // Last, so that it is true for whoever reads it.
         self.logger.info("Shutting down: running requests may end, new ones are refused")
@@ -135,6 +136,7 @@ public final class RoundhouseServer: Sendable {
         self.foundations.endWatches()
         self.foundations.transport.shutdownNow()
         self.foundations.loopback.shutdownNow()
+        self.foundations.httpEnd.begin(within: .zero)
         self.logger.notice("Shutting down at once: running requests are cancelled")
     }
 
@@ -201,7 +203,8 @@ public final class RoundhouseServer: Sendable {
             }
             if let http {
                 let inside = GRPCServer(
-                    transport: self.foundations.loopback, services: composition.services, interceptors: [])
+                    transport: self.foundations.loopback, services: composition.services,
+                    interceptors: [CallTracing(self.foundations.tracing.tracer)])
                 group.addTask { try? await inside.serve() }
                 group.addTask { await http.run() }
                 do throws(StartError) {
@@ -224,7 +227,7 @@ public final class RoundhouseServer: Sendable {
             } catch {
                 outcome = .failure(StartError.explaining(error))
             }
-            await http?.drain(within: .seconds(2))
+            await http?.drain(until: self.foundations.httpEnd)
             group.cancelAll()
             return outcome
         }

@@ -99,8 +99,8 @@ extension RoundhouseConfiguration {
         public var address: ListenAddress? = .tcp(host: "127.0.0.1", port: 8080)
         /// Allows an address that other machines can reach; nothing is encrypted there. Default `false`.
         public var insecure = false
-        /// Open connections at a time; more wait. 1 to 1,000,000, default 256.
-        public var maxConnections = 256
+        /// Open connections at a time; more wait. 1 to 1,000,000, default 1024.
+        public var maxConnections = 1024
         /// The largest head of a request, in bytes. 1 KiB to 1 MiB, default 16 KiB.
         public var maxHeaderBytes = 16 << 10
         /// A connection that has brought no whole head of a request for so long is closed. 100 ms to 1 h, default 30 s.

@@ -60,23 +60,22 @@ final class HTTPServer: Sendable {
     }
 
     /// Returns when no request is being answered, or the time is over. The port stays open.
-    func drain(within limit: Duration) async {
-        let deadline = ContinuousClock.now + limit
-        while self.responder.running > 0, ContinuousClock.now < deadline, !Task.isCancelled {
+    func drain(until end: DrainLimit) async {
+        while self.responder.running > 0, !end.isOver, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(5))
         }
     }
 
-    /// Hummingbird tells of each start and connection; what is worth it is told by the server itself.
+    /// Hummingbird tells of each start and connection, and of an orderly end as of an error; what is worth it is told by the
+    /// server itself.
     private var quietLogger: Logger {
         var logger = self.logger
-        logger.logLevel = max(logger.logLevel, .notice)
+        logger.logLevel = .critical
         return logger
     }
 
     private func serve() async throws {
-        let logger = self.quietLogger
-        let (settings, opening) = (self.settings, self.opening)
+        let (settings, opening, logger) = (self.settings, self.opening, self.logger)
         guard case .tcp(let host, let port) = settings.address else { return }
         let application = Application(
             responder: self.responder,
@@ -98,7 +97,7 @@ final class HTTPServer: Sendable {
                 opening.succeed(ListenAddress.tcp(host: host, port: port).description)
             },
             eventLoopGroupProvider: .shared(self.loops),
-            logger: logger
+            logger: self.quietLogger
         )
         // Requests are answered on the connections' own thread: each token would change threads twice otherwise.
         try await withTaskExecutorPreference(EventLoopExecutor(self.loops.next())) { try await application.run() }

@@ -36,7 +36,9 @@ struct HTTPPort: Sendable {
             let address = try await server.boundAddress()
             let port = try #require(address.split(separator: ":").last.flatMap { Int($0) })
             let value = try await body(HTTPPort(server: server, port: port))
-            await server.drain(within: .seconds(10))
+            let limit = DrainLimit()
+            limit.begin(within: .seconds(10))
+            await server.drain(until: limit)
             group.cancelAll()
             return value
         }

@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// Names of the wire format.
+
 internal import FoundationEssentials
 
 /// `logprobs` as `/v1/completions` has them: columns, where chat has a row for each token.

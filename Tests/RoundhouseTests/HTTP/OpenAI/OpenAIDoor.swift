@@ -1,3 +1,6 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// Names of the wire format.
+
 import FoundationEssentials
 import Inference
 import ModelRegistry

@@ -1,3 +1,6 @@
+// swift-format-ignore-file: OnlyOneTrailingClosureArgument
+// What serves, and then what is asked of it.
+
 import FoundationEssentials
 import Inference
 import ModelRegistry
