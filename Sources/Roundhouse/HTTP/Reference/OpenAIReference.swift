@@ -76,7 +76,7 @@ enum OpenAIReference {
                 .init(mediaType: "application/json", schema: .reference(whole)),
                 .init(
                     mediaType: "text/event-stream",
-                    schema: .string("Events; the `data` of each but the last is a `\(chunk)` in JSON.")),
+                    schema: .anything("Events; the `data` of each but the last is a `\(chunk)` in JSON.")),
             ],
             headers: self.headers)
     }

@@ -199,7 +199,8 @@ extension RESTReference {
             contents: [
                 .init(mediaType: "application/json", schema: whole),
                 .init(
-                    mediaType: "text/event-stream", schema: .string("Events; the `data` of each is a message in JSON.")),
+                    mediaType: "text/event-stream",
+                    schema: .anything("Events; the `data` of each is a message in JSON.")),
                 .init(mediaType: "application/x-ndjson", schema: .string("A message in JSON on each line.")),
             ])
     }
