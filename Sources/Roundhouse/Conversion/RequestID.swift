@@ -1,11 +1,14 @@
 internal import Synchronization
 
-/// Makes ids for requests whose client gave none: UUIDs of version 4, unique across servers, not secret.
+/// Makes ids for requests whose client gave none: UUIDs of version 7, unique across servers, not secret.
 ///
-/// A random start for each process and a counter, mixed: no system call on the hot path, where Foundation's `UUID`
-/// opens and reads a device for each.
+/// They begin with the time, so that those of the same second lie beside each other in an index. Random ones would each
+/// touch a page of their own, which made writing a record more than twice as dear.
+///
+/// The rest is a random start for each process and a counter, mixed: no system call on the hot path, where Foundation's
+/// `UUID` opens and reads a device for each.
 enum RequestID {
-    private static let seed = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
+    private static let seed = UInt64.random(in: .min ... .max)
     private static let counter = Atomic<UInt64>(0)
 
     /// Whether a client may call its request so: 1-128 printable ASCII characters without spaces.
@@ -13,9 +16,14 @@ enum RequestID {
         (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 
-    static func make() -> String {
+    static func make() -> String { Self.make(at: .now()) }
+
+    static func make(at time: WallTime) -> String {
         let number = Self.counter.add(1, ordering: .relaxed).oldValue
-        return Self.uuid(Self.mix(Self.seed.0 &+ number), Self.mix(Self.seed.1 &+ number))
+        let microseconds = UInt64(clamping: time.microsecondsSince1970)
+        // Method 3 of RFC 9562 §6.2: the twelve bits behind the milliseconds count fractions of one.
+        let fraction = microseconds % 1000 * 4096 / 1000
+        return Self.uuid((microseconds / 1000) << 16 | 0x7000 | fraction, Self.mix(Self.seed &+ number))
     }
 
     /// SplitMix64's finaliser: different numbers stay different, and neighbours look unrelated.
@@ -26,9 +34,8 @@ enum RequestID {
         return mixed ^ (mixed >> 31)
     }
 
-    /// The text of RFC 9562 for 122 of these bits.
+    /// The text of RFC 9562, with its variant in the place of two bits of `low`.
     private static func uuid(_ high: UInt64, _ low: UInt64) -> String {
-        let high = (high & ~0xF000) | 0x4000
         let low = (low & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
         let digits: StaticString = "0123456789abcdef"
         return unsafe String(unsafeUninitializedCapacity: 36) { buffer in

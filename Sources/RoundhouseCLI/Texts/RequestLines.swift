@@ -62,12 +62,14 @@ struct RequestLines: Sendable {
         return line
     }
 
-    /// Enough of an id to tell it from others: a UUID's beginning, else the end, where clients count.
+    /// Enough of an id to tell it from others: a random UUID's beginning, else the end, where clients count. A UUID of
+    /// version 7 begins with its time.
     private func id(_ id: String) -> String {
         guard self.traits.columns != nil, id.count > 8 else { return id }
-        let isUUID =
+        let isRandom =
             id.utf8.count == 36 && id.utf8.enumerated().allSatisfy { ($1 == 0x2D) == [8, 13, 18, 23].contains($0) }
-        return isUUID ? String(id.prefix(8)) : "…\(id.suffix(7))"
+            && id.utf8.dropFirst(14).first != UInt8(ascii: "7")
+        return isRandom ? String(id.prefix(8)) : "…\(id.suffix(7))"
     }
 
     /// At most six characters: "85ms", "1.24s", "3m05s", "2h14m".
