@@ -72,14 +72,14 @@ extension OrderedJSON {
         case .boolean(let value): bytes += (value ? "true" : "false").utf8
         case .integer(let value): bytes += String(value).utf8
         case .number(let value): bytes += Self.text(of: value).utf8
-        case .string(let value): Self.quote(value, to: &bytes)
+        case .string(let value): bytes.append(json: value.utf8)
         case .array(let values):
             Self.write(values, between: "[", and: "]", to: &bytes, level: level) { value, bytes, level in
                 value.write(to: &bytes, level: level)
             }
         case .object(let members):
             Self.write(members, between: "{", and: "}", to: &bytes, level: level) { member, bytes, level in
-                Self.quote(member.key, to: &bytes)
+                bytes.append(json: member.key.utf8)
                 bytes += (level == nil ? ":" : ": ").utf8
                 member.value.write(to: &bytes, level: level)
             }
@@ -117,23 +117,6 @@ extension OrderedJSON {
         guard let level else { return }
         bytes.append(UInt8(ascii: "\n"))
         bytes += repeatElement(UInt8(ascii: " "), count: level * 2)
-    }
-
-    private static func quote(_ text: String, to bytes: inout [UInt8]) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case UInt8(ascii: "\n"): bytes += "\\n".utf8
-            case ..<0x20:
-                bytes += (byte < 0x10 ? "\\u000" : "\\u00").utf8
-                bytes += String(byte, radix: 16).utf8
-            default: bytes.append(byte)
-            }
-        }
-        bytes.append(UInt8(ascii: "\""))
     }
 }
 
