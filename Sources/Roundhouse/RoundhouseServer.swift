@@ -227,7 +227,9 @@ public final class RoundhouseServer: Sendable {
             } catch {
                 outcome = .failure(StartError.explaining(error))
             }
-            await http?.drain(until: self.foundations.httpEnd)
+            // A port that failed ends the server without anybody's asking.
+            if !self.foundations.httpEnd.hasBegun { self.foundations.httpEnd.begin(within: .seconds(2)) }
+            await http?.drain()
             group.cancelAll()
             return outcome
         }

@@ -1,4 +1,5 @@
 internal import Hummingbird
+internal import Logging
 internal import NIOCore
 
 /// A group of routes of the HTTP port, such as those of health or of metrics.
@@ -42,6 +43,8 @@ struct HTTPContext: RequestContext {
     init(source: ApplicationRequestContextSource) {
         self.coreContext = CoreRequestContextStorage(source: source)
         self.channel = source.channel
+        // The port's own logger keeps to what stops it; what goes wrong with a request is told.
+        self.logger.logLevel = .error
     }
 
     /// What stood in the place of `{name}`.
@@ -53,7 +56,8 @@ extension HTTPRoute {
     static func responder(
         for groups: [any HTTPRoutes],
         title: String,
-        slowReaders: SlowReaders
+        slowReaders: SlowReaders,
+        end: DrainLimit
     ) -> RouterResponder<HTTPContext> {
         var routes = groups.flatMap(\.routes)
         routes.append(Self.index(of: routes, title: title))
@@ -61,6 +65,7 @@ extension HTTPRoute {
         router.add(middleware: slowReaders)
         router.add(middleware: UnreadBodies())
         router.add(middleware: JSONErrors())
+        router.add(middleware: Draining(end: end))
         for route in routes {
             router.on(RouterPath(route.path), method: route.method, use: route.handler)
         }
@@ -75,7 +80,7 @@ extension HTTPRoute {
         return router.buildResponder()
     }
 
-    private static let known: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+    private static let known: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace]
 
     private static func allowed(_ methods: [HTTPRequest.Method]) -> [HTTPRequest.Method] {
         methods.contains(.get) && !methods.contains(.head) ? methods + [.head] : methods

@@ -42,7 +42,7 @@ extension HTTPServer {
                     body: BodyLimits(bytes: http.maxBodyBytes, time: http.bodyTimeout),
                     keepAliveInterval: http.keepAliveInterval, slowReaderLimit: http.slowConsumerTimeout)))
         routes.append(ReferenceRoutes(version: foundations.version))
-        self.init(settings, routes: routes, logger: foundations.logger)
+        self.init(settings, routes: routes, end: foundations.httpEnd, logger: foundations.logger)
     }
 }
 

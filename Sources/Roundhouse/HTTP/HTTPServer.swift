@@ -23,14 +23,18 @@ final class HTTPServer: Sendable {
     private let settings: Settings
     private let responder: CountingResponder
     private let logger: Logger
+    private let end: DrainLimit
     private let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let opening: EventLoopPromise<String>
 
-    init(_ settings: Settings, routes: [any HTTPRoutes], logger: Logger) {
+    /// - Parameter end: begins when the server ends.
+    init(_ settings: Settings, routes: [any HTTPRoutes], end: DrainLimit = DrainLimit(), logger: Logger) {
         self.settings = settings
+        self.end = end
         self.responder = CountingResponder(
             HTTPRoute.responder(
-                for: routes, title: settings.name, slowReaders: SlowReaders(limit: TimeAmount(settings.idleTimeout))))
+                for: routes, title: settings.name, slowReaders: SlowReaders(limit: TimeAmount(settings.idleTimeout)),
+                end: end))
         self.logger = logger
         self.opening = self.loops.next().makePromise()
     }
@@ -59,15 +63,15 @@ final class HTTPServer: Sendable {
         }
     }
 
-    /// Returns when no request is being answered, or the time is over. The port stays open.
-    func drain(until end: DrainLimit) async {
-        while self.responder.running > 0, !end.isOver, !Task.isCancelled {
+    /// Returns when no request is being answered, or the time is over that they may still take. The port stays open.
+    func drain() async {
+        while self.responder.running > 0, !self.end.isOver(), !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(5))
         }
     }
 
     /// Hummingbird tells of each start and connection, and of an orderly end as of an error; what is worth it is told by the
-    /// server itself.
+    /// server itself, and what goes wrong with a request by its context's logger.
     private var quietLogger: Logger {
         var logger = self.logger
         logger.logLevel = .critical

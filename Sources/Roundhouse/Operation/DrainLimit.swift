@@ -3,22 +3,16 @@ internal import Synchronization
 /// How long requests that run may go on once a server ends. What is left then is cut.
 final class DrainLimit: Sendable {
     private let deadline = Mutex<ContinuousClock.Instant?>(nil)
-    /// Of a server that ends without having been told to, as when its port fails.
-    private static let unasked = Duration.seconds(2)
 
-    /// The end has begun. The earlier of two deadlines holds.
-    func begin(within limit: Duration) {
-        let new = ContinuousClock.now + limit
+    /// The end begins. The earlier of two deadlines holds.
+    func begin(within limit: Duration, at now: ContinuousClock.Instant = .now) {
+        let new = now + limit
         self.deadline.withLock { $0 = min($0 ?? new, new) }
     }
 
-    /// Begins the end, if nobody has.
-    var isOver: Bool {
-        let now = ContinuousClock.now
-        return self.deadline.withLock { deadline in
-            let end = deadline ?? now + Self.unasked
-            deadline = end
-            return now >= end
-        }
+    var hasBegun: Bool { self.deadline.withLock { $0 != nil } }
+
+    func isOver(at now: ContinuousClock.Instant = .now) -> Bool {
+        self.deadline.withLock { $0.map { now >= $0 } ?? false }
     }
 }

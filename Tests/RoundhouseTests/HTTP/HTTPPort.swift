@@ -24,21 +24,22 @@ struct HTTPPort: Sendable {
         _ routes: [any HTTPRoutes],
         idleTimeout: Duration = .seconds(60),
         maxConnections: Int = 64,
+        end: DrainLimit = DrainLimit(),
+        logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
         _ body: (HTTPPort) async throws -> Value
     ) async throws -> Value {
         let server = HTTPServer(
             HTTPServer.Settings(
                 name: "roundhouse/test", address: .tcp(host: "127.0.0.1", port: 0), maxConnections: maxConnections,
                 maxHeaderBytes: 4096, idleTimeout: idleTimeout),
-            routes: routes, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+            routes: routes, end: end, logger: logger)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await server.run() }
             let address = try await server.boundAddress()
             let port = try #require(address.split(separator: ":").last.flatMap { Int($0) })
             let value = try await body(HTTPPort(server: server, port: port))
-            let limit = DrainLimit()
-            limit.begin(within: .seconds(10))
-            await server.drain(until: limit)
+            end.begin(within: .seconds(10))
+            await server.drain()
             group.cancelAll()
             return value
         }

@@ -256,6 +256,34 @@ import Testing
         #expect(answer?.body == "late 1\n")
     }
 
+    @Test func `A server that ends begins no new work, and tells so; probes are answered`() async throws {
+        struct Work: HTTPRoutes {
+            var routes: [HTTPRoute] { [.post("/v1/work", "works") { _, _ in .text("done\n") }] }
+        }
+        let end = DrainLimit()
+        try await HTTPPort.with(Self.routes() + [Work()], end: end) { http in
+            #expect(try await http.ask("/v1/work", method: "POST").status == 200)
+            end.begin(within: .seconds(60))
+            let refused = try await http.ask("/v1/work", method: "POST", body: "{}")
+            #expect(refused.status == 503 && refused.headers["retry-after"] == "1", "\(refused)")
+            #expect(refused.body.contains("shutting down") && refused.body.contains(#""type":"#), "\(refused)")
+            #expect(try await http.ask("/healthz").status == 200)
+        }
+    }
+
+    @Test func `What a handler fails of is in the log, and not in the answer`() async throws {
+        struct Broken: HTTPRoutes {
+            struct Burst: Error {}
+            var routes: [HTTPRoute] { [.get("/broken", "fails") { _, _ in throw Burst() }] }
+        }
+        let lines = LogLines()
+        let answer = try await HTTPPort.with([Broken()], logger: lines.logger) { try await $0.ask("/broken") }
+        #expect(answer.status == 500 && !answer.body.contains("Burst"), "\(answer)")
+        let failures = lines.all.filter { $0.message == "An HTTP request failed" }
+        #expect(failures.count == 1 && failures[0].metadata["error"] == "Burst()", "\(lines.all)")
+        #expect(!lines.all.contains { $0.message.contains("child channel") }, "an orderly end is no error")
+    }
+
     @Test func `Scrapes that come while a page is made share the next one`() async throws {
         let (begun, goOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let isFirst = Atomic(true)

@@ -34,7 +34,7 @@ struct RESTRoutes: HTTPRoutes {
     static let path = "/api/**"
 
     var routes: [HTTPRoute] {
-        let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options]
+        let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options, .trace]
         return methods.map { method in
             HTTPRoute(
                 method: method, path: Self.path, summary: "the API of gRPC as REST, \(self.bindings.all.count) routes",
